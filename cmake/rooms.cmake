@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# A room is a folder of src/ as one static library, linked to the rooms that its arrows point to, so that an arrow the
+# other way does not link. Every *_test.cc beside its sources goes into one GoogleTest program for the room; a main.cc
+# is left to bitfetch_program.
+if(BITFETCH_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+
+# bitfetch_room(NAME [ROOMS room...] [LIBS library...])
+function(bitfetch_room name)
+  cmake_parse_arguments(ARG "" "" "ROOMS;LIBS" ${ARGN})
+  set(dir ${PROJECT_SOURCE_DIR}/src/${name})
+  file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(TRANSFORM ARG_ROOMS PREPEND bitfetch_)
+
+  if(sources)
+    add_library(bitfetch_${name} STATIC ${sources})
+    set(scope PUBLIC)
+  else()
+    add_library(bitfetch_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(bitfetch_${name} ${scope} ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(bitfetch_${name} ${scope} ${ARG_ROOMS} ${ARG_LIBS})
+
+  if(BITFETCH_TESTS AND tests)
+    bitfetch_program(${name}_test ${tests} ROOMS ${name} LIBS GTest::gmock GTest::gtest_main FOLDER tests)
+    target_compile_definitions(${name}_test PRIVATE BITFETCH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                         PROPERTIES TIMEOUT 300)
+  endif()
+endfunction()
+
+# bitfetch_program(NAME source... [ROOMS room...] [LIBS library...] [FOLDER folder of the build folder])
+function(bitfetch_program name)
+  cmake_parse_arguments(ARG "" "FOLDER" "ROOMS;LIBS" ${ARGN})
+  list(TRANSFORM ARG_ROOMS PREPEND bitfetch_)
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_ROOMS} ${ARG_LIBS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${ARG_FOLDER})
+endfunction()

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kv/kv_cache.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "kv/store.h"
+
+namespace bitfetch {
+namespace {
+
+// Attention walks four blocks side by side; fetching in another order would bring the wrong lines
+// first.
+constexpr int kStreams = 4;
+
+int64_t BlocksFor(int64_t tokens) { return (tokens + kTileTokens - 1) / kTileTokens; }
+
+}  // namespace
+
+Result<KvCache> KvCache::Create(const KvConfig& config) {
+  if (config.layers < 1 || config.kv_heads < 1) {
+    return Fail("a KV cache needs at least one layer and one head, not {} and {}", config.layers,
+                config.kv_heads);
+  }
+  if (config.head_dim < 16 || config.head_dim % 16 != 0 || config.head_dim > 4096) {
+    return Fail("head_dim {} is not supported by the KV cache: it must be a multiple of 16",
+                config.head_dim);
+  }
+  if (config.limit < 1) return Fail("a KV cache of {} tokens is not possible", config.limit);
+  const int64_t blocks = BlocksFor(config.limit);
+  const KvLayout layout{config.kv_heads, config.head_dim, config.types};
+  constexpr auto kMost = std::numeric_limits<int64_t>::max();
+  if (blocks > std::numeric_limits<int32_t>::max() ||
+      blocks > kMost / config.layers / static_cast<int64_t>(layout.block_bytes())) {
+    return Fail("a KV cache of {} tokens is larger than any memory", config.limit);
+  }
+  BITFETCH_ASSIGN_OR_RETURN(BlockPool pool, BlockPool::Create(config.layers, layout, blocks,
+                                                              config.pages, config.placement));
+  return KvCache(std::make_shared<BlockPool>(std::move(pool)), config.l2_budget_bytes);
+}
+
+KvCache::KvCache(std::shared_ptr<BlockPool> pool, size_t l2_budget_bytes)
+    : pool_(std::move(pool)), l2_budget_bytes_(l2_budget_bytes), lengths_(pool_->layers()) {}
+
+KvCache& KvCache::operator=(KvCache&& other) noexcept {
+  std::swap(pool_, other.pool_);
+  std::swap(l2_budget_bytes_, other.l2_budget_bytes_);
+  std::swap(blocks_, other.blocks_);
+  std::swap(lengths_, other.lengths_);
+  return *this;
+}
+
+KvCache::~KvCache() {
+  for (const uint32_t block : blocks_) pool_->Release(block);
+}
+
+KvCache KvCache::Fork() const {
+  KvCache fork(pool_, l2_budget_bytes_);
+  fork.blocks_ = blocks_;
+  fork.lengths_ = lengths_;
+  for (const uint32_t block : blocks_) pool_->Retain(block);
+  return fork;
+}
+
+Status KvCache::CheckLayer(int layer) const {
+  if (layer < 0 || layer >= layers()) {
+    return Fail("layer {} is out of range: the cache has {} layers", layer, layers());
+  }
+  return {};
+}
+
+Status KvCache::OwnBlocks(int64_t begin, int64_t end) {
+  const int64_t first = begin / kTileTokens;
+  const size_t held = blocks_.size();
+  for (int64_t i = first; i < BlocksFor(end); ++i) {
+    const bool is_new = static_cast<size_t>(i) >= blocks_.size();
+    if (!is_new && !pool_->Shared(blocks_[i])) continue;
+    const Result<uint32_t> block = pool_->Take();
+    if (!block) {
+      while (blocks_.size() > held) {
+        pool_->Release(blocks_.back());
+        blocks_.pop_back();
+      }
+      return tl::unexpected(block.error());
+    }
+    if (is_new) {
+      blocks_.push_back(*block);
+      continue;
+    }
+    pool_->Copy(blocks_[i], *block);
+    pool_->Release(blocks_[i]);
+    blocks_[i] = *block;
+  }
+  return {};
+}
+
+Status KvCache::Append(int layer, int64_t count, const float* k, const float* v) {
+  BITFETCH_RETURN_IF_ERROR(CheckLayer(layer));
+  const int64_t begin = lengths_[layer];
+  if (count < 0 || count > limit() - begin) {
+    return Fail("cannot store {} more tokens behind {}: the KV cache holds {}", count, begin,
+                limit());
+  }
+  BITFETCH_RETURN_IF_ERROR(OwnBlocks(begin, begin + count));
+
+  const KvLayout& layout = pool_->layout();
+  const int64_t token_floats = int64_t{layout.kv_heads} * layout.head_dim;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t token = begin + i;
+    StoreToken(layout, static_cast<int>(token % kTileTokens), k + i * token_floats,
+               v + i * token_floats, pool_->Block(layer, blocks_[token / kTileTokens]));
+  }
+  lengths_[layer] = begin + count;
+  return {};
+}
+
+void KvCache::Truncate(int64_t length) {
+  for (int64_t& held : lengths_) held = std::min(held, std::max<int64_t>(length, 0));
+  const int64_t needed = BlocksFor(*std::max_element(lengths_.begin(), lengths_.end()));
+  while (static_cast<int64_t>(blocks_.size()) > needed) {
+    pool_->Release(blocks_.back());
+    blocks_.pop_back();
+  }
+}
+
+int64_t KvCache::length() const { return *std::min_element(lengths_.begin(), lengths_.end()); }
+
+Result<KvView> KvCache::View(int layer) const {
+  BITFETCH_RETURN_IF_ERROR(CheckLayer(layer));
+  return KvView{pool_->layout(), pool_->arena(layer), blocks_.data(), lengths_[layer]};
+}
+
+Result<size_t> KvCache::Prefetch(int layer, int64_t seq_len) const {
+  BITFETCH_RETURN_IF_ERROR(CheckLayer(layer));
+  const int64_t tokens = std::clamp<int64_t>(seq_len, 0, lengths_[layer]);
+  PrefetchCursor cursor(pool_->arena(layer), std::span(blocks_).first(BlocksFor(tokens)),
+                        pool_->layout().block_bytes(), kStreams, l2_budget_bytes_);
+  return cursor.Fetch(cursor.remaining()) * kCacheLineBytes;
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_KV_KV_CACHE_H_
+#define BITFETCH_KV_KV_CACHE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "kv/block_pool.h"
+#include "kv/tile.h"
+#include "prefetch/cursor.h"
+
+namespace bitfetch {
+
+struct KvConfig {
+  int layers = 0;
+  int kv_heads = 0;
+  int head_dim = 0;  // a multiple of 16
+  KvTypes types;
+  int64_t limit = 0;  // tokens, over this sequence and all its forks; rounded up to whole blocks
+  PageSize pages = PageSize::kHuge;
+  BlockPlacement placement = BlockPlacement::kContiguous;
+  size_t l2_budget_bytes = size_t{256}
+                           << 10;  // how much Prefetch may request: what a core's L2 has room for
+};
+
+// The keys and values of one sequence of tokens, in tiles (kv/tile.h) that attention reads in
+// address order. Forks share blocks until one of them writes. Growing never copies what is there.
+// Not thread-safe, except that any number of threads may read views; a cache and its forks belong
+// to one thread at a time.
+class KvCache {
+ public:
+  // Errors: shapes that no tile takes, out of address space. Costs some system calls; memory comes
+  // with the tokens.
+  static Result<KvCache> Create(const KvConfig& config);
+
+  KvCache(KvCache&&) = default;
+  KvCache& operator=(KvCache&& other) noexcept;
+  ~KvCache();
+
+  // Another sequence with the same content. Costs a copy of the block table: 4 bytes for 16 tokens.
+  KvCache Fork() const;
+
+  // Stores `count` tokens behind what `layer` holds; k and v: [count][kv_heads][head_dim]. Errors:
+  // the layer is out of range, the limit is reached, out of memory; then nothing is stored and
+  // nothing is lost. Each layer has its own length, since a forward pass reaches them one after the
+  // other.
+  Status Append(int layer, int64_t count, const float* k, const float* v);
+
+  // Forgets all but the first `length` tokens of every layer. Costs a few instructions a block.
+  void Truncate(int64_t length);
+  void Clear() { Truncate(0); }
+
+  // Tokens that every layer holds, and that one layer holds.
+  int64_t length() const;
+  int64_t length(int layer) const { return lengths_[layer]; }
+
+  // What the layer holds, for a kernel to read. Errors: the layer is out of range.
+  Result<KvView> View(int layer) const;
+
+  // Requests the first bytes that attention over the first `seq_len` tokens of `layer` will read,
+  // in its order, as far as they fit in the L2 budget, and returns how many. `seq_len` past what is
+  // stored is cut to what is stored; 0 does nothing. Errors: the layer is out of range.
+  Result<size_t> Prefetch(int layer, int64_t seq_len) const;
+
+  int layers() const { return static_cast<int>(lengths_.size()); }
+  int64_t limit() const { return int64_t{pool_->limit()} * kTileTokens; }
+
+  // Memory taken from the system, by this sequence and its forks together.
+  size_t MappedBytes() const { return pool_->MappedBytes(); }
+  // How much of that sits on huge pages. Costs milliseconds.
+  size_t HugeBytes() const { return pool_->HugeBytes(); }
+
+ private:
+  KvCache(std::shared_ptr<BlockPool> pool, size_t l2_budget_bytes);
+
+  Status CheckLayer(int layer) const;
+  // Gives this sequence blocks of its own for tokens [begin, end).
+  Status OwnBlocks(int64_t begin, int64_t end);
+
+  std::shared_ptr<BlockPool> pool_;
+  size_t l2_budget_bytes_;
+  std::vector<uint32_t> blocks_;  // the block table: [ceil(longest layer / 16)]
+  std::vector<int64_t> lengths_;  // [layers] tokens
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_KV_KV_CACHE_H_
