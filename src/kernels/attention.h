@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_KERNELS_ATTENTION_H_
+#define BITFETCH_KERNELS_ATTENTION_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "kernels/kernels.h"
+#include "kv/tile.h"
+
+namespace bitfetch {
+
+// Grouped-query causal attention of one layer over its KV cache, shared out over a pool: for one
+// token, the ranges of what is stored; for a batch, its tokens. The result has the same bits either
+// way, with any number of threads and any distance. Keeps the memory that the kernels work in.
+class Attention {
+ public:
+  Attention(const Kernels& kernels, ThreadPool& pool)
+      : kernels_(kernels), pool_(pool), workers_(pool.threads()) {}
+
+  // queries, out: [tokens][kv_heads * group * head_dim]. The tokens are the last ones of the view:
+  // the i-th attends to the first `kv.length - tokens + i + 1`. `distance_bytes` is how far ahead
+  // to prefetch (0: not at all). Costs a read of the view for each token.
+  void Run(const KvView& kv, int group, const float* queries, int64_t tokens,
+           int64_t distance_bytes, float* out);
+
+ private:
+  struct Worker {
+    std::vector<float> queries;   // [kv_heads][head_dim][group]
+    std::vector<float> partials;  // [ranges][heads][PartialFloats]
+    std::vector<float> scratch;   // [group][kChunkTokens]
+  };
+
+  void OneToken(AttendJob job, const float* queries, float* out);
+  void Batch(const AttendJob& job, const float* queries, int64_t tokens, float* out);
+
+  const Kernels& kernels_;
+  ThreadPool& pool_;
+  std::vector<Worker> workers_;  // [threads]
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_KERNELS_ATTENTION_H_

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_KERNELS_KERNELS_H_
+#define BITFETCH_KERNELS_KERNELS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/error.h"
+#include "kv/tile.h"
+#include "machine/isa.h"
+
+namespace bitfetch {
+
+// Sums of floats have 16 partial sums, element i in number i % 16, folded by halves: on every ISA,
+// so that all give the same bits (docs/architecture.md). Multiply-add is fused everywhere.
+inline constexpr int kPartialSums = 16;
+
+// --- attention
+// -----------------------------------------------------------------------------------------------------
+
+// Attention goes over fixed ranges of tokens, each with a softmax of its own, that are folded
+// together at the end: how the ranges are shared out over threads changes nothing. Inside a range
+// the softmax goes by chunks of four tiles.
+inline constexpr int kRangeTokens = 256;
+inline constexpr int kChunkTokens = 64;
+inline constexpr int kChunkTiles = kChunkTokens / kTileTokens;
+
+// What one range leaves for one query head: [head_dim] sums of V, [16] partial sums of the weights,
+// the maximum that both are relative to, and padding.
+inline constexpr int kPartialExtra = 32;
+inline size_t PartialFloats(int head_dim) { return static_cast<size_t>(head_dim) + kPartialExtra; }
+
+// The queries of one token against a stretch of what one layer holds.
+struct AttendJob {
+  KvView kv;
+  int64_t begin = 0;               // first token: a multiple of kRangeTokens
+  int64_t end = 0;                 // one past the last
+  const float* queries = nullptr;  // [kv_heads][head_dim][group], times log2(e) / sqrt(head_dim)
+  int group = 1;                   // query heads to a KV head
+  int64_t distance_bytes = 0;      // how far ahead to prefetch, over all streams; 0: not at all
+  float* partials = nullptr;       // out: [ranges][kv_heads * group][PartialFloats(head_dim)]
+  float* scratch = nullptr;        // [group][kChunkTokens]
+};
+
+// --- linear layers
+// -------------------------------------------------------------------------------------------------
+
+// A matrix of -1, 0 and +1 times one scale, [rows][cols]: in a row, 128 elements in 32 bytes as in
+// I2_S, element j in byte j % 32 at bit 6 - 2 * (j / 32), as code 0, 1, 2. A row is padded with
+// code 1 to whole 128.
+struct TernaryMatrix {
+  const uint8_t* codes = nullptr;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  size_t row_bytes = 0;  // ceil(cols / 128) * 32
+  float scale = 0;
+};
+
+inline constexpr int kTernaryBlock = 128;  // elements
+
+// Tokens as int8: what a linear layer of W1.58A8 multiplies.
+struct QuantizedRows {
+  const int8_t* values = nullptr;  // [tokens][stride], zero from cols to stride
+  const int32_t* sums = nullptr;   // [tokens] sum of the values
+  const float* scales = nullptr;   // [tokens] max / 127
+  int64_t tokens = 0;
+  int64_t stride = 0;  // cols, padded to whole 128
+};
+
+// Rows of an output head.
+enum class DenseType { kF32, kF16, kBF16 };
+struct DenseMatrix {
+  const void* values = nullptr;  // [rows][cols]
+  DenseType type = DenseType::kF32;
+  int64_t cols = 0;
+};
+
+// --- the table
+// -----------------------------------------------------------------------------------------------------
+
+// The leaves of a forward pass for one ISA. Every table gives the same bits. No function allocates
+// or fails.
+struct Kernels {
+  Isa isa;
+
+  // out [n] = x / sqrt(mean(x^2) + epsilon) * weight.
+  void (*rms_norm)(const float* x, const float* weight, int64_t n, float epsilon, float* out);
+
+  // The int8 form of one token: m = max(absmax(x), 1e-5), values = clamp(round_half_even(x * (127 /
+  // m)), -128, 127), zero from n to stride, their sum, and the scale m / 127.
+  void (*quantize)(const float* x, int64_t n, int64_t stride, int8_t* values, int32_t* sum,
+                   float* scale);
+
+  // out[t][r] = float(sum over c of w[r][c] * x[t][c]) * x.scales[t] * w.scale for rows [begin,
+  // end); out has out_stride floats a token.
+  void (*ternary_matmul)(const TernaryMatrix& w, int64_t begin, int64_t end, const QuantizedRows& x,
+                         float* out, int64_t out_stride);
+
+  // out[r] = sum over c of w[r][c] * x[c] for rows [begin, end); out is indexed by row.
+  void (*dense_matvec)(const DenseMatrix& w, int64_t begin, int64_t end, const float* x,
+                       float* out);
+
+  // Turns pairs (x[i * step], x[i * step + apart]) by the angles whose cosines and sines are given,
+  // [pairs] each: half-split (NeoX) with step 1 and apart = pairs, adjacent with step 2 and
+  // apart 1.
+  void (*rope)(float* x, const float* cosines, const float* sines, int64_t pairs, int64_t step,
+               int64_t apart);
+
+  // out = max(gate, 0)^2 * up, and gate / (1 + exp(-gate)) * up; out may be either of them.
+  void (*relu2_gate)(const float* gate, const float* up, int64_t n, float* out);
+  void (*silu_gate)(const float* gate, const float* up, int64_t n, float* out);
+
+  // x += y.
+  void (*add)(float* x, const float* y, int64_t n);
+
+  // Scores, softmax and sums of V for every range of the job. The prefetches go four streams in
+  // turn.
+  void (*attend)(const AttendJob& job);
+
+  // Folds the partials of `ranges` ranges, [ranges][range_stride] floats apart, for one query head;
+  // out [head_dim]. Zeros where nothing was attended to.
+  void (*fold)(const float* partials, int64_t ranges, int64_t range_stride, int head_dim,
+               float* out);
+};
+
+// The tables that were built and that this CPU runs, best last. Scalar is always the first.
+const std::vector<const Kernels*>& SupportedKernels();
+
+// The best of them, or the one that BITFETCH_ISA names. Errors: a name that is unknown, or that
+// can't be run here.
+Result<const Kernels*> ChooseKernels();
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_KERNELS_KERNELS_H_

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "base/float16.h"
+#include "kernels/scalar.h"
+#include "kernels/test_data.h"
+
+namespace bitfetch {
+namespace {
+
+const std::vector<int64_t> kLengths = {1, 15, 16, 17, 64, 100, 128, 2560, 2563};
+
+// Calls check(kernels, random) for every ISA, with the same random numbers.
+template <class Check>
+void OnEveryIsa(const Check& check) {
+  for (const Kernels* kernels : SupportedKernels()) {
+    SCOPED_TRACE(std::string(IsaName(kernels->isa)));
+    std::mt19937 random(11);
+    check(*kernels, random);
+  }
+}
+
+TEST(Kernels, ScalarIsAlwaysThere) {
+  ASSERT_FALSE(SupportedKernels().empty());
+  EXPECT_EQ(SupportedKernels()[0]->isa, Isa::kScalar);
+}
+
+TEST(RmsNorm, IsTheDefinitionAndTheSameBits) {
+  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+    for (const int64_t n : kLengths) {
+      const auto x = RandomFloats(n, random, 3.0f);
+      const auto weight = RandomFloats(n, random);
+      std::vector<float> want(n);
+      std::vector<float> got(n);
+      scalar::RmsNorm(x.data(), weight.data(), n, 1e-5f, want.data());
+      kernels.rms_norm(x.data(), weight.data(), n, 1e-5f, got.data());
+      EXPECT_TRUE(SameBits(got, want)) << n;
+      double squares = 0;
+      for (const float value : x) squares += double{value} * value;
+      const double factor = 1 / std::sqrt(squares / static_cast<double>(n) + 1e-5);
+      for (int64_t i = 0; i < n; ++i) ASSERT_NEAR(got[i], x[i] * factor * weight[i], 1e-5);
+    }
+  });
+}
+
+TEST(Quantize, IsTheDefinitionAndTheSameBits) {
+  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+    for (const int64_t n : kLengths) {
+      for (const float magnitude : {0.0f, 1e-9f, 1.0f, 1e30f}) {
+        auto x = RandomFloats(n, random, magnitude);
+        x[n / 2] = magnitude * 0.5f;  // ties: multiples of a half after scaling
+        const int64_t stride = (n + 127) / 128 * 128;
+        std::vector<int8_t> got(stride, 99);
+        int32_t sum = -1;
+        float scale = -1;
+        kernels.quantize(x.data(), n, stride, got.data(), &sum, &scale);
+
+        float max = 1e-5f;
+        for (const float value : x) max = std::max(max, std::fabs(value));
+        int32_t want_sum = 0;
+        for (int64_t i = 0; i < stride; ++i) {
+          const double exact = i < n ? static_cast<double>(x[i] * (127.0f / max)) : 0.0;
+          const auto want = static_cast<int>(std::nearbyint(exact));
+          ASSERT_EQ(got[i], want) << i << " of " << n;
+          want_sum += want;
+        }
+        EXPECT_EQ(sum, want_sum);
+        EXPECT_EQ(scale, max / 127.0f);
+      }
+    }
+  });
+}
+
+TEST(Rope, TurnsPairsAndGivesTheSameBits) {
+  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+    for (const int64_t pairs : {1, 8, 16, 24, 32, 50, 64}) {
+      const auto angles = RandomFloats(pairs, random, 3.0f);
+      std::vector<float> cosines;
+      std::vector<float> sines;
+      for (const float angle : angles) {
+        cosines.push_back(std::cos(angle));
+        sines.push_back(std::sin(angle));
+      }
+      for (const bool adjacent : {false, true}) {
+        const auto x = RandomFloats(2 * pairs, random);
+        const int64_t step = adjacent ? 2 : 1;
+        const int64_t apart = adjacent ? 1 : pairs;
+        auto want = x;
+        auto got = x;
+        scalar::Rope(want.data(), cosines.data(), sines.data(), pairs, step, apart);
+        kernels.rope(got.data(), cosines.data(), sines.data(), pairs, step, apart);
+        EXPECT_TRUE(SameBits(got, want)) << pairs;
+        for (int64_t i = 0; i < pairs; ++i) {
+          const float a = x[i * step];
+          const float b = x[i * step + apart];
+          ASSERT_NEAR(got[i * step], a * cosines[i] - b * sines[i], 1e-5);
+          ASSERT_NEAR(got[i * step + apart], a * sines[i] + b * cosines[i], 1e-5);
+        }
+      }
+    }
+  });
+}
+
+TEST(Gates, AreTheDefinitionsAndTheSameBits) {
+  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+    for (const int64_t n : kLengths) {
+      auto gate = RandomFloats(n, random, 5.0f);
+      gate[0] = -200.0f;
+      const auto up = RandomFloats(n, random);
+      std::vector<float> want(n);
+      std::vector<float> got(n);
+      scalar::Relu2Gate(gate.data(), up.data(), n, want.data());
+      kernels.relu2_gate(gate.data(), up.data(), n, got.data());
+      EXPECT_TRUE(SameBits(got, want)) << n;
+      for (int64_t i = 0; i < n; ++i) {
+        const double positive = std::max(gate[i], 0.0f);
+        ASSERT_NEAR(got[i], positive * positive * up[i], 1e-4);
+      }
+      scalar::SiluGate(gate.data(), up.data(), n, want.data());
+      auto in_place = gate;
+      kernels.silu_gate(in_place.data(), up.data(), n, in_place.data());
+      EXPECT_TRUE(SameBits(in_place, want)) << n;
+      for (int64_t i = 0; i < n; ++i) {
+        ASSERT_NEAR(want[i], gate[i] / (1 + std::exp(-double{gate[i]})) * up[i], 1e-5);
+      }
+    }
+  });
+}
+
+TEST(Add, Adds) {
+  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+    for (const int64_t n : kLengths) {
+      const auto x = RandomFloats(n, random);
+      const auto y = RandomFloats(n, random);
+      auto got = x;
+      kernels.add(got.data(), y.data(), n);
+      for (int64_t i = 0; i < n; ++i) ASSERT_EQ(got[i], x[i] + y[i]);
+    }
+  });
+}
+
+// Packs codes by the rule of I2_S, written down once more: element j of a block of 128 in byte j
+// % 32.
+std::vector<uint8_t> PackRows(const std::vector<int>& codes, int64_t rows, int64_t cols) {
+  const int64_t row_bytes = (cols + 127) / 128 * 32;
+  std::vector<uint8_t> bytes(rows * row_bytes);
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < row_bytes * 4; ++c) {
+      const int code = c < cols ? codes[r * cols + c] : 1;
+      bytes[r * row_bytes + c / 128 * 32 + c % 32] |= code << (6 - 2 * (c % 128 / 32));
+    }
+  }
+  return bytes;
+}
+
+TEST(TernaryMatmul, IsExactForEveryShapeAndSplit) {
+  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+    for (const int64_t cols : {1, 127, 128, 320, 2560, 6912}) {
+      for (const int64_t tokens : {1, 2, 3, 4, 5, 11}) {
+        const int64_t rows = 13;
+        std::vector<int> codes(rows * cols);
+        for (int& code : codes) code = static_cast<int>(random() % 3);
+        for (int64_t c = 0; c < cols; ++c) codes[c] = 2;  // all +1: the largest sums there are,
+        for (int64_t c = 0; c < cols; ++c) codes[cols + c] = 0;  // and all -1
+        const auto bytes = PackRows(codes, rows, cols);
+        const TernaryMatrix w{bytes.data(), rows, cols, bytes.size() / rows, 0.37f};
+
+        const int64_t stride = (cols + 127) / 128 * 128;
+        std::vector<int8_t> values(tokens * stride);
+        std::vector<int32_t> sums(tokens);
+        const auto scales = RandomFloats(tokens, random);
+        for (int64_t t = 0; t < tokens; ++t) {
+          for (int64_t c = 0; c < cols; ++c) {
+            values[t * stride + c] = static_cast<int8_t>(t == 0   ? -128
+                                                         : t == 1 ? 127
+                                                                  : random() % 256 - 128);
+            sums[t] += values[t * stride + c];
+          }
+        }
+        const QuantizedRows x{values.data(), sums.data(), scales.data(), tokens, stride};
+        std::vector<float> got(tokens * (rows + 2), -1.0f);
+        kernels.ternary_matmul(w, 0, 6, x, got.data(), rows + 2);
+        kernels.ternary_matmul(w, 6, rows, x, got.data(), rows + 2);
+        for (int64_t t = 0; t < tokens; ++t) {
+          for (int64_t r = 0; r < rows; ++r) {
+            int32_t sum = 0;
+            for (int64_t c = 0; c < cols; ++c)
+              sum += (codes[r * cols + c] - 1) * values[t * stride + c];
+            ASSERT_EQ(got[t * (rows + 2) + r], static_cast<float>(sum) * scales[t] * 0.37f)
+                << "row " << r << " token " << t << " cols " << cols;
+          }
+          EXPECT_EQ(got[t * (rows + 2) + rows], -1.0f);
+        }
+      }
+    }
+  });
+}
+
+TEST(DenseMatvec, IsCloseToDoubleAndTheSameBits) {
+  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+    for (const DenseType type : {DenseType::kF32, DenseType::kF16, DenseType::kBF16}) {
+      for (const int64_t cols : kLengths) {
+        const int64_t rows = 7;
+        const auto x = RandomFloats(cols, random);
+        auto floats = RandomFloats(rows * cols, random);
+        std::vector<uint16_t> halves;
+        for (float& value : floats) {
+          if (type == DenseType::kF16) value = F16ToF32(halves.emplace_back(F32ToF16(value)));
+          if (type == DenseType::kBF16) value = BF16ToF32(halves.emplace_back(F32ToBF16(value)));
+        }
+        const DenseMatrix w{
+            halves.empty() ? static_cast<const void*>(floats.data()) : halves.data(), type, cols};
+        std::vector<float> want(rows);
+        std::vector<float> got(rows);
+        scalar::DenseMatvec(w, 0, rows, x.data(), want.data());
+        kernels.dense_matvec(w, 0, 3, x.data(), got.data());
+        kernels.dense_matvec(w, 3, rows, x.data(), got.data());
+        EXPECT_TRUE(SameBits(got, want)) << cols;
+        for (int64_t r = 0; r < rows; ++r) {
+          double sum = 0;
+          for (int64_t c = 0; c < cols; ++c) sum += double{floats[r * cols + c]} * x[c];
+          ASSERT_NEAR(got[r], sum, 1e-4 * std::sqrt(static_cast<double>(cols)));
+        }
+      }
+    }
+  });
+}
+
+TEST(ChooseKernels, TakesWhatTheEnvironmentNames) {
+  for (const Kernels* kernels : SupportedKernels()) {
+    setenv("BITFETCH_ISA", std::string(IsaName(kernels->isa)).c_str(), 1);
+    EXPECT_EQ(ChooseKernels().value(), kernels);
+  }
+  setenv("BITFETCH_ISA", "sse9", 1);
+  EXPECT_FALSE(ChooseKernels());
+  unsetenv("BITFETCH_ISA");
+  EXPECT_EQ(ChooseKernels().value(), SupportedKernels().back());
+}
+
+}  // namespace
+}  // namespace bitfetch

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "base/float16.h"
+#include "kernels/scalar.h"
+
+namespace bitfetch::scalar {
+namespace {
+
+int Code(const uint8_t* row, int64_t column) {
+  const int64_t in_block = column % kTernaryBlock;
+  const uint8_t byte = row[column / kTernaryBlock * 32 + in_block % 32];
+  return (byte >> (6 - 2 * (in_block / 32))) & 3;
+}
+
+float Load(const DenseMatrix& w, int64_t index) {
+  switch (w.type) {
+    case DenseType::kF32:
+      return static_cast<const float*>(w.values)[index];
+    case DenseType::kF16:
+      return F16ToF32(static_cast<const uint16_t*>(w.values)[index]);
+    case DenseType::kBF16:
+      return BF16ToF32(static_cast<const uint16_t*>(w.values)[index]);
+  }
+  return 0.0f;
+}
+
+}  // namespace
+
+void TernaryMatmul(const TernaryMatrix& w, int64_t begin, int64_t end, const QuantizedRows& x,
+                   float* out, int64_t out_stride) {
+  for (int64_t r = begin; r < end; ++r) {
+    const uint8_t* row = w.codes + r * w.row_bytes;
+    for (int64_t t = 0; t < x.tokens; ++t) {
+      int32_t sum = 0;
+      for (int64_t c = 0; c < w.cols; ++c) sum += (Code(row, c) - 1) * x.values[t * x.stride + c];
+      out[t * out_stride + r] = static_cast<float>(sum) * x.scales[t] * w.scale;
+    }
+  }
+}
+
+void DenseMatvec(const DenseMatrix& w, int64_t begin, int64_t end, const float* x, float* out) {
+  for (int64_t r = begin; r < end; ++r) {
+    float sums[kPartialSums] = {};
+    for (int64_t c = 0; c < w.cols; ++c) {
+      float& sum = sums[c % kPartialSums];
+      sum = std::fma(Load(w, r * w.cols + c), x[c], sum);
+    }
+    out[r] = FoldSums(sums);
+  }
+}
+
+}  // namespace bitfetch::scalar

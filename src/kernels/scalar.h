@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_KERNELS_SCALAR_H_
+#define BITFETCH_KERNELS_SCALAR_H_
+
+#include "kernels/kernels.h"
+
+// The plain kernels: what every other ISA must equal, bit for bit. kernels.h says what each does.
+namespace bitfetch::scalar {
+
+void RmsNorm(const float* x, const float* weight, int64_t n, float epsilon, float* out);
+void Quantize(const float* x, int64_t n, int64_t stride, int8_t* values, int32_t* sum,
+              float* scale);
+void Rope(float* x, const float* cosines, const float* sines, int64_t pairs, int64_t step,
+          int64_t apart);
+void Relu2Gate(const float* gate, const float* up, int64_t n, float* out);
+void SiluGate(const float* gate, const float* up, int64_t n, float* out);
+void Add(float* x, const float* y, int64_t n);
+
+void TernaryMatmul(const TernaryMatrix& w, int64_t begin, int64_t end, const QuantizedRows& x,
+                   float* out, int64_t out_stride);
+void DenseMatvec(const DenseMatrix& w, int64_t begin, int64_t end, const float* x, float* out);
+
+void Attend(const AttendJob& job);
+void Fold(const float* partials, int64_t ranges, int64_t range_stride, int head_dim, float* out);
+
+// Adds up 16 partial sums: the upper half to the lower, until one is left.
+float FoldSums(float (&sums)[kPartialSums]);
+
+}  // namespace bitfetch::scalar
+
+#endif  // BITFETCH_KERNELS_SCALAR_H_

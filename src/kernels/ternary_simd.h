@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_KERNELS_TERNARY_SIMD_H_
+#define BITFETCH_KERNELS_TERNARY_SIMD_H_
+
+#include "kernels/kernels.h"
+
+// Kernels::ternary_matmul on each ISA; plain AVX-512 gains nothing over AVX2 here.
+namespace bitfetch {
+
+#define BITFETCH_DECLARE_TERNARY_MATMUL(isa)                                                     \
+  namespace isa {                                                                                \
+  void TernaryMatmul(const TernaryMatrix& w, int64_t begin, int64_t end, const QuantizedRows& x, \
+                     float* out, int64_t out_stride);                                            \
+  }
+#if defined(__x86_64__)
+BITFETCH_DECLARE_TERNARY_MATMUL(avx2)
+BITFETCH_DECLARE_TERNARY_MATMUL(avx512vnni)
+#elif defined(__aarch64__)
+BITFETCH_DECLARE_TERNARY_MATMUL(neon)
+#endif
+#undef BITFETCH_DECLARE_TERNARY_MATMUL
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_KERNELS_TERNARY_SIMD_H_

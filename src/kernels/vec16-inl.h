@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sixteen floats side by side, as one, two or four vectors: what all float kernels compute in, so
+// that no result depends on the width of a vector. Included once for each ISA, within its
+// attributes.
+
+#if defined(BITFETCH_KERNELS_VEC16_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef BITFETCH_KERNELS_VEC16_INL_H_
+#undef BITFETCH_KERNELS_VEC16_INL_H_
+#else
+#define BITFETCH_KERNELS_VEC16_INL_H_
+#endif
+
+#include <cstdint>
+
+#include "hwy/highway.h"
+#include "kernels/exp2.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace bitfetch {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Floats = hn::CappedTag<float, 16>;
+using Ints = hn::RebindToSigned<Floats>;
+using Vector = hn::Vec<Floats>;
+constexpr int kLanes = HWY_MIN(16, HWY_LANES(float));
+constexpr int kVectors = 16 / kLanes;
+
+struct Vec16 {
+  Vector part[kVectors];
+};
+
+// op(i) for the i-th vector.
+template <class Op>
+HWY_INLINE Vec16 Make(const Op& op) {
+  Vec16 result;
+  for (int i = 0; i < kVectors; ++i) result.part[i] = op(i);
+  return result;
+}
+
+HWY_INLINE Vec16 Load16(const float* from) {
+  return Make([&](int i) HWY_ATTR { return hn::LoadU(Floats(), from + i * kLanes); });
+}
+HWY_INLINE Vec16 Load16(const hwy::float16_t* from) {
+  const hn::Rebind<hwy::float16_t, Floats> halves;
+  return Make([&](int i) HWY_ATTR {
+    return hn::PromoteTo(Floats(), hn::LoadU(halves, from + i * kLanes));
+  });
+}
+HWY_INLINE Vec16 Load16(const hwy::bfloat16_t* from) {
+  const hn::Rebind<hwy::bfloat16_t, Floats> halves;
+  return Make([&](int i) HWY_ATTR {
+    return hn::PromoteTo(Floats(), hn::LoadU(halves, from + i * kLanes));
+  });
+}
+HWY_INLINE void Store16(const Vec16& x, float* to) {
+  for (int i = 0; i < kVectors; ++i) hn::StoreU(x.part[i], Floats(), to + i * kLanes);
+}
+HWY_INLINE Vec16 Set16(float x) {
+  return Make([&](int) HWY_ATTR { return hn::Set(Floats(), x); });
+}
+HWY_INLINE Vec16 MulAdd16(const Vec16& a, const Vec16& b, const Vec16& c) {
+  return Make([&](int i) HWY_ATTR { return hn::MulAdd(a.part[i], b.part[i], c.part[i]); });
+}
+HWY_INLINE Vec16 Mul16(const Vec16& a, const Vec16& b) {
+  return Make([&](int i) HWY_ATTR { return hn::Mul(a.part[i], b.part[i]); });
+}
+HWY_INLINE Vec16 Add16(const Vec16& a, const Vec16& b) {
+  return Make([&](int i) HWY_ATTR { return hn::Add(a.part[i], b.part[i]); });
+}
+HWY_INLINE Vec16 Sub16(const Vec16& a, const Vec16& b) {
+  return Make([&](int i) HWY_ATTR { return hn::Sub(a.part[i], b.part[i]); });
+}
+// a where it is greater, b elsewhere and where either is a NaN: the same on every ISA, which their
+// own maxima are not.
+HWY_INLINE Vec16 Greater16(const Vec16& a, const Vec16& b) {
+  return Make([&](int i) HWY_ATTR {
+    return hn::IfThenElse(hn::Gt(a.part[i], b.part[i]), a.part[i], b.part[i]);
+  });
+}
+HWY_INLINE Vec16 Less16(const Vec16& a, const Vec16& b) {
+  return Make([&](int i) HWY_ATTR {
+    return hn::IfThenElse(hn::Lt(a.part[i], b.part[i]), a.part[i], b.part[i]);
+  });
+}
+// x in its first `count` lanes, `other` in the rest.
+HWY_INLINE Vec16 First16(int count, const Vec16& x, const Vec16& other) {
+  return Make([&](int i) HWY_ATTR {
+    const int here = HWY_MIN(HWY_MAX(count - i * kLanes, 0), kLanes);
+    return hn::IfThenElse(hn::FirstN(Floats(), here), x.part[i], other.part[i]);
+  });
+}
+HWY_INLINE float MaxLane16(const Vec16& x) {
+  Vector max = x.part[0];
+  for (int i = 1; i < kVectors; ++i) max = hn::Max(max, x.part[i]);
+  return hn::GetLane(hn::MaxOfLanes(Floats(), max));
+}
+
+// Adds up the lanes: the upper half to the lower, until one is left.
+HWY_INLINE float FoldLanes16(const Vec16& x) {
+  float sums[16];
+  Store16(x, sums);
+  for (int half = 8; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
+  }
+  return sums[0];
+}
+
+// The steps of Exp2 in kernels/exp2.h.
+HWY_INLINE Vector Exp2Vector(Vector x) {
+  const Floats floats;
+  const Ints ints;
+  const auto lowest = hn::Set(floats, kExp2Lowest);
+  const auto highest = hn::Set(floats, kExp2Highest);
+  const auto in_range = hn::Gt(x, lowest);
+  const auto low = hn::IfThenElse(in_range, x, lowest);
+  const auto clamped = hn::IfThenElse(hn::Lt(low, highest), low, highest);
+  const auto whole = hn::Round(clamped);
+  const auto f = hn::Sub(clamped, whole);
+  auto p = hn::Set(floats, kExp2Coefficients[5]);
+  for (int i = 4; i >= 0; --i) p = hn::MulAdd(p, f, hn::Set(floats, kExp2Coefficients[i]));
+  p = hn::MulAdd(p, f, hn::Set(floats, 1.0f));
+  const auto exponent = hn::Add(hn::ConvertTo(ints, whole), hn::Set(ints, 127));
+  const auto power = hn::BitCast(floats, hn::ShiftLeft<23>(exponent));
+  return hn::IfThenElseZero(in_range, hn::Mul(p, power));
+}
+HWY_INLINE Vec16 Exp2Vec16(const Vec16& x) {
+  return Make([&](int i) HWY_ATTR { return Exp2Vector(x.part[i]); });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace bitfetch
+HWY_AFTER_NAMESPACE();
+
+#endif  // BITFETCH_KERNELS_VEC16_INL_H_
