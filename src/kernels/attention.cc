@@ -25,6 +25,24 @@ void PrepareQueries(const KvLayout& layout, int group, const float* from, float*
 
 }  // namespace
 
+PrefetchPlan PlanAttention(const PrefetchSetting& setting, const MachineProfile& profile,
+                           const KvLayout& layout, BlockPlacement placement, PageSize pages,
+                           int group, int threads) {
+  const auto block_bytes = static_cast<int64_t>(layout.block_bytes());
+  const size_t query_heads = static_cast<size_t>(layout.kv_heads) * group;
+  // Sums of V of every query head, read and written once a chunk, and the scores of one KV head.
+  const size_t working_set =
+      (query_heads * PartialFloats(layout.head_dim) + size_t{kChunkTokens} * group) * sizeof(float);
+  return ResolvePrefetch(
+      setting, profile,
+      {.tile_bytes = static_cast<int64_t>(layout.head_bytes()),
+       .run_bytes = placement == BlockPlacement::kShuffled ? block_bytes : PrefetchAccess::kNever,
+       .pages = pages,
+       .threads = threads,
+       .working_set_bytes = static_cast<int64_t>(working_set),
+       .max_streams = kChunkTiles});
+}
+
 void Attention::Run(const KvView& kv, int group, const float* queries, int64_t tokens,
                     int64_t distance_bytes, float* out) {
   for (Worker& worker : workers_) worker.scratch.resize(size_t{kChunkTokens} * group);

@@ -7,9 +7,18 @@
 
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
+#include "kv/block_pool.h"
 #include "kv/tile.h"
+#include "machine/profile.h"
+#include "prefetch/setting.h"
 
 namespace bitfetch {
+
+// What the prefetch law says to attention over blocks of this layout. Costs microseconds: ask once
+// for a cache.
+PrefetchPlan PlanAttention(const PrefetchSetting& setting, const MachineProfile& profile,
+                           const KvLayout& layout, BlockPlacement placement, PageSize pages,
+                           int group, int threads);
 
 // Grouped-query causal attention of one layer over its KV cache, shared out over a pool: for one
 // token, the ranges of what is stored; for a batch, its tokens. The result has the same bits either

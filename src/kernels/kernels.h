@@ -49,7 +49,7 @@ struct AttendJob {
 // A matrix of -1, 0 and +1 times one scale, [rows][cols]: in a row, 128 elements in 32 bytes as in
 // I2_S, element j in byte j % 32 at bit 6 - 2 * (j / 32), as code 0, 1, 2. A row is padded with
 // code 1 to whole 128.
-struct TernaryMatrix {
+struct TernaryRows {
   const uint8_t* codes = nullptr;
   int64_t rows = 0;
   int64_t cols = 0;
@@ -94,7 +94,7 @@ struct Kernels {
 
   // out[t][r] = float(sum over c of w[r][c] * x[t][c]) * x.scales[t] * w.scale for rows [begin,
   // end); out has out_stride floats a token.
-  void (*ternary_matmul)(const TernaryMatrix& w, int64_t begin, int64_t end, const QuantizedRows& x,
+  void (*ternary_matmul)(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,
                          float* out, int64_t out_stride);
 
   // out[r] = sum over c of w[r][c] * x[c] for rows [begin, end); out is indexed by row.

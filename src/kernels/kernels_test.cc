@@ -170,7 +170,7 @@ TEST(TernaryMatmul, IsExactForEveryShapeAndSplit) {
         for (int64_t c = 0; c < cols; ++c) codes[c] = 2;  // all +1: the largest sums there are,
         for (int64_t c = 0; c < cols; ++c) codes[cols + c] = 0;  // and all -1
         const auto bytes = PackRows(codes, rows, cols);
-        const TernaryMatrix w{bytes.data(), rows, cols, bytes.size() / rows, 0.37f};
+        const TernaryRows w{bytes.data(), rows, cols, bytes.size() / rows, 0.37f};
 
         const int64_t stride = (cols + 127) / 128 * 128;
         std::vector<int8_t> values(tokens * stride);

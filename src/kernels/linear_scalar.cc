@@ -27,7 +27,7 @@ float Load(const DenseMatrix& w, int64_t index) {
 
 }  // namespace
 
-void TernaryMatmul(const TernaryMatrix& w, int64_t begin, int64_t end, const QuantizedRows& x,
+void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,
                    float* out, int64_t out_stride) {
   for (int64_t r = begin; r < end; ++r) {
     const uint8_t* row = w.codes + r * w.row_bytes;

@@ -16,7 +16,7 @@ void Relu2Gate(const float* gate, const float* up, int64_t n, float* out);
 void SiluGate(const float* gate, const float* up, int64_t n, float* out);
 void Add(float* x, const float* y, int64_t n);
 
-void TernaryMatmul(const TernaryMatrix& w, int64_t begin, int64_t end, const QuantizedRows& x,
+void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,
                    float* out, int64_t out_stride);
 void DenseMatvec(const DenseMatrix& w, int64_t begin, int64_t end, const float* x, float* out);
 

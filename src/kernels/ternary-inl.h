@@ -132,7 +132,7 @@ HWY_INLINE void SumCodes(const uint8_t* rows, size_t row_bytes, const int8_t* x,
 }
 
 template <int kRows, int kTokens>
-HWY_INLINE void MultiplyTile(const TernaryMatrix& w, int64_t row, const QuantizedRows& x,
+HWY_INLINE void MultiplyTile(const TernaryRows& w, int64_t row, const QuantizedRows& x,
                              int64_t token, float* out, int64_t out_stride) {
   int32_t sums[kRows][kTokens];
   SumCodes<kRows, kTokens>(w.codes + row * w.row_bytes, w.row_bytes, x.values + token * x.stride,
@@ -148,7 +148,7 @@ HWY_INLINE void MultiplyTile(const TernaryMatrix& w, int64_t row, const Quantize
 
 // A few tokens stay in L1 while all rows pass by.
 template <int kTokens>
-HWY_INLINE void MultiplyTokens(const TernaryMatrix& w, int64_t begin, int64_t end,
+HWY_INLINE void MultiplyTokens(const TernaryRows& w, int64_t begin, int64_t end,
                                const QuantizedRows& x, int64_t token, float* out,
                                int64_t out_stride) {
   constexpr int kRows = kTokens == 1 ? 4 : 1;
@@ -158,7 +158,7 @@ HWY_INLINE void MultiplyTokens(const TernaryMatrix& w, int64_t begin, int64_t en
   for (; row < end; ++row) MultiplyTile<1, kTokens>(w, row, x, token, out, out_stride);
 }
 
-void TernaryMatmul(const TernaryMatrix& w, int64_t begin, int64_t end, const QuantizedRows& x,
+void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,
                    float* out, int64_t out_stride) {
   int64_t token = 0;
   for (; token + 4 <= x.tokens; token += 4)

@@ -7,10 +7,10 @@
 // Kernels::ternary_matmul on each ISA; plain AVX-512 gains nothing over AVX2 here.
 namespace bitfetch {
 
-#define BITFETCH_DECLARE_TERNARY_MATMUL(isa)                                                     \
-  namespace isa {                                                                                \
-  void TernaryMatmul(const TernaryMatrix& w, int64_t begin, int64_t end, const QuantizedRows& x, \
-                     float* out, int64_t out_stride);                                            \
+#define BITFETCH_DECLARE_TERNARY_MATMUL(isa)                                                   \
+  namespace isa {                                                                              \
+  void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x, \
+                     float* out, int64_t out_stride);                                          \
   }
 #if defined(__x86_64__)
 BITFETCH_DECLARE_TERNARY_MATMUL(avx2)

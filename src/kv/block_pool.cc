@@ -30,6 +30,7 @@ Result<BlockPool> BlockPool::Create(int layers, const KvLayout& layout, uint32_t
   BlockPool pool;
   pool.layout_ = layout;
   pool.limit_ = limit;
+  pool.pages_ = pages;
   for (int layer = 0; layer < layers; ++layer) {
     BITFETCH_ASSIGN_OR_RETURN(PageBuffer arena,
                               PageBuffer::Reserve(limit * layout.block_bytes(), pages));

@@ -39,6 +39,7 @@ class BlockPool {
   int layers() const { return static_cast<int>(arenas_.size()); }
   const KvLayout& layout() const { return layout_; }
   uint32_t limit() const { return limit_; }
+  PageSize pages() const { return pages_; }
   const std::byte* arena(int layer) const { return arenas_[layer].data(); }
   std::byte* Block(int layer, uint32_t block) {
     return arenas_[layer].data() + block * layout_.block_bytes();
@@ -50,6 +51,7 @@ class BlockPool {
  private:
   KvLayout layout_;
   uint32_t limit_ = 0;
+  PageSize pages_ = PageSize::kHuge;
   uint32_t fresh_ = 0;              // blocks that were taken at least once: the first of `order_`
   std::vector<PageBuffer> arenas_;  // [layers]
   std::vector<uint32_t>

@@ -67,6 +67,7 @@ class KvCache {
   Result<size_t> Prefetch(int layer, int64_t seq_len) const;
 
   int layers() const { return static_cast<int>(lengths_.size()); }
+  PageSize pages() const { return pool_->pages(); }
   int64_t limit() const { return int64_t{pool_->limit()} * kTileTokens; }
 
   // Memory taken from the system, by this sequence and its forks together.

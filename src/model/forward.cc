@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/forward.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "model/dequantize.h"
+
+namespace bitfetch {
+namespace {
+
+// Rows that a thread takes at a time: enough to hide the hand-out, few enough to share the last
+// ones evenly.
+constexpr int64_t kRowsAtATime = 64;
+
+int64_t Pieces(int64_t rows) { return (rows + kRowsAtATime - 1) / kRowsAtATime; }
+
+int64_t PadToBlock(int64_t cols) {
+  return (cols + kTernaryBlock - 1) / kTernaryBlock * kTernaryBlock;
+}
+
+TernaryRows RowsOf(const TernaryMatrix& matrix) {
+  return {matrix.codes, matrix.rows, matrix.cols, static_cast<size_t>(matrix.row_bytes),
+          matrix.scale};
+}
+
+// The kernels' name for a type that they read directly.
+std::optional<DenseType> DenseTypeOf(TensorType type) {
+  switch (type) {
+    case TensorType::kF32:
+      return DenseType::kF32;
+    case TensorType::kF16:
+      return DenseType::kF16;
+    case TensorType::kBF16:
+      return DenseType::kBF16;
+    default:
+      return std::nullopt;
+  }
+}
+
+const std::byte* RowAt(const GgufTensor& tensor, int64_t row) {
+  return tensor.data.data() + row * TensorBytes(tensor.type, tensor.cols());
+}
+
+}  // namespace
+
+ForwardPass::ForwardPass(const Model& model, const Kernels& kernels, ThreadPool& pool,
+                         const ForwardPrefetch& prefetch)
+    : model_(model),
+      kernels_(kernels),
+      pool_(pool),
+      prefetch_(prefetch),
+      rope_(model.config().rope_theta, model.config().head_dim, model.rope_factors()),
+      attention_(kernels, pool),
+      head_rows_(pool.threads()) {}
+
+Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t logit_tokens,
+                        float* logits) {
+  const ModelConfig& config = model_.config();
+  for (const int token : tokens) {
+    if (token < 0 || token >= config.vocab) {
+      return Fail("token {} is out of range: the vocabulary has {}", token, config.vocab);
+    }
+  }
+  const int64_t before = cache.length();
+  if (const Status status = RunLayers(tokens, cache); !status) {
+    cache.Truncate(before);
+    return status;
+  }
+  const auto count = static_cast<int64_t>(tokens.size());
+  Logits(count - logit_tokens, logit_tokens, logits);
+  return {};
+}
+
+Status ForwardPass::RunLayers(std::span<const int> tokens, KvCache& cache) {
+  const ModelConfig& config = model_.config();
+  const auto count = static_cast<int64_t>(tokens.size());
+  const int64_t first = cache.length();
+  residual_.resize(count * config.hidden);
+  cosines_.resize(count * rope_.pairs());
+  sines_.resize(count * rope_.pairs());
+  pool_.ParallelFor(count, [&](int64_t t, int) {
+    const GgufTensor& embedding = model_.embedding();
+    DequantizeRow(embedding.type, RowAt(embedding, tokens[t]), config.hidden,
+                  residual_.data() + t * config.hidden);
+    rope_.At(first + t, cosines_.data() + t * rope_.pairs(), sines_.data() + t * rope_.pairs());
+  });
+  for (int layer = 0; layer < static_cast<int>(config.layers); ++layer) {
+    BITFETCH_RETURN_IF_ERROR(RunAttention(layer, count, cache));
+    RunFeedForward(layer, count);
+  }
+  return {};
+}
+
+Status ForwardPass::RunAttention(int layer, int64_t tokens, KvCache& cache) {
+  const ModelConfig& config = model_.config();
+  const LayerWeights& weights = model_.layers()[layer];
+  const int64_t query_size = config.heads * config.head_dim;
+  const int64_t kv_size = config.kv_heads * config.head_dim;
+  q_.resize(tokens * query_size);
+  k_.resize(tokens * kv_size);
+  v_.resize(tokens * kv_size);
+  attended_.resize(tokens * query_size);
+
+  NormAndQuantize(residual_.data(), weights.attn_norm, config.hidden, tokens);
+  Multiply(
+      {{&weights.attn_q, q_.data()}, {&weights.attn_k, k_.data()}, {&weights.attn_v, v_.data()}},
+      tokens);
+  if (prefetch_.ahead && tokens == 1) {
+    BITFETCH_RETURN_IF_ERROR(cache.Prefetch(layer, cache.length(layer)).map([](size_t) {}));
+  }
+
+  const bool adjacent = config.rope_form == RopeForm::kAdjacentPairs;
+  pool_.ParallelFor(tokens, [&](int64_t t, int) {
+    const float* cosines = cosines_.data() + t * rope_.pairs();
+    const float* sines = sines_.data() + t * rope_.pairs();
+    const auto turn = [&](float* heads, int64_t size) {
+      for (int64_t i = 0; i < size; i += config.head_dim) {
+        kernels_.rope(heads + i, cosines, sines, rope_.pairs(), adjacent ? 2 : 1,
+                      adjacent ? 1 : rope_.pairs());
+      }
+    };
+    turn(q_.data() + t * query_size, query_size);
+    turn(k_.data() + t * kv_size, kv_size);
+  });
+  BITFETCH_RETURN_IF_ERROR(cache.Append(layer, tokens, k_.data(), v_.data()));
+  BITFETCH_ASSIGN_OR_RETURN(const KvView view, cache.View(layer));
+  attention_.Run(view, static_cast<int>(config.heads / config.kv_heads), q_.data(), tokens,
+                 prefetch_.in_kernel.distance_bytes, attended_.data());
+
+  NormAndQuantize(attended_.data(), weights.attn_sub_norm, query_size, tokens);
+  projected_.resize(tokens * config.hidden);
+  Multiply({{&weights.attn_output, projected_.data()}}, tokens);
+  AddToResidual(tokens);
+  return {};
+}
+
+void ForwardPass::RunFeedForward(int layer, int64_t tokens) {
+  const ModelConfig& config = model_.config();
+  const LayerWeights& weights = model_.layers()[layer];
+  gate_.resize(tokens * config.ffn);
+  up_.resize(tokens * config.ffn);
+  NormAndQuantize(residual_.data(), weights.ffn_norm, config.hidden, tokens);
+  Multiply({{&weights.ffn_gate, gate_.data()}, {&weights.ffn_up, up_.data()}}, tokens);
+  const auto activate =
+      config.activation == Activation::kSilu ? kernels_.silu_gate : kernels_.relu2_gate;
+  pool_.ParallelFor(tokens, [&](int64_t t, int) {
+    float* gate = gate_.data() + t * config.ffn;
+    activate(gate, up_.data() + t * config.ffn, config.ffn, gate);
+  });
+  NormAndQuantize(gate_.data(), weights.ffn_sub_norm, config.ffn, tokens);
+  projected_.resize(tokens * config.hidden);
+  Multiply({{&weights.ffn_down, projected_.data()}}, tokens);
+  AddToResidual(tokens);
+}
+
+// x: [tokens][size]. Without a norm, x is quantised as it is.
+void ForwardPass::NormAndQuantize(const float* x, const std::vector<float>& norm, int64_t size,
+                                  int64_t tokens) {
+  const int64_t stride = PadToBlock(size);
+  normed_.resize(tokens * size);
+  quantized_.resize(tokens * stride);
+  sums_.resize(tokens);
+  scales_.resize(tokens);
+  pool_.ParallelFor(tokens, [&](int64_t t, int) {
+    const float* input = x + t * size;
+    if (!norm.empty()) {
+      float* normed = normed_.data() + t * size;
+      kernels_.rms_norm(input, norm.data(), size, model_.config().rms_epsilon, normed);
+      input = normed;
+    }
+    kernels_.quantize(input, size, stride, quantized_.data() + t * stride, &sums_[t], &scales_[t]);
+  });
+}
+
+void ForwardPass::Multiply(std::initializer_list<Product> products, int64_t tokens) {
+  const int64_t stride = PadToBlock(products.begin()->weights->cols);
+  const QuantizedRows input{quantized_.data(), sums_.data(), scales_.data(), tokens, stride};
+  int64_t pieces = 0;
+  for (const Product& product : products) pieces += Pieces(product.weights->rows);
+  pool_.ParallelFor(pieces, [&](int64_t piece, int) {
+    const Product* product = products.begin();
+    while (piece >= Pieces(product->weights->rows)) piece -= Pieces((product++)->weights->rows);
+    const TernaryRows rows = RowsOf(*product->weights);
+    const int64_t begin = piece * kRowsAtATime;
+    kernels_.ternary_matmul(rows, begin, std::min(begin + kRowsAtATime, rows.rows), input,
+                            product->out, rows.rows);
+  });
+}
+
+void ForwardPass::AddToResidual(int64_t tokens) {
+  kernels_.add(residual_.data(), projected_.data(), tokens * model_.config().hidden);
+}
+
+void ForwardPass::Logits(int64_t first, int64_t count, float* logits) {
+  const ModelConfig& config = model_.config();
+  const GgufTensor& output = model_.output();
+  normed_.resize(count * config.hidden);
+  for (int64_t t = 0; t < count; ++t) {
+    kernels_.rms_norm(residual_.data() + (first + t) * config.hidden, model_.output_norm().data(),
+                      config.hidden, config.rms_epsilon, normed_.data() + t * config.hidden);
+  }
+  const std::optional<DenseType> type = DenseTypeOf(output.type);
+  pool_.ParallelFor(Pieces(config.vocab), [&](int64_t piece, int thread) {
+    const int64_t begin = piece * kRowsAtATime;
+    const int64_t end = std::min(begin + kRowsAtATime, config.vocab);
+    DenseMatrix rows{RowAt(output, begin), type.value_or(DenseType::kF32), config.hidden};
+    if (!type) {
+      std::vector<float>& floats = head_rows_[thread];
+      floats.resize(kRowsAtATime * config.hidden);
+      for (int64_t row = begin; row < end; ++row) {
+        DequantizeRow(output.type, RowAt(output, row), config.hidden,
+                      floats.data() + (row - begin) * config.hidden);
+      }
+      rows.values = floats.data();
+    }
+    for (int64_t t = 0; t < count; ++t) {
+      kernels_.dense_matvec(rows, 0, end - begin, normed_.data() + t * config.hidden,
+                            logits + t * config.vocab + begin);
+    }
+  });
+}
+
+}  // namespace bitfetch

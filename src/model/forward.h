@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_MODEL_FORWARD_H_
+#define BITFETCH_MODEL_FORWARD_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "kernels/attention.h"
+#include "kernels/kernels.h"
+#include "kv/kv_cache.h"
+#include "model/model.h"
+#include "model/rope_table.h"
+#include "prefetch/law.h"
+
+namespace bitfetch {
+
+// How the KV cache is fetched before it is needed.
+struct ForwardPrefetch {
+  PrefetchPlan in_kernel;  // by attention, some bytes ahead of itself (PlanAttention)
+  bool ahead = true;       // by KvCache::Prefetch, before attention starts
+};
+
+// Runs a model over tokens, at most kMaxBatch at once. The logits have the same bits however a text
+// is cut into batches, whatever the ISA, the number of threads and the prefetch setting. Keeps the
+// memory that the layers work in; the model, kernels and pool must outlive it.
+class ForwardPass {
+ public:
+  static constexpr int64_t kMaxBatch = 64;
+
+  ForwardPass(const Model& model, const Kernels& kernels, ThreadPool& pool,
+              const ForwardPrefetch& prefetch);
+
+  // Appends `tokens` (1 .. kMaxBatch) to `cache` and writes the logits of the last `logit_tokens`
+  // of them, [logit_tokens] [vocab]. Errors: a token id that the vocabulary lacks; the cache is
+  // full or out of memory. Then the cache is as it was before.
+  Status Run(std::span<const int> tokens, KvCache& cache, int64_t logit_tokens, float* logits);
+
+ private:
+  struct Product {
+    const TernaryMatrix* weights;
+    float* out;  // [tokens][rows]
+  };
+
+  Status RunLayers(std::span<const int> tokens, KvCache& cache);
+  Status RunAttention(int layer, int64_t tokens, KvCache& cache);
+  void RunFeedForward(int layer, int64_t tokens);
+  void NormAndQuantize(const float* x, const std::vector<float>& norm, int64_t size,
+                       int64_t tokens);
+  void Multiply(std::initializer_list<Product> products, int64_t tokens);
+  void AddToResidual(int64_t tokens);
+  void Logits(int64_t first, int64_t count, float* logits);
+
+  const Model& model_;
+  const Kernels& kernels_;
+  ThreadPool& pool_;
+  ForwardPrefetch prefetch_;
+  RopeTable rope_;
+  Attention attention_;
+
+  // Of a batch; [tokens] first everywhere.
+  std::vector<float> residual_;    // [hidden]
+  std::vector<float> normed_;      // [widest]
+  std::vector<int8_t> quantized_;  // [widest, padded]
+  std::vector<int32_t> sums_;
+  std::vector<float> scales_;
+  std::vector<float> q_, k_, v_;        // [heads or kv_heads][head_dim]
+  std::vector<float> attended_;         // [heads][head_dim]
+  std::vector<float> gate_, up_;        // [ffn]
+  std::vector<float> projected_;        // [hidden]
+  std::vector<float> cosines_, sines_;  // [head_dim / 2]
+  std::vector<std::vector<float>>
+      head_rows_;  // [threads] rows of a quantised output head, as floats
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_MODEL_FORWARD_H_

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/model.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <string_view>
+
+#include "model/dequantize.h"
+
+namespace bitfetch {
+namespace {
+
+// Finds tensors of the shape that the configuration asks for.
+class TensorFinder {
+ public:
+  explicit TensorFinder(const GgufReader& file) : file_(file) {}
+
+  Result<const GgufTensor*> Find(std::string_view name, int64_t cols, int64_t rows) const {
+    BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor, file_.GetTensor(name));
+    if (tensor->cols() != cols || tensor->rows() != rows || tensor->shape[1] != rows) {
+      return Fail("{}: tensor {} is {} x {}: expected {} x {}", file_.path(), name, tensor->cols(),
+                  tensor->rows(), cols, rows);
+    }
+    return tensor;
+  }
+
+  // A vector of any float type.
+  Status ReadVector(std::string_view name, int64_t size, std::vector<float>* out) const {
+    BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor, FindFloats(name, size, 1));
+    out->resize(size);
+    DequantizeRow(tensor->type, tensor->data.data(), size, out->data());
+    return {};
+  }
+
+  Result<const GgufTensor*> FindFloats(std::string_view name, int64_t cols, int64_t rows) const {
+    BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor, Find(name, cols, rows));
+    if (!IsDequantizable(tensor->type)) {
+      return Fail("{}: tensor {} is {}: expected F32, F16 or another type of floats", file_.path(),
+                  name, TensorTypeName(tensor->type));
+    }
+    return tensor;
+  }
+
+  Result<const GgufTensor*> FindTernary(std::string_view name, int64_t cols, int64_t rows) const {
+    BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor, Find(name, cols, rows));
+    if (!IsTernary(tensor->type)) {
+      return Fail("{}: tensor {} is {}: expected a ternary type (I2_S, TQ1_0 or TQ2_0)",
+                  file_.path(), name, TensorTypeName(tensor->type));
+    }
+    return tensor;
+  }
+
+ private:
+  const GgufReader& file_;
+};
+
+struct TernaryJob {
+  const GgufTensor* tensor;
+  TernaryMatrix* out;
+};
+
+// Checking codes reads every byte of the weights: worth all threads, and a progress line.
+Status ReadTernaryTensors(const std::vector<TernaryJob>& jobs, const std::string& path,
+                          ThreadPool& pool, const Progress& progress) {
+  std::atomic<int64_t> done = 0;
+  std::mutex mutex;
+  Status status;
+  pool.ParallelFor(static_cast<int64_t>(jobs.size()), [&](int64_t i, int thread) {
+    auto matrix = ReadTernary(*jobs[i].tensor, path);
+    const int64_t count = ++done;
+    if (matrix) {
+      *jobs[i].out = *std::move(matrix);
+    } else {
+      const std::lock_guard lock(mutex);
+      if (status) status = tl::unexpected(matrix.error());
+    }
+    if (progress && thread == 0) progress(count, static_cast<int64_t>(jobs.size()));
+  });
+  return status;
+}
+
+}  // namespace
+
+Result<Model> Model::Load(const std::string& path, bool mmap, ThreadPool& pool,
+                          const Progress& progress) {
+  BITFETCH_ASSIGN_OR_RETURN(GgufReader file, GgufReader::Open(path, mmap));
+  BITFETCH_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
+  Model model(std::move(file), config);
+  BITFETCH_RETURN_IF_ERROR(model.ReadWeights(pool, progress));
+  return model;
+}
+
+Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
+  const TensorFinder finder(file_);
+  const int64_t hidden = config_.hidden;
+  const int64_t query = config_.heads * config_.head_dim;
+  const int64_t kv = config_.kv_heads * config_.head_dim;
+  BITFETCH_ASSIGN_OR_RETURN(embedding_,
+                            finder.FindFloats("token_embd.weight", hidden, config_.vocab));
+  output_ = embedding_;
+  if (file_.FindTensor("output.weight") != nullptr) {
+    BITFETCH_ASSIGN_OR_RETURN(output_, finder.FindFloats("output.weight", hidden, config_.vocab));
+  }
+  BITFETCH_RETURN_IF_ERROR(finder.ReadVector("output_norm.weight", hidden, &output_norm_));
+  if (file_.FindTensor("rope_freqs.weight") != nullptr) {
+    BITFETCH_RETURN_IF_ERROR(
+        finder.ReadVector("rope_freqs.weight", config_.head_dim / 2, &rope_factors_));
+    if (std::any_of(rope_factors_.begin(), rope_factors_.end(),
+                    [](float factor) { return !(factor > 0.0f); })) {
+      return Fail("{}: tensor rope_freqs.weight has a factor that is not positive", file_.path());
+    }
+  }
+
+  layers_.resize(config_.layers);
+  std::vector<TernaryJob> jobs;
+  for (int64_t i = 0; i < config_.layers; ++i) {
+    LayerWeights& layer = layers_[i];
+    struct Norm {
+      std::string_view name;
+      int64_t size;
+      std::vector<float>* out;
+      bool is_sub_norm;
+    };
+    const Norm norms[] = {{"attn_norm", hidden, &layer.attn_norm, false},
+                          {"attn_sub_norm", query, &layer.attn_sub_norm, true},
+                          {"ffn_norm", hidden, &layer.ffn_norm, false},
+                          {"ffn_sub_norm", config_.ffn, &layer.ffn_sub_norm, true}};
+    for (const Norm& norm : norms) {
+      if (norm.is_sub_norm && !config_.has_sub_norms) continue;
+      BITFETCH_RETURN_IF_ERROR(
+          finder.ReadVector(fmt::format("blk.{}.{}.weight", i, norm.name), norm.size, norm.out));
+    }
+    struct Linear {
+      std::string_view name;
+      int64_t cols;
+      int64_t rows;
+      TernaryMatrix* out;
+    };
+    const Linear linears[] = {{"attn_q", hidden, query, &layer.attn_q},
+                              {"attn_k", hidden, kv, &layer.attn_k},
+                              {"attn_v", hidden, kv, &layer.attn_v},
+                              {"attn_output", query, hidden, &layer.attn_output},
+                              {"ffn_gate", hidden, config_.ffn, &layer.ffn_gate},
+                              {"ffn_up", hidden, config_.ffn, &layer.ffn_up},
+                              {"ffn_down", config_.ffn, hidden, &layer.ffn_down}};
+    for (const Linear& linear : linears) {
+      BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor,
+                                finder.FindTernary(fmt::format("blk.{}.{}.weight", i, linear.name),
+                                                   linear.cols, linear.rows));
+      jobs.push_back({tensor, linear.out});
+    }
+  }
+  return ReadTernaryTensors(jobs, file_.path(), pool, progress);
+}
+
+}  // namespace bitfetch

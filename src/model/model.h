@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_MODEL_MODEL_H_
+#define BITFETCH_MODEL_MODEL_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "model/gguf_reader.h"
+#include "model/model_config.h"
+#include "model/ternary_codes.h"
+
+namespace bitfetch {
+
+struct LayerWeights {
+  std::vector<float> attn_norm;      // [hidden]
+  TernaryMatrix attn_q;              // [heads * head_dim][hidden]
+  TernaryMatrix attn_k;              // [kv_heads * head_dim][hidden]
+  TernaryMatrix attn_v;              // the same
+  std::vector<float> attn_sub_norm;  // [heads * head_dim]; empty without sub-norms
+  TernaryMatrix attn_output;         // [hidden][heads * head_dim]
+  std::vector<float> ffn_norm;       // [hidden]
+  TernaryMatrix ffn_gate;            // [ffn][hidden]
+  TernaryMatrix ffn_up;              // the same
+  std::vector<float> ffn_sub_norm;   // [ffn]; empty without sub-norms
+  TernaryMatrix ffn_down;            // [hidden][ffn]
+};
+
+// How much of something is done, for a progress line.
+using Progress = std::function<void(int64_t done, int64_t total)>;
+
+// A model as read from a file: immutable, to be shared by any number of sessions and threads.
+// Ternary weights in I2_S and the embedding stay where they lie in the mapped file.
+class Model {
+ public:
+  // Reads and checks every weight, in parallel on the pool. Errors name the file and the tensor or
+  // key: missing, duplicate or mis-shaped tensors, wrong codes or scales, shapes and architectures
+  // that are not supported, no memory.
+  static Result<Model> Load(const std::string& path, bool mmap, ThreadPool& pool,
+                            const Progress& progress);
+
+  const GgufReader& file() const { return file_; }
+  const ModelConfig& config() const { return config_; }
+  const std::vector<LayerWeights>& layers() const { return layers_; }
+  const std::vector<float>& output_norm() const { return output_norm_; }  // [hidden]
+  const GgufTensor& embedding() const { return *embedding_; }             // [vocab][hidden]
+  const GgufTensor& output() const { return *output_; }  // [vocab][hidden]; may be the embedding
+  const std::vector<float>& rope_factors() const {
+    return rope_factors_;
+  }  // [head_dim / 2], or empty: none
+
+ private:
+  Model(GgufReader file, const ModelConfig& config) : file_(std::move(file)), config_(config) {}
+  Status ReadWeights(ThreadPool& pool, const Progress& progress);
+
+  GgufReader file_;
+  ModelConfig config_;
+  std::vector<LayerWeights> layers_;
+  std::vector<float> output_norm_;
+  std::vector<float> rope_factors_;
+  const GgufTensor* embedding_ = nullptr;
+  const GgufTensor* output_ = nullptr;
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_MODEL_MODEL_H_
