@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_BASE_THREAD_POOL_H_
+#define BITFETCH_BASE_THREAD_POOL_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "base/function_ref.h"
+
+namespace bitfetch {
+
+// A fork-join pool: its caller and threads-1 workers run one body together. Between two calls the
+// workers spin for some tens of microseconds, so that a fork and join costs about one while work
+// follows work, and then sleep, so that an idle session burns no CPU. More threads than CPUs sleep
+// at once.
+//
+// One thread at a time calls a pool. A body throws nothing.
+class ThreadPool {
+ public:
+  static constexpr int kMaxThreads = 1024;
+
+  // Fails when `threads` is not in 1..kMaxThreads or the system refuses a thread.
+  static Result<std::unique_ptr<ThreadPool>> Create(int threads);
+
+  // Joins the workers.
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls body(thread) once on every thread, the caller being thread 0, and returns when all have
+  // ended; what they wrote is then visible. With one thread this is a plain call. Called from a
+  // body of the same pool it runs body(0), body(1), ... one after another on the calling thread.
+  void Run(FunctionRef<void(int thread)> body);
+
+  // Calls body(item, thread) once for every item in 0..count-1. Items are handed out in ascending
+  // order to whichever thread is free, so that an item's result must not depend on `thread`, which
+  // is there to pick scratch memory. Called from a body of the same pool it takes all items on the
+  // calling thread, under that thread's own number.
+  void ParallelFor(int64_t count, FunctionRef<void(int64_t item, int thread)> body);
+
+ private:
+  ThreadPool() = default;
+  void Work(int thread);
+
+  // Each on a cache line of its own: the caller writes the first, workers the second, all the
+  // third.
+  alignas(64) std::atomic<uint32_t> round_{0};    // rises by one with each Run, and to stop
+  alignas(64) std::atomic<uint32_t> working_{0};  // workers that have not finished this round
+  alignas(64) std::atomic<int64_t> next_item_{0};
+  alignas(64) const FunctionRef<void(int)>* body_ = nullptr;  // null in the round that stops
+  bool spin_ = true;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_BASE_THREAD_POOL_H_

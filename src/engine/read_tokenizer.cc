@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/read_tokenizer.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr std::string_view kPrefix = "tokenizer.ggml.";
+
+std::string Key(std::string_view name) { return fmt::format("{}{}", kPrefix, name); }
+
+// The file's own kind of tokenizer, or an error for those that are not byte-level BPE.
+Status CheckKind(const GgufReader& file) {
+  BITFETCH_ASSIGN_OR_RETURN(const std::string_view kind, file.Get<std::string_view>(Key("model")));
+  if (kind == "gpt2") return {};
+  return Fail("{}: tokenizer '{}' is not supported: only byte-level BPE ('gpt2') is", file.path(),
+              kind);
+}
+
+Result<std::string> PreTokenizer(const GgufReader& file) {
+  if (file.Has(Key("pre"))) {
+    BITFETCH_ASSIGN_OR_RETURN(const std::string_view pre, file.Get<std::string_view>(Key("pre")));
+    return std::string(pre);
+  }
+  Warn("{}: {} is missing: taking llama-bpe", file.path(), Key("pre"));
+  return "llama-bpe";
+}
+
+Result<std::vector<std::string>> Strings(const GgufReader& file, std::string_view name) {
+  BITFETCH_ASSIGN_OR_RETURN(const auto views, file.GetArray<std::string_view>(Key(name)));
+  return std::vector<std::string>(views.begin(), views.end());
+}
+
+}  // namespace
+
+Result<Tokenizer> ReadTokenizer(const GgufReader& file) {
+  BITFETCH_RETURN_IF_ERROR(CheckKind(file));
+  Vocabulary vocabulary;
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.tokens, Strings(file, "tokens"));
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.merges, Strings(file, "merges"));
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.pre, PreTokenizer(file));
+  if (file.Has(Key("token_type"))) {
+    BITFETCH_ASSIGN_OR_RETURN(const auto types, file.GetArray<int64_t>(Key("token_type")));
+    vocabulary.types.assign(types.begin(), types.end());
+  }
+  BITFETCH_ASSIGN_OR_RETURN(const int64_t bos, file.Get<int64_t>(Key("bos_token_id"), -1));
+  BITFETCH_ASSIGN_OR_RETURN(const int64_t eos, file.Get<int64_t>(Key("eos_token_id"), -1));
+  const auto size = static_cast<int64_t>(vocabulary.tokens.size());
+  for (const int64_t id : {bos, eos}) {
+    if (id < -1 || id >= size) {
+      return Fail("{}: {}bos_token_id or eos_token_id is {}: there are {} tokens", file.path(),
+                  kPrefix, id, size);
+    }
+  }
+  vocabulary.bos = static_cast<int>(bos);
+  vocabulary.eos = static_cast<int>(eos);
+  // Every model of this kind was trained with BOS in front, and the published 2B4T file does not
+  // say so.
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.add_bos, file.Get<bool>(Key("add_bos_token"), bos >= 0));
+  return Tokenizer::Create(std::move(vocabulary)).map_error([&](const Error& error) {
+    return Error{fmt::format("{}: {}", file.path(), error.message)};
+  });
+}
+
+Result<Tokenizer> ReadTokenizerFor(const GgufReader& file, int64_t model_vocab) {
+  BITFETCH_ASSIGN_OR_RETURN(Tokenizer tokenizer, ReadTokenizer(file));
+  if (tokenizer.size() != model_vocab) {
+    return Fail("{}: the tokenizer has {} tokens, the model {}", file.path(), tokenizer.size(),
+                model_vocab);
+  }
+  return tokenizer;
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/session.h"
+
+#include <algorithm>
+#include <future>
+#include <system_error>
+#include <utility>
+
+#include "base/log.h"
+#include "machine/probe.h"
+#include "machine/topology.h"
+
+namespace bitfetch {
+namespace {
+
+// What the prefetch law goes by, measured if need be while the model loads.
+class ProfileInBackground {
+ public:
+  ProfileInBackground(const Topology& topology, const PrefetchSetting& setting)
+      : fallback_(DefaultProfile(topology)) {
+    if (setting.mode != PrefetchSetting::Mode::kLaw) return;
+    const auto probe = [topology] {
+      return ReadOrMeasureProfile(topology, ProbeEffort::kQuick, BITFETCH_VERSION);
+    };
+    try {
+      probed_ = std::async(std::launch::async, probe);
+    } catch (const std::system_error&) {
+      Warn(
+          "the system refuses a thread for measuring the memory: prefetching by cautious "
+          "assumptions");
+    }
+  }
+
+  MachineProfile Get() {
+    if (!probed_.valid()) return fallback_;
+    ProbedProfile probed = probed_.get();
+    if (!probed.warning.empty()) Warn("{}", probed.warning);
+    return std::move(probed.profile);
+  }
+
+ private:
+  MachineProfile fallback_;
+  std::future<ProbedProfile> probed_;
+};
+
+Status CheckMemory(const KvConfig& config, int64_t context) {
+  const KvLayout layout{config.kv_heads, config.head_dim, config.types};
+  const double token_bytes =
+      static_cast<double>(layout.block_bytes()) / kTileTokens * config.layers;
+  const double needed = token_bytes * static_cast<double>(context);
+  const auto available = static_cast<double>(AvailableMemory());
+  if (needed <= available) return {};
+  return Fail(
+      "a context of {} tokens needs {:.1f} GB of KV cache, and {:.1f} GB of memory are free: "
+      "choose a smaller "
+      "--ctx or --kv-type",
+      context, needed * 1e-9, available * 1e-9);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
+                                               const SessionOptions& options,
+                                               const Progress& progress) {
+  const Topology topology = ReadTopology();
+  std::unique_ptr<Session> session(new Session());
+  BITFETCH_ASSIGN_OR_RETURN(session->kernels_, ChooseKernels());
+  BITFETCH_ASSIGN_OR_RETURN(
+      session->pool_,
+      ThreadPool::Create(options.threads == 0 ? topology.threads : options.threads));
+  ProfileInBackground profile(topology, options.prefetch);
+  BITFETCH_ASSIGN_OR_RETURN(Model model,
+                            Model::Load(path, options.mmap, *session->pool_, progress));
+  session->model_ = std::make_unique<const Model>(std::move(model));
+
+  const ModelConfig& config = session->model_->config();
+  session->context_ = options.context == 0 ? config.context : options.context;
+  const KvConfig kv{.layers = static_cast<int>(config.layers),
+                    .kv_heads = static_cast<int>(config.kv_heads),
+                    .head_dim = static_cast<int>(config.head_dim),
+                    .types = options.kv_types,
+                    .limit = session->context_,
+                    .pages = options.pages,
+                    .l2_budget_bytes = static_cast<size_t>(topology.l2_bytes) / 4};
+  BITFETCH_RETURN_IF_ERROR(CheckMemory(kv, session->context_));
+  BITFETCH_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create(kv));
+  session->cache_ = std::make_unique<KvCache>(std::move(cache));
+
+  const int group = static_cast<int>(config.heads / config.kv_heads);
+  const ForwardPrefetch prefetch{
+      .in_kernel =
+          PlanAttention(options.prefetch, profile.Get(), {kv.kv_heads, kv.head_dim, kv.types},
+                        kv.placement, options.pages, group, session->threads()),
+      .ahead = options.prefetch_ahead};
+  session->forward_ = std::make_unique<ForwardPass>(*session->model_, *session->kernels_,
+                                                    *session->pool_, prefetch);
+  session->logits_.resize(config.vocab);
+  return session;
+}
+
+Status Session::CheckRoom(size_t count) const {
+  if (length() + static_cast<int64_t>(count) <= context_) return {};
+  return Fail("the context of {} tokens is full: {} more do not fit behind {}", context_, count,
+              length());
+}
+
+Status Session::Append(std::span<const int> tokens, const Progress& progress, int64_t batch) {
+  BITFETCH_RETURN_IF_ERROR(CheckRoom(tokens.size()));
+  const int64_t before = length();
+  const auto count = static_cast<int64_t>(tokens.size());
+  for (int64_t done = 0; done < count;) {
+    const auto part = tokens.subspan(done, std::min(batch, count - done));
+    done += static_cast<int64_t>(part.size());
+    if (const Status status = forward_->Run(part, *cache_, done == count ? 1 : 0, logits_.data());
+        !status) {
+      Truncate(before);
+      return status;
+    }
+    tokens_.insert(tokens_.end(), part.begin(), part.end());
+    if (progress) progress(done, count);
+  }
+  return {};
+}
+
+Status Session::AppendBatch(std::span<const int> tokens, float* logits) {
+  BITFETCH_RETURN_IF_ERROR(CheckRoom(tokens.size()));
+  BITFETCH_RETURN_IF_ERROR(
+      forward_->Run(tokens, *cache_, static_cast<int64_t>(tokens.size()), logits));
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  return {};
+}
+
+void Session::Truncate(int64_t length) {
+  cache_->Truncate(length);
+  tokens_.resize(std::clamp<int64_t>(length, 0, this->length()));
+}
+
+}  // namespace bitfetch

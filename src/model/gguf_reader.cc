@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/gguf_reader.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "base/printable.h"
+
+namespace bitfetch {
+namespace {
+
+// No real file comes near these; they bound what a damaged one can make us allocate.
+constexpr uint64_t kMostKeys = 1 << 16;
+constexpr uint64_t kMostTensors = 1 << 16;
+constexpr uint64_t kLongestKey = 65535;      // by the format
+constexpr uint64_t kLongestTensorName = 64;  // by the format
+constexpr int64_t kMostElements = int64_t{1} << 60;
+constexpr int64_t kDefaultAlignment = 32;
+constexpr int64_t kLargestAlignment = 1 << 16;
+
+}  // namespace
+
+// Walks the file from its first byte to the end of the tensor table.
+class GgufParser {
+ public:
+  explicit GgufParser(GgufReader* reader)
+      : reader_(reader),
+        begin_(reader->file_.bytes().data()),
+        at_(begin_),
+        end_(begin_ + reader->file_.bytes().size()) {}
+
+  Status Parse() {
+    BITFETCH_RETURN_IF_ERROR(ParseHeader());
+    for (uint64_t i = 0; i < key_count_; ++i) BITFETCH_RETURN_IF_ERROR(ParseKey(i));
+    BITFETCH_RETURN_IF_ERROR(CheckSplit());
+    for (uint64_t i = 0; i < tensor_count_; ++i) BITFETCH_RETURN_IF_ERROR(ParseTensor(i));
+    return PlaceTensors();
+  }
+
+ private:
+  template <class... Args>
+  tl::unexpected<Error> FailFile(fmt::format_string<Args...> format, Args&&... args) {
+    return Fail("{}: {}", reader_->path(), fmt::format(format, std::forward<Args>(args)...));
+  }
+  tl::unexpected<Error> FailCut(std::string_view inside) {
+    return FailFile("is cut short or damaged: it ends inside {}", inside);
+  }
+
+  uint64_t Left() const { return static_cast<uint64_t>(end_ - at_); }
+
+  template <class T>
+  bool Read(T* value) {
+    if (Left() < sizeof *value) return false;
+    std::memcpy(value, at_, sizeof *value);
+    at_ += sizeof *value;
+    return true;
+  }
+  bool ReadString(std::string_view* text) {
+    uint64_t length;
+    if (!Read(&length) || length > Left()) return false;
+    *text = {reinterpret_cast<const char*>(at_), length};
+    at_ += length;
+    return true;
+  }
+
+  Status ParseHeader() {
+    const std::string_view start(reinterpret_cast<const char*>(begin_),
+                                 std::min<uint64_t>(Left(), 4));
+    if (start != "GGUF") return FailFile("is not a GGUF file");
+    at_ += 4;
+    if (!Read(&reader_->version_)) return FailCut("the header");
+    const uint32_t version = reader_->version_;
+    if (version == 0x02000000 || version == 0x03000000) {
+      return FailFile("is a big-endian GGUF file: only little-endian ones can be read");
+    }
+    if (version != 2 && version != 3) {
+      return FailFile("is of GGUF version {}: only 2 and 3 can be read", version);
+    }
+    if (!Read(&tensor_count_) || !Read(&key_count_)) return FailCut("the header");
+    if (key_count_ > kMostKeys) return FailFile("claims to have {} metadata keys", key_count_);
+    if (tensor_count_ > kMostTensors) return FailFile("claims to have {} tensors", tensor_count_);
+    return {};
+  }
+
+  Status ParseKey(uint64_t index) {
+    std::string_view key;
+    if (!ReadString(&key)) return FailCut(fmt::format("the name of metadata key {}", index));
+    if (key.empty() || key.size() > kLongestKey || !IsPrintableAscii(key)) {
+      return FailFile("metadata key {} has the bad name '{}'", index, Printable(key));
+    }
+    uint32_t type;
+    if (!Read(&type)) return FailCut(fmt::format("metadata key {}", Printable(key)));
+    constexpr uint32_t kArray = static_cast<uint32_t>(GgufType::kArray);
+    const bool is_array = type == kArray;
+    uint64_t count = 1;
+    if (is_array) {
+      if (!Read(&type) || !Read(&count)) {
+        return FailCut(fmt::format("metadata key {}", Printable(key)));
+      }
+      if (type == kArray) {
+        return FailFile("metadata key {} is an array of arrays, which is not supported",
+                        Printable(key));
+      }
+    }
+    if (type > static_cast<uint32_t>(GgufType::kFloat64)) {
+      return FailFile("metadata key {} is of the unknown type {}", Printable(key), type);
+    }
+    const GgufValue value{static_cast<GgufType>(type), is_array, count, at_};
+    if (!Skip(value)) return FailCut(fmt::format("the value of metadata key {}", Printable(key)));
+    if (!reader_->values_.emplace(key, value).second) {
+      return FailFile("metadata key {} occurs twice", Printable(key));
+    }
+    return {};
+  }
+
+  bool Skip(const GgufValue& value) {
+    if (value.type != GgufType::kString) {
+      const size_t bytes = GgufTypeBytes(value.type);
+      if (value.count > Left() / bytes) return false;
+      at_ += value.count * bytes;
+      return true;
+    }
+    std::string_view text;
+    for (uint64_t i = 0; i < value.count; ++i) {
+      if (!ReadString(&text)) return false;
+    }
+    return true;
+  }
+
+  Status CheckSplit() {
+    BITFETCH_ASSIGN_OR_RETURN(const int64_t parts, reader_->Get<int64_t>("split.count", 1));
+    if (parts > 1) {
+      return FailFile(
+          "is one of the {} parts of a split model: join them first (llama-gguf-split --merge)",
+          parts);
+    }
+    return {};
+  }
+
+  Status ParseTensor(uint64_t index) {
+    GgufTensor tensor;
+    if (!ReadString(&tensor.name)) return FailCut(fmt::format("the name of tensor {}", index));
+    const std::string name = Printable(tensor.name);
+    if (tensor.name.empty() || tensor.name.size() > kLongestTensorName ||
+        !IsPrintableAscii(tensor.name)) {
+      return FailFile("tensor {} has the bad name '{}'", index, name);
+    }
+    uint32_t dims;
+    if (!Read(&dims)) return FailCut(fmt::format("the table at tensor {}", name));
+    if (dims < 1 || dims > 4) return FailFile("tensor {} has {} dimensions", name, dims);
+    tensor.shape = {1, 1, 1, 1};
+    tensor.elements = 1;
+    for (uint32_t i = 0; i < dims; ++i) {
+      uint64_t size;
+      if (!Read(&size)) return FailCut(fmt::format("the table at tensor {}", name));
+      if (size == 0) return FailFile("tensor {} has a dimension of 0", name);
+      if (size > static_cast<uint64_t>(kMostElements / tensor.elements)) {
+        return FailFile("tensor {} claims more elements than any memory holds", name);
+      }
+      tensor.shape[i] = static_cast<int64_t>(size);
+      tensor.elements *= tensor.shape[i];
+    }
+    uint32_t number;
+    uint64_t offset;
+    if (!Read(&number) || !Read(&offset))
+      return FailCut(fmt::format("the table at tensor {}", name));
+    const Result<TensorType> type = TensorTypeOf(number);
+    if (!type) return FailFile("tensor {} {}", name, type.error().message);
+    tensor.type = *type;
+    const int64_t block = BlockElements(*type);
+    const int64_t in_blocks = *type == TensorType::kI2_S ? tensor.elements : tensor.cols();
+    if (in_blocks % block != 0) {
+      return FailFile(
+          "tensor {} has {} of {} elements, not a multiple of {}: {} is stored in blocks", name,
+          *type == TensorType::kI2_S ? "a total" : "rows", in_blocks, block, TensorTypeName(*type));
+    }
+    if (!reader_->tensor_index_.emplace(tensor.name, index).second) {
+      return FailFile("tensor {} occurs twice", name);
+    }
+    reader_->tensors_.push_back(tensor);
+    offsets_.push_back(offset);
+    return {};
+  }
+
+  // Offsets count from the first aligned place after the table.
+  Status PlaceTensors() {
+    BITFETCH_ASSIGN_OR_RETURN(const int64_t alignment,
+                              reader_->Get<int64_t>("general.alignment", kDefaultAlignment));
+    if (alignment < 8 || alignment > kLargestAlignment ||
+        !std::has_single_bit(static_cast<uint64_t>(alignment))) {
+      return FailFile("general.alignment is {}: wanted a power of two from 8 to {}", alignment,
+                      kLargestAlignment);
+    }
+    const uint64_t step = static_cast<uint64_t>(alignment);
+    const uint64_t table_end = static_cast<uint64_t>(at_ - begin_);
+    const uint64_t data_begin = (table_end + step - 1) / step * step;
+    const uint64_t file_end = static_cast<uint64_t>(end_ - begin_);
+    const uint64_t data_bytes = file_end > data_begin ? file_end - data_begin : 0;
+    for (size_t i = 0; i < offsets_.size(); ++i) {
+      GgufTensor& tensor = reader_->tensors_[i];
+      const uint64_t bytes = static_cast<uint64_t>(TensorBytes(tensor.type, tensor.elements));
+      if (offsets_[i] % step != 0) {
+        return FailFile("tensor {} is at offset {}, not a multiple of the alignment {}",
+                        Printable(tensor.name), offsets_[i], alignment);
+      }
+      if (offsets_[i] > data_bytes || bytes > data_bytes - offsets_[i]) {
+        return FailFile(
+            "tensor {} ends outside the file: {} bytes at offset {}, of {} bytes of data",
+            Printable(tensor.name), bytes, offsets_[i], data_bytes);
+      }
+      tensor.data = {begin_ + data_begin + offsets_[i], bytes};
+    }
+    return CheckOverlaps();
+  }
+
+  Status CheckOverlaps() {
+    std::vector<const GgufTensor*> by_place;
+    by_place.reserve(reader_->tensors_.size());
+    for (const GgufTensor& tensor : reader_->tensors_) by_place.push_back(&tensor);
+    std::sort(by_place.begin(), by_place.end(), [](const GgufTensor* a, const GgufTensor* b) {
+      return a->data.data() < b->data.data();
+    });
+    for (size_t i = 1; i < by_place.size(); ++i) {
+      const GgufTensor& before = *by_place[i - 1];
+      if (before.data.data() + before.data.size() > by_place[i]->data.data()) {
+        return FailFile("tensors {} and {} overlap", Printable(before.name),
+                        Printable(by_place[i]->name));
+      }
+    }
+    return {};
+  }
+
+  GgufReader* reader_;
+  const std::byte* begin_;
+  const std::byte* at_;
+  const std::byte* end_;
+  uint64_t key_count_ = 0;
+  uint64_t tensor_count_ = 0;
+  std::vector<uint64_t> offsets_;  // of the tensors, as the table says
+};
+
+Result<GgufReader> GgufReader::Open(const std::string& path, bool mmap) {
+  BITFETCH_ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path, mmap));
+  GgufReader reader(std::move(file));
+  BITFETCH_RETURN_IF_ERROR(GgufParser(&reader).Parse());
+  return reader;
+}
+
+Result<const GgufValue*> GgufReader::Find(std::string_view key) const {
+  const auto found = values_.find(key);
+  if (found == values_.end()) return Fail("{}: metadata key {} is missing", path(), Printable(key));
+  return &found->second;
+}
+
+Error GgufReader::AboutKey(std::string_view key, const Error& error) const {
+  return {fmt::format("{}: metadata key {} {}", path(), Printable(key), error.message)};
+}
+
+const GgufTensor* GgufReader::FindTensor(std::string_view name) const {
+  const auto found = tensor_index_.find(name);
+  return found == tensor_index_.end() ? nullptr : &tensors_[found->second];
+}
+
+Result<const GgufTensor*> GgufReader::GetTensor(std::string_view name) const {
+  if (const GgufTensor* tensor = FindTensor(name)) return tensor;
+  return Fail("{}: tensor {} is missing", path(), Printable(name));
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_MODEL_MODEL_CONFIG_H_
+#define BITFETCH_MODEL_MODEL_CONFIG_H_
+
+#include <cstdint>
+#include <string>
+
+#include "base/error.h"
+#include "model/gguf_reader.h"
+
+namespace bitfetch {
+
+enum class Architecture {
+  kBitNet,  // BitNet b1.58 2B4T: sub-norms, squared ReLU, half-split RoPE
+  kLlama,   // Llama with ternary weights (Falcon3-1.58bit): no sub-norms, SiLU, RoPE on pairs
+};
+
+enum class Activation { kSquaredRelu, kSilu };
+
+// Which elements of a head RoPE turns together.
+enum class RopeForm {
+  kHalfSplit,      // i and i + head_dim / 2 (NeoX)
+  kAdjacentPairs,  // 2i and 2i + 1; ggml's "norm"
+};
+
+// The shape of a model, as its file says. Every number is positive, and of sane size.
+struct ModelConfig {
+  Architecture architecture;
+  std::string name;  // for people; may be empty
+  int64_t layers;
+  int64_t hidden;  // width of the residual stream
+  int64_t ffn;     // width of the feed-forward layer
+  int64_t heads;   // query heads, a multiple of kv_heads
+  int64_t kv_heads;
+  int64_t head_dim;  // a multiple of 16
+  int64_t vocab;     // rows of the token embedding
+  int64_t context;   // tokens that the model was made for
+  float rope_theta;
+  float rms_epsilon;
+  RopeForm rope_form;
+  Activation activation;
+  bool has_sub_norms;  // RMSNorm before the output and down projections
+};
+
+// Architectures bitnet-b1.58, bitnet-25 (the same under an older name) and llama. Errors name the
+// file and the key: another architecture, a key that is missing, of the wrong type or out of range,
+// heads that don't divide, a form of RoPE that is not supported.
+Result<ModelConfig> ReadModelConfig(const GgufReader& gguf);
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_MODEL_MODEL_CONFIG_H_

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/tensor_type.h"
+
+#include <array>
+#include <utility>
+
+namespace bitfetch {
+namespace {
+
+struct TypeFacts {
+  TensorType type;
+  std::string_view name;
+  int64_t block_elements;
+  int64_t block_bytes;
+  int64_t trailer_bytes;  // once, after the last block
+};
+
+constexpr std::array<TypeFacts, 9> kTypes = {{
+    {TensorType::kF32, "F32", 1, 4, 0},
+    {TensorType::kF16, "F16", 1, 2, 0},
+    {TensorType::kQ8_0, "Q8_0", 32, 34, 0},
+    {TensorType::kQ4_K, "Q4_K", 256, 144, 0},
+    {TensorType::kQ6_K, "Q6_K", 256, 210, 0},
+    {TensorType::kBF16, "BF16", 1, 2, 0},
+    {TensorType::kTQ1_0, "TQ1_0", 256, 54, 0},
+    {TensorType::kTQ2_0, "TQ2_0", 256, 66, 0},
+    {TensorType::kI2_S, "I2_S", 128, 32, 32},
+}};
+
+// Known types that are not read, so that an error can say more than a number.
+constexpr std::array<std::pair<uint32_t, std::string_view>, 23> kOtherTypes = {{
+    {2, "Q4_0"},   {3, "Q4_1"},    {6, "Q5_0"},   {7, "Q5_1"},     {9, "Q8_1"},    {10, "Q2_K"},
+    {11, "Q3_K"},  {13, "Q5_K"},   {15, "Q8_K"},  {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"},
+    {19, "IQ1_S"}, {20, "IQ4_NL"}, {21, "IQ3_S"}, {22, "IQ2_S"},   {23, "IQ4_XS"}, {24, "I8"},
+    {25, "I16"},   {26, "I32"},    {27, "I64"},   {28, "F64"},     {29, "IQ1_M"},
+}};
+
+// BitNet's own, under numbers that ggml has since given to others.
+constexpr std::array<std::pair<uint32_t, std::string_view>, 3> kBitNetTypes = {{
+    {37, "I8_S"},
+    {38, "TL1"},
+    {39, "TL2, elsewhere MXFP4"},
+}};
+
+const TypeFacts& Facts(TensorType type) {
+  for (const TypeFacts& facts : kTypes) {
+    if (facts.type == type) return facts;
+  }
+  __builtin_unreachable();
+}
+
+}  // namespace
+
+Result<TensorType> TensorTypeOf(uint32_t number) {
+  for (const TypeFacts& facts : kTypes) {
+    if (static_cast<uint32_t>(facts.type) == number) return facts.type;
+  }
+  for (const auto& [known, name] : kBitNetTypes) {
+    if (known == number) {
+      return Fail(
+          "is of type {} ({}), which is not supported: convert the original model to I2_S "
+          "(BitNet's converter with --outtype i2_s) or to TQ2_0 (llama.cpp's with --outtype tq2_0)",
+          number, name);
+    }
+  }
+  for (const auto& [known, name] : kOtherTypes) {
+    if (known == number) return Fail("is of type {} ({}), which is not supported", number, name);
+  }
+  return Fail("is of the unknown type {}", number);
+}
+
+std::string_view TensorTypeName(TensorType type) { return Facts(type).name; }
+
+int64_t BlockElements(TensorType type) { return Facts(type).block_elements; }
+
+int64_t BlockBytes(TensorType type) { return Facts(type).block_bytes; }
+
+int64_t TensorBytes(TensorType type, int64_t elements) {
+  const TypeFacts& facts = Facts(type);
+  return elements / facts.block_elements * facts.block_bytes + facts.trailer_bytes;
+}
+
+bool IsTernary(TensorType type) {
+  return type == TensorType::kI2_S || type == TensorType::kTQ1_0 || type == TensorType::kTQ2_0;
+}
+
+}  // namespace bitfetch

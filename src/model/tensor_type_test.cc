@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/tensor_type.h"
+
+#include <gtest/gtest.h>
+
+namespace bitfetch {
+namespace {
+
+TEST(TensorType, SizesAreThoseOfTheFormats) {
+  struct Expected {
+    uint32_t number;
+    const char* name;
+    int64_t elements, bytes;
+  };
+  for (const Expected& e :
+       {Expected{0, "F32", 3, 12}, Expected{1, "F16", 3, 6}, Expected{30, "BF16", 3, 6},
+        Expected{8, "Q8_0", 64, 2 * (2 + 32)}, Expected{12, "Q4_K", 512, 2 * (2 + 2 + 12 + 128)},
+        Expected{14, "Q6_K", 512, 2 * (128 + 64 + 16 + 2)},
+        Expected{34, "TQ1_0", 512, 2 * (48 + 4 + 2)}, Expected{35, "TQ2_0", 512, 2 * (64 + 2)},
+        Expected{36, "I2_S", 2560 * 640, 2560 * 640 / 4 + 32}}) {
+    const Result<TensorType> type = TensorTypeOf(e.number);
+    ASSERT_TRUE(type) << e.name;
+    EXPECT_EQ(TensorTypeName(*type), e.name);
+    EXPECT_EQ(TensorBytes(*type, e.elements), e.bytes) << e.name;
+    EXPECT_EQ(e.elements % BlockElements(*type), 0) << e.name;
+    EXPECT_EQ(IsTernary(*type), e.number >= 34 && e.number <= 36) << e.name;
+  }
+}
+
+TEST(TensorType, OthersAreRefusedByName) {
+  EXPECT_EQ(TensorTypeOf(2).error().message, "is of type 2 (Q4_0), which is not supported");
+  EXPECT_EQ(TensorTypeOf(4).error().message, "is of the unknown type 4");
+  EXPECT_EQ(TensorTypeOf(38).error().message,
+            "is of type 38 (TL1), which is not supported: convert the original model to I2_S "
+            "(BitNet's converter with --outtype i2_s) or to TQ2_0 (llama.cpp's with --outtype "
+            "tq2_0)");
+}
+
+}  // namespace
+}  // namespace bitfetch

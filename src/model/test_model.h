@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests: small models with random weights, written as real files.
+#ifndef BITFETCH_MODEL_TEST_MODEL_H_
+#define BITFETCH_MODEL_TEST_MODEL_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/float16.h"
+#include "model/gguf_writer.h"
+#include "model/ternary_codes.h"
+
+namespace bitfetch {
+
+struct TestModel {
+  std::string architecture = "bitnet-b1.58";
+  uint32_t version = 3;
+  int64_t alignment = 32;
+  int64_t layers = 2;
+  int64_t hidden = 256;
+  int64_t ffn = 512;
+  int64_t heads = 4;
+  int64_t kv_heads = 2;
+  int64_t head_dim = 64;
+  int64_t vocab = 48;
+  int64_t context = 64;
+  TensorType linear = TensorType::kI2_S;    // a ternary type
+  TensorType embedding = TensorType::kF16;  // kF32 or kF16
+  bool own_output = false;                  // else tied to the embedding
+  uint32_t seed = 1;
+};
+
+// What a file has of `model`: declared, and then filled with random weights.
+class TestModelWriter {
+ public:
+  explicit TestModelWriter(const TestModel& model)
+      : model_(model), random_(model.seed), writer_(model.version, model.alignment) {
+    Declare();
+  }
+
+  // For keys of the test's own, before Write.
+  GgufWriter& writer() { return writer_; }
+
+  Status Write(const std::string& path) {
+    BITFETCH_RETURN_IF_ERROR(writer_.Open(path));
+    for (const Tensor& tensor : tensors_) {
+      BITFETCH_RETURN_IF_ERROR(writer_.Append(RandomData(tensor)));
+    }
+    return writer_.Commit();
+  }
+
+ private:
+  struct Tensor {
+    TensorType type;
+    int64_t elements;
+    bool norm;
+  };
+
+  void Declare() {
+    const std::string& arch = model_.architecture;
+    const auto size = [&](const char* key, int64_t value) {
+      writer_.Add<uint32_t>(arch + "." + key, static_cast<uint32_t>(value));
+    };
+    writer_.Add<std::string>("general.architecture", arch);
+    writer_.Add<std::string>("general.name", "test model");
+    size("vocab_size", model_.vocab);
+    size("context_length", model_.context);
+    size("embedding_length", model_.hidden);
+    size("block_count", model_.layers);
+    size("feed_forward_length", model_.ffn);
+    size("rope.dimension_count", model_.head_dim);
+    size("attention.head_count", model_.heads);
+    size("attention.head_count_kv", model_.kv_heads);
+    if (model_.heads * model_.head_dim != model_.hidden) {
+      size("attention.key_length", model_.head_dim);
+      size("attention.value_length", model_.head_dim);
+    }
+    writer_.Add<float>(arch + ".attention.layer_norm_rms_epsilon", 1e-5f);
+    writer_.Add<float>(arch + ".rope.freq_base", 500000.f);
+
+    const int64_t hidden = model_.hidden, ffn = model_.ffn;
+    const int64_t q = model_.heads * model_.head_dim, kv = model_.kv_heads * model_.head_dim;
+    const bool sub_norms = arch != "llama";
+    Add("token_embd.weight", model_.embedding, {hidden, model_.vocab});
+    for (int64_t layer = 0; layer < model_.layers; ++layer) {
+      const auto add = [&](const char* name, TensorType type, std::vector<int64_t> shape) {
+        Add(fmt::format("blk.{}.{}.weight", layer, name), type, shape);
+      };
+      add("attn_norm", TensorType::kF32, {hidden});
+      add("attn_q", model_.linear, {hidden, q});
+      add("attn_k", model_.linear, {hidden, kv});
+      add("attn_v", model_.linear, {hidden, kv});
+      add("attn_output", model_.linear, {q, hidden});
+      if (sub_norms) add("attn_sub_norm", TensorType::kF32, {q});
+      add("ffn_norm", TensorType::kF32, {hidden});
+      add("ffn_gate", model_.linear, {hidden, ffn});
+      add("ffn_up", model_.linear, {hidden, ffn});
+      add("ffn_down", model_.linear, {ffn, hidden});
+      if (sub_norms) add("ffn_sub_norm", TensorType::kF32, {ffn});
+    }
+    Add("output_norm.weight", TensorType::kF32, {hidden});
+    if (model_.own_output) Add("output.weight", model_.embedding, {hidden, model_.vocab});
+  }
+
+  void Add(const std::string& name, TensorType type, const std::vector<int64_t>& shape) {
+    int64_t elements = 1;
+    for (const int64_t size : shape) elements *= size;
+    writer_.AddTensor(name, type, shape);
+    tensors_.push_back({type, elements, shape.size() == 1});
+  }
+
+  // Norms around 1, embeddings around 0; ternary weights of all three kinds.
+  std::vector<std::byte> RandomData(const Tensor& tensor) {
+    const auto [type, elements, norm] = tensor;
+    std::vector<std::byte> data(static_cast<size_t>(TensorBytes(type, elements)));
+    constexpr float kScale = 0.0625f;
+    if (IsTernary(type)) {
+      std::vector<uint8_t> codes(static_cast<size_t>(elements));
+      for (uint8_t& code : codes) code = static_cast<uint8_t>(random_() % 3);
+      if (type == TensorType::kTQ1_0) PackTQ1_0(codes, F32ToF16(kScale), data.data());
+      if (type == TensorType::kTQ2_0) PackTQ2_0(codes, F32ToF16(kScale), data.data());
+      if (type == TensorType::kI2_S) {
+        PackI2S(codes, data.data());
+        const auto trailer = I2STrailer(kScale);
+        std::copy(trailer.begin(), trailer.end(), data.end() - kI2STrailerBytes);
+      }
+      return data;
+    }
+    for (int64_t i = 0; i < elements; ++i) {
+      const float random = static_cast<float>(random_() % 2001) / 1000.f - 1.f;
+      const float value = norm ? 1.f + random / 8 : random;
+      const uint16_t half = F32ToF16(value);
+      if (type == TensorType::kF32) std::memcpy(data.data() + 4 * i, &value, sizeof value);
+      if (type == TensorType::kF16) std::memcpy(data.data() + 2 * i, &half, sizeof half);
+    }
+    return data;
+  }
+
+  TestModel model_;
+  std::mt19937 random_;
+  GgufWriter writer_;
+  std::vector<Tensor> tensors_;
+};
+
+inline Status WriteTestModel(const std::string& path, const TestModel& model = {}) {
+  return TestModelWriter(model).Write(path);
+}
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_MODEL_TEST_MODEL_H_
