@@ -30,6 +30,15 @@ function(bitfetch_room name)
   if(BITFETCH_TESTS AND tests)
     bitfetch_program(${name}_test ${tests} ROOMS ${name} LIBS GTest::gmock GTest::gtest_main FOLDER tests)
     target_compile_definitions(${name}_test PRIVATE BITFETCH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    # GoogleTest is half of the time that a test takes to compile, and optimising the test itself most of the rest.
+    # GCC 12 warns of what std::string's operator+ never does (GCC bugs 105329 and 105651).
+    target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O1>
+                                                $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-restrict>)
+    if(name STREQUAL base)
+      target_precompile_headers(base_test PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+    else()
+      target_precompile_headers(${name}_test REUSE_FROM base_test)
+    endif()
     gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                          PROPERTIES TIMEOUT 300)
   endif()

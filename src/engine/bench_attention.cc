@@ -135,12 +135,24 @@ Result<std::vector<AttentionBenchRow>> MeasureTogether(const AttentionBenchOptio
   return rows;
 }
 
+Status CheckOptions(const AttentionBenchOptions& options) {
+  if (options.kv_heads < 1 || options.group < 1 || options.head_dim < 1) {
+    return Fail("attention of {} KV heads, {} query heads to each and {} dims is not possible",
+                options.kv_heads, options.group, options.head_dim);
+  }
+  if (options.repeats < 1) return Fail("{} repeats are too few", options.repeats);
+  for (const int64_t n_kv : options.n_kv) {
+    if (n_kv < 1) return Fail("a cache of {} tokens is not possible", n_kv);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<AttentionBenchRow>> BenchAttention(
     const AttentionBenchOptions& options,
     const std::function<void(const AttentionBenchRow&, int64_t done, int64_t total)>& on_row) {
-  if (options.group < 1) return Fail("{} query heads to a KV head are not possible", options.group);
+  BITFETCH_RETURN_IF_ERROR(CheckOptions(options));
   const Topology topology = ReadTopology();
   BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
   const ProbedProfile probed = ReadOrMeasureProfile(topology, ProbeEffort::kTune, BITFETCH_VERSION);

@@ -19,7 +19,7 @@ namespace bitfetch {
 
 struct GenerateOptions {
   int64_t max_tokens = -1;         // -1: until the model stops
-  std::vector<std::string> stops;  // texts that end the answer; they are not part of it
+  std::vector<std::string> stops = {};  // texts that end the answer; they are not part of it
 };
 
 enum class StopReason { kTokens, kStopToken, kStopString, kContextFull, kInterrupted };

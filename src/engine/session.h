@@ -22,10 +22,10 @@ namespace bitfetch {
 struct SessionOptions {
   int threads = 0;      // 0: what affinity and cgroup allow
   int64_t context = 0;  // tokens; 0: what the model was made for
-  KvTypes kv_types;
+  KvTypes kv_types = {};
   PageSize pages = PageSize::kHuge;
-  PrefetchSetting prefetch;    // inside attention
-  bool prefetch_ahead = true;  // before attention
+  PrefetchSetting prefetch = {};  // inside attention
+  bool prefetch_ahead = true;     // before attention
   bool mmap = true;
 };
 

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/generate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/read_tokenizer.h"
+
+namespace bitfetch {
+namespace {
+
+const char* const kTiny = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
+
+class GenerateTest : public testing::Test {
+ protected:
+  struct Run {
+    Generated generated;
+    std::string text;
+  };
+
+  static std::unique_ptr<Session> OpenSession(int64_t context = 0) {
+    SessionOptions options{.threads = 2, .context = context};
+    options.prefetch.mode = PrefetchSetting::Mode::kOff;
+    return Session::Open(kTiny, options).value();
+  }
+
+  // Goes on while `more(text so far)`.
+  template <class More>
+  Run RunWith(Session& session, const std::string& prompt, const GenerateOptions& options,
+              const SamplerOptions& sampling, const More& more) {
+    Sampler sampler = Sampler::Create(sampling).value();
+    Run run;
+    const auto on_text = [&](std::string_view text) {
+      run.text += text;
+      return more(run.text);
+    };
+    auto result = Generate(session, tokenizer_, sampler, tokenizer_.Encode(prompt, true).value(),
+                           options, on_text, {}, interrupted_);
+    EXPECT_TRUE(result) << result.error().message;
+    run.generated = *std::move(result);
+    return run;
+  }
+  Run RunWith(Session& session, const std::string& prompt, const GenerateOptions& options,
+              const SamplerOptions& sampling = {}) {
+    return RunWith(session, prompt, options, sampling, [](const std::string&) { return true; });
+  }
+
+  Tokenizer tokenizer_ = ReadTokenizer(GgufReader::Open(kTiny).value()).value();
+  std::atomic<bool> interrupted_ = false;
+};
+
+TEST_F(GenerateTest, StopsAfterSoManyTokens) {
+  const auto session = OpenSession();
+  const Run run = RunWith(*session, "In the beginning", {.max_tokens = 12});
+  EXPECT_EQ(run.generated.reason, StopReason::kTokens);
+  EXPECT_EQ(run.generated.tokens, 12);
+  EXPECT_EQ(run.generated.tail.size(), 1u);
+  EXPECT_EQ(session->length(), run.generated.prompt_tokens + 11);
+  std::vector<int> made(session->tokens().begin() + run.generated.prompt_tokens,
+                        session->tokens().end());
+  made.push_back(run.generated.tail[0]);
+  EXPECT_EQ(run.text, tokenizer_.Decode(made).value());
+}
+
+TEST_F(GenerateTest, ZeroTokensReadThePromptOnly) {
+  const auto session = OpenSession();
+  const Run run = RunWith(*session, "In the beginning", {.max_tokens = 0});
+  EXPECT_EQ(run.text, "");
+  EXPECT_EQ(session->length(), run.generated.prompt_tokens);
+}
+
+TEST_F(GenerateTest, GoesOnWithItsTailAsIfItHadNotStopped) {
+  const auto whole_session = OpenSession();
+  const Run whole = RunWith(*whole_session, "And God said", {.max_tokens = 30});
+  const auto session = OpenSession();
+  const Run first = RunWith(*session, "And God said", {.max_tokens = 13});
+  Sampler greedy = Sampler::Create({}).value();
+  std::string text = first.text;
+  const auto on_text = [&](std::string_view more) {
+    text += more;
+    return true;
+  };
+  ASSERT_TRUE(Generate(*session, tokenizer_, greedy, first.generated.tail, {.max_tokens = 17},
+                       on_text, {}, interrupted_));
+  EXPECT_EQ(text, whole.text);
+}
+
+TEST_F(GenerateTest, TheSameSeedGivesTheSameText) {
+  const SamplerOptions sampling{.temperature = 1.0, .seed = 5};
+  const auto a = OpenSession();
+  const auto b = OpenSession();
+  const auto c = OpenSession();
+  const std::string text = RunWith(*a, "The", {.max_tokens = 40}, sampling).text;
+  EXPECT_EQ(RunWith(*b, "The", {.max_tokens = 40}, sampling).text, text);
+  EXPECT_NE(RunWith(*c, "The", {.max_tokens = 40}, {.temperature = 1.0, .seed = 6}).text, text);
+}
+
+TEST_F(GenerateTest, EndsBeforeAStopString) {
+  const auto session = OpenSession();
+  const std::string text = RunWith(*session, "In the beginning", {.max_tokens = 40}).text;
+  const std::string stop = text.substr(text.size() / 2, 6);
+  const auto again = OpenSession();
+  const Run run = RunWith(*again, "In the beginning", {.max_tokens = 40, .stops = {stop}});
+  EXPECT_EQ(run.generated.reason, StopReason::kStopString);
+  EXPECT_EQ(run.text, text.substr(0, text.find(stop)));
+}
+
+TEST_F(GenerateTest, SaysWhenTheContextIsFull) {
+  const auto session = OpenSession(20);
+  const Run run = RunWith(*session, "In the beginning", {});
+  EXPECT_EQ(run.generated.reason, StopReason::kContextFull);
+  EXPECT_EQ(session->length(), 20);
+  EXPECT_EQ(run.generated.prompt_tokens + run.generated.tokens,
+            21);  // the last one was still predicted
+}
+
+TEST_F(GenerateTest, StopsWhenInterruptedOrNobodyListens) {
+  const auto session = OpenSession();
+  const Run deaf = RunWith(*session, "In the beginning", {}, {},
+                           [](const std::string& text) { return text.size() < 10; });
+  EXPECT_EQ(deaf.generated.reason, StopReason::kInterrupted);
+  EXPECT_LT(deaf.text.size(), 40u);
+  const auto other = OpenSession();
+  const Run interrupted = RunWith(*other, "In the beginning", {}, {}, [&](const std::string& text) {
+    interrupted_ = text.size() >= 10;
+    return true;
+  });
+  EXPECT_EQ(interrupted.generated.reason, StopReason::kInterrupted);
+  EXPECT_EQ(interrupted.text, deaf.text);
+}
+
+TEST_F(GenerateTest, APromptThatDoesNotFitIsAnError) {
+  const auto session = OpenSession(10);
+  Sampler greedy = Sampler::Create({}).value();
+  const auto on_text = [](std::string_view) { return true; };
+  const auto prompt =
+      tokenizer_.Encode("In the beginning God created the heaven and the earth and so on", true)
+          .value();
+  const auto result = Generate(*session, tokenizer_, greedy, prompt, {}, on_text, {}, interrupted_);
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, testing::HasSubstr("the context of 10 tokens is full"));
+  EXPECT_FALSE(Generate(*session, tokenizer_, greedy, {}, {}, on_text, {}, interrupted_));
+}
+
+}  // namespace
+}  // namespace bitfetch

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// One answer everywhere: hashes of logits in testdata/golden.txt, which every ISA, number of
+// threads, batch, prefetch setting and machine must give. After a change that is meant to alter
+// results, BITFETCH_UPDATE_GOLDEN=1 writes it anew.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/temp_dir.h"
+#include "engine/session.h"
+#include "kernels/kernels.h"
+#include "model/test_model.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr int64_t kTokens = 70;
+const std::string kGoldenFile = BITFETCH_SOURCE_DIR "/src/engine/testdata/golden.txt";
+
+struct Variant {
+  std::string isa;
+  int64_t batch = 64;
+  int threads = 2;
+  std::string prefetch = "law";
+};
+
+std::vector<Variant> Variants() {
+  std::vector<Variant> variants = {{.isa = "scalar"},
+                                   {.isa = "scalar", .batch = 1, .threads = 1, .prefetch = "4096"}};
+  for (const Kernels* kernels : SupportedKernels()) {
+    if (kernels->isa == Isa::kScalar) continue;  // too slow for all of them
+    const std::string isa(IsaName(kernels->isa));
+    for (const int64_t batch : {1, 7, 64}) {
+      for (const int threads : {1, 2, 5}) variants.push_back({isa, batch, threads, "law"});
+    }
+    for (const char* prefetch : {"off", "64", "4096", "1048576"}) {
+      variants.push_back({isa, 1, 2, prefetch});
+      variants.push_back({isa, 64, 2, prefetch});
+    }
+  }
+  return variants;
+}
+
+// FNV-1a over the bits of the logits.
+class Hash {
+ public:
+  void Add(std::span<const float> floats) {
+    for (const float value : floats) {
+      const auto bits = std::bit_cast<uint32_t>(value);
+      for (int shift = 0; shift < 32; shift += 8)
+        state_ = (state_ ^ ((bits >> shift) & 0xff)) * 0x100000001b3u;
+    }
+  }
+  std::string Hex() const { return fmt::format("{:016x}", state_); }
+
+ private:
+  uint64_t state_ = 0xcbf29ce484222325u;
+};
+
+std::string HashLogits(const std::string& path, KvTypes types, const Variant& variant) {
+  setenv("BITFETCH_ISA", variant.isa.c_str(), 1);
+  SessionOptions options{.threads = variant.threads, .kv_types = types};
+  options.prefetch = ParsePrefetchSetting(variant.prefetch).value();
+  options.prefetch_ahead = variant.prefetch != "off";
+  auto session = Session::Open(path, options);
+  unsetenv("BITFETCH_ISA");
+  if (!session) {
+    ADD_FAILURE() << session.error().message;
+    return "none";
+  }
+  const int64_t vocab = (*session)->model().config().vocab;
+  std::vector<int> tokens;
+  for (int64_t i = 0; i < kTokens; ++i)
+    tokens.push_back(static_cast<int>((7 + i * i * 31) % vocab));
+
+  Hash hash;
+  std::vector<float> logits(variant.batch * vocab);
+  for (int64_t done = 0; done < kTokens; done += variant.batch) {
+    const auto batch = std::span(tokens).subspan(done, std::min(variant.batch, kTokens - done));
+    const Status status = (*session)->AppendBatch(batch, logits.data());
+    EXPECT_TRUE(status) << status.error().message;
+    hash.Add(std::span(logits).first(batch.size() * vocab));
+  }
+  return hash.Hex();
+}
+
+std::map<std::string, std::string> ReadGolden() {
+  std::map<std::string, std::string> golden;
+  std::ifstream file(kGoldenFile);
+  for (std::string name, hash; file >> name >> hash;) golden[name] = hash;
+  return golden;
+}
+
+TEST(Golden, EveryIsaThreadsBatchAndPrefetchGiveTheSameLogits) {
+  const TempDir folder;
+  setenv("XDG_CACHE_HOME", folder.path().c_str(), 1);  // one probe of the machine for all
+  std::map<std::string, std::string> models = {{"tiny", BITFETCH_SOURCE_DIR "/models/tiny.gguf"}};
+  const auto add = [&](const std::string& name, TestModel shape) {
+    shape.context = 128;
+    models[name] = folder.Path(name + ".gguf");
+    ASSERT_TRUE(WriteTestModel(models[name], shape));
+  };
+  add("bitnet-128x5",
+      {.hidden = 640, .ffn = 384, .heads = 5, .kv_heads = 1, .head_dim = 128, .vocab = 101});
+  add("bitnet-64x2",
+      {.hidden = 256, .ffn = 512, .heads = 4, .kv_heads = 2, .head_dim = 64, .own_output = true});
+  add("llama-96x1", {.architecture = "llama",
+                     .hidden = 256,
+                     .ffn = 256,
+                     .heads = 8,
+                     .kv_heads = 8,
+                     .head_dim = 96,
+                     .linear = TensorType::kTQ2_0,
+                     .embedding = TensorType::kF32});
+
+  const bool update = std::getenv("BITFETCH_UPDATE_GOLDEN") != nullptr;
+  auto golden = ReadGolden();
+  for (const auto& [name, path] : models) {
+    for (const char* types : {"f32", "f16"}) {
+      const std::string key = name + "/" + types;
+      if (update) golden[key] = HashLogits(path, ParseKvTypes(types).value(), {.isa = "scalar"});
+      for (const Variant& variant : Variants()) {
+        EXPECT_EQ(HashLogits(path, ParseKvTypes(types).value(), variant), golden[key])
+            << key << " on " << variant.isa << ", batches of " << variant.batch << ", "
+            << variant.threads << " threads, prefetch " << variant.prefetch;
+      }
+    }
+  }
+  if (update) {
+    std::ofstream file(kGoldenFile);
+    for (const auto& [name, hash] : golden) file << name << " " << hash << "\n";
+  }
+}
+
+}  // namespace
+}  // namespace bitfetch

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/read_tokenizer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/temp_dir.h"
+#include "model/gguf_writer.h"
+
+namespace bitfetch {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+// GPT-2's letters for the 256 bytes: itself where it can be seen, else a code point from U+0100 on.
+std::vector<std::string> ByteTokens() {
+  std::vector<std::string> tokens;
+  int next = 0x100;
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool visible =
+        (byte >= '!' && byte <= '~') || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+    const int code = visible ? byte : next++;
+    if (code < 0x80) {
+      tokens.emplace_back(1, static_cast<char>(code));
+    } else {
+      tokens.push_back(
+          {static_cast<char>(0xc0 | code >> 6), static_cast<char>(0x80 | (code & 0x3f))});
+    }
+  }
+  return tokens;
+}
+
+struct Keys {
+  std::string model = "gpt2";
+  std::string pre = "llama-bpe";  // empty: no such key
+  std::vector<std::string> tokens = ByteTokens();
+  std::vector<std::string> merges = {"h e", "l l"};
+  std::vector<int32_t> types = {};
+  uint32_t bos = 257;
+  uint32_t eos = 256;
+};
+
+class ReadTokenizerTest : public testing::Test {
+ protected:
+  Result<Tokenizer> Read(const std::function<void(Keys&)>& change) {
+    Keys keys;
+    keys.tokens.insert(keys.tokens.end(), {"<|end_of_text|>", "<|begin_of_text|>", "he", "ll"});
+    keys.types.assign(keys.tokens.size(), 1);
+    keys.types[256] = keys.types[257] = 3;
+    change(keys);
+    GgufWriter writer;
+    writer.Add<std::string>("tokenizer.ggml.model", keys.model);
+    if (!keys.pre.empty()) writer.Add<std::string>("tokenizer.ggml.pre", keys.pre);
+    writer.AddArray<std::string>("tokenizer.ggml.tokens", keys.tokens);
+    writer.AddArray<std::string>("tokenizer.ggml.merges", keys.merges);
+    if (!keys.types.empty()) writer.AddArray<int32_t>("tokenizer.ggml.token_type", keys.types);
+    writer.Add<uint32_t>("tokenizer.ggml.bos_token_id", keys.bos);
+    writer.Add<uint32_t>("tokenizer.ggml.eos_token_id", keys.eos);
+    EXPECT_TRUE(writer.Open(path_));
+    EXPECT_TRUE(writer.Commit());
+    file_ = std::make_unique<GgufReader>(GgufReader::Open(path_).value());
+    return ReadTokenizer(*file_);
+  }
+
+  std::string Message(const std::function<void(Keys&)>& change) {
+    const auto tokenizer = Read(change);
+    return tokenizer ? "accepted" : tokenizer.error().message;
+  }
+
+  TempDir folder_;
+  std::string path_ = folder_.Path("vocabulary.gguf");
+  std::unique_ptr<GgufReader> file_;
+};
+
+TEST_F(ReadTokenizerTest, ReadsWhatTheFileSays) {
+  const auto tokenizer = Read([](Keys&) {});
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  EXPECT_EQ(tokenizer->size(), 260);
+  EXPECT_EQ(tokenizer->Encode("hell", true).value(), (std::vector<int>{257, 258, 259}));
+  EXPECT_EQ(tokenizer->eos(), 256);
+  EXPECT_TRUE(ReadTokenizerFor(*file_, 260));
+  EXPECT_THAT(ReadTokenizerFor(*file_, 261).error().message,
+              AllOf(HasSubstr("vocabulary.gguf"), HasSubstr("260"), HasSubstr("261")));
+}
+
+TEST_F(ReadTokenizerTest, TakesLlamaBpeWhereThePublishedFileSaysNothing) {
+  const auto tokenizer = Read([](Keys& keys) { keys.pre = ""; });
+  ASSERT_TRUE(tokenizer);
+  EXPECT_EQ(tokenizer->pre(), "llama-bpe");
+}
+
+TEST_F(ReadTokenizerTest, NamesTheFileAndWhatIsWrong) {
+  EXPECT_THAT(Message([](Keys& keys) { keys.model = "llama"; }),
+              AllOf(HasSubstr("vocabulary.gguf"), HasSubstr("'llama' is not supported")));
+  EXPECT_THAT(Message([](Keys& keys) { keys.pre = "qwen2"; }), HasSubstr("qwen2"));
+  EXPECT_THAT(Message([](Keys& keys) { keys.bos = 260; }), HasSubstr("260"));
+  EXPECT_THAT(Message([](Keys& keys) { keys.merges.push_back("zz z"); }), HasSubstr("zz z"));
+  EXPECT_THAT(Message([](Keys& keys) { keys.tokens[5] = keys.tokens[6]; }),
+              HasSubstr("vocabulary.gguf"));
+  EXPECT_NE(Message([](Keys& keys) { keys.types.resize(3); }), "accepted");
+  EXPECT_NE(Message([](Keys& keys) {
+              keys.tokens.clear();
+              keys.types.clear();
+            }),
+            "accepted");
+}
+
+TEST_F(ReadTokenizerTest, NamesAKeyThatIsMissing) {
+  GgufWriter writer;
+  writer.Add<std::string>("tokenizer.ggml.model", "gpt2");
+  ASSERT_TRUE(writer.Open(path_));
+  ASSERT_TRUE(writer.Commit());
+  EXPECT_THAT(ReadTokenizer(GgufReader::Open(path_).value()).error().message,
+              HasSubstr("tokenizer.ggml.tokens"));
+}
+
+}  // namespace
+}  // namespace bitfetch

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "machine/cold_buffer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+#include <random>
+
+#include "machine/clock.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr size_t kStepBytes = 4 << 20;  // touched by one thread between two looks at the clock
+constexpr size_t kSmallPageBytes = 4 << 10;
+constexpr size_t kWindowTiles = (16 << 20) / kReadTileBytes;
+
+// Whole groups of ReadTiles.
+size_t RoundDown(size_t tiles) { return tiles / 16 * 16; }
+
+}  // namespace
+
+Result<ColdBuffer> ColdBuffer::Create(ThreadPool& pool, size_t bytes, PageSize pages,
+                                      double deadline_ns) {
+  ColdBuffer buffer;
+  BITFETCH_ASSIGN_OR_RETURN(buffer.memory_, PageBuffer::Allocate(bytes, pages));
+  const auto steps = static_cast<int64_t>(bytes / kStepBytes);
+  if (steps == 0) return Fail("{} bytes are too few to measure memory with", bytes);
+  std::atomic<int64_t> touched{steps};  // the first steps, whole
+  pool.ParallelFor(steps, [&](int64_t step, int) {
+    if (NowNs() < deadline_ns) {
+      for (size_t at = 0; at < kStepBytes; at += kSmallPageBytes) {
+        // The system fills with zeros whatever page is written to.
+        buffer.memory_.data()[step * kStepBytes + at] = std::byte{0};
+      }
+      return;
+    }
+    for (int64_t seen = touched; step < seen && !touched.compare_exchange_weak(seen, step);) {
+    }
+  });
+  buffer.tiles_ = touched * (kStepBytes / kReadTileBytes);
+  if (buffer.tiles_ == 0) return Fail("there was no time to measure memory");
+
+  buffer.in_order_.resize(buffer.tiles_);
+  std::iota(buffer.in_order_.begin(), buffer.in_order_.end(), 0);
+  buffer.shuffled_ = buffer.in_order_;
+  std::minstd_rand random(1);
+  for (size_t first = 0; first < buffer.tiles_; first += kWindowTiles) {
+    const auto begin = buffer.shuffled_.begin() + first;
+    std::shuffle(begin, begin + std::min(kWindowTiles, buffer.tiles_ - first), random);
+  }
+  return buffer;
+}
+
+std::span<const uint32_t> ColdBuffer::Piece::OfThread(int thread, int threads) const {
+  const size_t each = RoundDown(order.size() / threads);
+  return order.subspan(each * thread, each);
+}
+
+ColdBuffer::Piece ColdBuffer::NextPiece(size_t bytes, bool shuffled) {
+  const size_t tiles = std::min(RoundDown(bytes / kReadTileBytes), tiles_);
+  if (next_tile_ + tiles > tiles_) next_tile_ = 0;
+  const std::span<const uint32_t> order(shuffled ? shuffled_ : in_order_);
+  const Piece piece{memory_.data(), order.subspan(next_tile_, tiles)};
+  next_tile_ += tiles;
+  return piece;
+}
+
+double ColdBuffer::Read(ThreadPool& pool, int threads, size_t bytes, bool shuffled,
+                        const ReadStyle& style) {
+  const Piece piece = NextPiece(bytes, shuffled);
+  std::atomic<uint64_t> sum{0};
+  const double begin = NowNs();
+  pool.Run([&](int thread) {
+    if (thread >= threads) return;
+    sum.fetch_add(ReadTiles(piece.base, piece.OfThread(thread, threads), style),
+                  std::memory_order_relaxed);
+  });
+  const double ns = std::max(NowNs() - begin, 1.0);
+  const size_t read = piece.OfThread(0, threads).size_bytes() / sizeof(uint32_t) * threads;
+  return static_cast<double>(read * kReadTileBytes) / ns * 1e9;
+}
+
+}  // namespace bitfetch

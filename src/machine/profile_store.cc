@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "machine/profile_store.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "base/file.h"
+
+namespace bitfetch {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMaxFileBytes = 1 << 20;  // a real one has some kilobytes
+
+std::string AbsolutePathIn(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && value[0] == '/' ? value : "";
+}
+
+}  // namespace
+
+std::string ProfilePath() {
+  std::string folder = AbsolutePathIn("XDG_CACHE_HOME");
+  if (folder.empty()) {
+    const std::string home = AbsolutePathIn("HOME");
+    if (home.empty()) return "";
+    folder = home + "/.cache";
+  }
+  return folder + "/bitfetch/profile.json";
+}
+
+LoadedProfile LoadProfile(const std::string& path, const Topology& topology,
+                          std::string_view version) {
+  std::error_code missing;
+  if (path.empty() || !fs::exists(path, missing)) return {};
+  const auto ignore = [&](const std::string& why) {
+    return LoadedProfile{std::nullopt,
+                         fmt::format("ignoring the machine profile {}: {}", path, why)};
+  };
+  std::error_code error;
+  if (const auto size = fs::file_size(path, error); !error && size > kMaxFileBytes) {
+    return ignore("it is far too long");
+  }
+  const auto file = MappedFile::Open(path, /*mmap=*/false);
+  if (!file) return {std::nullopt, "no machine profile: " + file.error().message};
+  const auto bytes = file->bytes();
+  auto stored = ProfileFromJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  if (!stored) return ignore(stored.error().message);
+
+  MachineProfile& profile = stored->profile;
+  int threads = 0;
+  for (const ReadSpeed& read : profile.reads) threads = std::max(threads, read.threads);
+  if (profile.cpu != topology.cpu || stored->version != version || threads < topology.threads) {
+    return {};
+  }
+  SetFacts(profile, topology);
+  return {std::move(profile), ""};
+}
+
+Status SaveProfile(const std::string& path, const MachineProfile& profile,
+                   std::string_view version) {
+  if (path.empty()) return Fail("neither XDG_CACHE_HOME nor HOME names a folder for the profile");
+  std::error_code error;
+  fs::create_directories(fs::path(path).parent_path(), error);
+  if (error) return Fail("cannot make the folder of {}: {}", path, error.message());
+  return WriteFile(path, ProfileToJson(profile, version));
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "machine/profile_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "machine/probe.h"
+
+namespace bitfetch {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+// An environment variable, put back at the end.
+class ScopedVariable {
+ public:
+  explicit ScopedVariable(const char* name) : name_(name) {
+    if (const char* value = getenv(name)) old_ = value;
+  }
+  ~ScopedVariable() { Set(old_ ? old_->c_str() : nullptr); }
+  void Set(const char* value) { value ? setenv(name_, value, 1) : unsetenv(name_); }
+
+ private:
+  const char* name_;
+  std::optional<std::string> old_;
+};
+
+class ProfileStoreTest : public ::testing::Test {
+ protected:
+  ProfileStoreTest() {
+    folder_ = fs::path(::testing::TempDir()) /
+              ("profile_store_test_" + std::to_string(getpid()) + "_" +
+               ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(folder_);
+    path_ = folder_ / "bitfetch/profile.json";
+    topology_.cpu = "CPU";
+    topology_.threads = 2;
+    profile_ = DefaultProfile(topology_);
+    profile_.latency_ns = 77;
+  }
+  ~ProfileStoreTest() override { fs::remove_all(folder_); }
+
+  fs::path folder_;
+  std::string path_;
+  Topology topology_;
+  MachineProfile profile_;
+};
+
+TEST_F(ProfileStoreTest, KeepsAProfile) {
+  LoadedProfile none = LoadProfile(path_, topology_, "1");
+  EXPECT_FALSE(none.profile.has_value());
+  EXPECT_EQ(none.warning, "");
+  ASSERT_TRUE(SaveProfile(path_, profile_, "1").has_value());
+  const LoadedProfile kept = LoadProfile(path_, topology_, "1");
+  ASSERT_TRUE(kept.profile.has_value()) << kept.warning;
+  EXPECT_EQ(kept.profile->latency_ns, 77);
+}
+
+TEST_F(ProfileStoreTest, AnotherCpuVersionOrMoreThreadsNeedAnother) {
+  ASSERT_TRUE(SaveProfile(path_, profile_, "1").has_value());
+  const auto expect_none = [&](const Topology& topology, std::string_view version) {
+    const LoadedProfile loaded = LoadProfile(path_, topology, version);
+    EXPECT_FALSE(loaded.profile.has_value());
+    EXPECT_EQ(loaded.warning, "");
+  };
+  expect_none(topology_, "2");
+  Topology other = topology_;
+  other.cpu = "CPU 2";
+  expect_none(other, "1");
+  other = topology_;
+  other.threads = 3;
+  expect_none(other, "1");
+  other.threads = 1;
+  EXPECT_TRUE(LoadProfile(path_, other, "1").profile.has_value());
+}
+
+TEST_F(ProfileStoreTest, FixedFactsAreTodays) {
+  ASSERT_TRUE(SaveProfile(path_, profile_, "1").has_value());
+  topology_.l2_bytes = 3 << 20;
+  EXPECT_EQ(LoadProfile(path_, topology_, "1").profile->l2_bytes, 3 << 20);
+}
+
+TEST_F(ProfileStoreTest, ADamagedFileIsNamedAndIgnored) {
+  ASSERT_TRUE(SaveProfile(path_, profile_, "1").has_value());
+  for (const std::string& text : {std::string("{"), std::string(), std::string(2 << 20, ' ')}) {
+    std::ofstream(path_) << text;
+    const LoadedProfile loaded = LoadProfile(path_, topology_, "1");
+    EXPECT_FALSE(loaded.profile.has_value());
+    EXPECT_THAT(loaded.warning, HasSubstr(path_));
+    EXPECT_EQ(loaded.warning.find('\n'), std::string::npos);
+  }
+  fs::remove(path_);
+  fs::create_directory(path_);
+  EXPECT_THAT(LoadProfile(path_, topology_, "1").warning, HasSubstr(path_));
+}
+
+TEST_F(ProfileStoreTest, AFolderThatCannotBeMadeIsAnError) {
+  fs::create_directories(folder_);
+  std::ofstream(folder_ / "bitfetch") << "a file";
+  const Status saved = SaveProfile(path_, profile_, "1");
+  ASSERT_FALSE(saved.has_value());
+  EXPECT_THAT(saved.error().message, HasSubstr(path_));
+  EXPECT_FALSE(SaveProfile("", profile_, "1").has_value());
+}
+
+TEST_F(ProfileStoreTest, ThePathFollowsXdg) {
+  ScopedVariable cache("XDG_CACHE_HOME"), home("HOME");
+  cache.Set("/c");
+  home.Set("/h");
+  EXPECT_EQ(ProfilePath(), "/c/bitfetch/profile.json");
+  cache.Set("relative");  // the specification: to be ignored
+  EXPECT_EQ(ProfilePath(), "/h/.cache/bitfetch/profile.json");
+  cache.Set(nullptr);
+  EXPECT_EQ(ProfilePath(), "/h/.cache/bitfetch/profile.json");
+  home.Set(nullptr);
+  EXPECT_EQ(ProfilePath(), "");
+}
+
+TEST_F(ProfileStoreTest, ReadOrMeasureTakesWhatIsKept) {
+  ScopedVariable cache("XDG_CACHE_HOME");
+  cache.Set(folder_.c_str());
+  ASSERT_TRUE(SaveProfile(path_, profile_, "1").has_value());
+  const ProbedProfile probed = ReadOrMeasureProfile(topology_, ProbeEffort::kQuick, "1");
+  EXPECT_EQ(probed.profile.latency_ns, 77);
+  EXPECT_EQ(probed.warning, "");
+}
+
+TEST_F(ProfileStoreTest, ReadOrMeasureGoesOnWithoutAFolder) {
+  fs::create_directories(folder_);
+  std::ofstream(folder_ / "bitfetch") << "a file";
+  ScopedVariable cache("XDG_CACHE_HOME");
+  cache.Set(folder_.c_str());
+  topology_.last_level_bytes = 1 << 20;  // a smaller buffer
+  topology_.threads = 1;
+  const ProbedProfile probed = ReadOrMeasureProfile(topology_, ProbeEffort::kQuick, "1");
+  EXPECT_TRUE(CheckProfile(probed.profile).has_value());
+  EXPECT_NE(probed.warning, "");
+}
+
+}  // namespace
+}  // namespace bitfetch

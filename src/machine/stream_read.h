@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_MACHINE_STREAM_READ_H_
+#define BITFETCH_MACHINE_STREAM_READ_H_
+
+#include <cstddef>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/thread_pool.h"
+#include "machine/cold_buffer.h"
+#include "machine/topology.h"
+
+namespace bitfetch {
+
+// The yardstick of benchmarks: this machine's best streaming read, made to be interleaved with what
+// is measured against it.
+class StreamRead {
+ public:
+  // Bytes that exceed all last-level caches four times: 128 MiB at least, and no more than a
+  // quarter of the memory that is left.
+  static size_t ColdBytes(const Topology& topology);
+
+  // Allocates and touches `bytes`, then tries the ways to read (plain loads at every width, and
+  // prefetched ones over 1 to 8 streams) a few times each and keeps the best for all threads of the
+  // pool. Takes some ten passes. The pool must outlive it. Fails if there is no memory.
+  static Result<StreamRead> Create(ThreadPool& pool, size_t bytes, PageSize pages);
+
+  // Reads everything once with all threads; returns GB/s (10^9 bytes).
+  double Once();
+
+  size_t bytes() const { return buffer_.size(); }
+  const PageBuffer& memory() const { return buffer_.memory(); }
+  const ReadStyle& style() const { return style_; }
+
+ private:
+  StreamRead(ThreadPool& pool, ColdBuffer buffer) : pool_(&pool), buffer_(std::move(buffer)) {}
+
+  ThreadPool* pool_;
+  ColdBuffer buffer_;
+  ReadStyle style_;
+};
+
+// The ways to read that are worth trying: every width, plain and over 1, 2, 4 and 8 streams.
+std::vector<ReadStyle> ReadStyles();
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_MACHINE_STREAM_READ_H_

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "prefetch/setting.h"
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+
+#include "machine/topology.h"
+#include "prefetch/breadth.h"
+
+namespace bitfetch {
+
+Result<PrefetchSetting> ParsePrefetchSetting(std::string_view text) {
+  using Mode = PrefetchSetting::Mode;
+  if (text == "law") return PrefetchSetting{Mode::kLaw};
+  if (text == "off") return PrefetchSetting{Mode::kOff};
+  PrefetchSetting setting{Mode::kBytes};
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, setting.bytes);
+  // A leading zero would not come back as it was given.
+  const bool plain = !text.empty() && text[0] >= '1' && text[0] <= '9' && stop == end;
+  if (!plain || error != std::errc() || setting.bytes > PrefetchSetting::kMaxBytes) {
+    return Fail("'{}' is no prefetch setting: it is law, off, or a distance from 1 to {} bytes",
+                text, PrefetchSetting::kMaxBytes);
+  }
+  return setting;
+}
+
+std::string PrefetchSettingText(const PrefetchSetting& setting) {
+  switch (setting.mode) {
+    case PrefetchSetting::Mode::kLaw:
+      return "law";
+    case PrefetchSetting::Mode::kOff:
+      return "off";
+    case PrefetchSetting::Mode::kBytes:
+      break;
+  }
+  return fmt::format("{}", setting.bytes);
+}
+
+PrefetchPlan ResolvePrefetch(const PrefetchSetting& setting, const MachineProfile& profile,
+                             const PrefetchAccess& access) {
+  if (setting.mode == PrefetchSetting::Mode::kOff) return {};
+  if (setting.mode == PrefetchSetting::Mode::kLaw) return ChoosePrefetch(profile, access);
+  const int64_t lines = (std::max<int64_t>(setting.bytes, 1) + kLineBytes - 1) / kLineBytes;
+  const Breadth breadth = ChooseBreadth(ClampProfile(profile), access);
+  const int64_t streams = std::min<int64_t>(breadth.streams, lines);
+  const int64_t each = (lines + streams - 1) / streams;
+  return {.on = true,
+          .distance_bytes = each * streams * kLineBytes,
+          .streams = static_cast<int>(streams)};
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "prefetch/setting.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace bitfetch {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(PrefetchSetting, ComesBackAsItWasGiven) {
+  for (const char* text : {"law", "off", "1", "64", "100", "4096", "1048576"}) {
+    const auto setting = ParsePrefetchSetting(text);
+    ASSERT_TRUE(setting.has_value()) << text;
+    EXPECT_EQ(PrefetchSettingText(*setting), text);
+  }
+}
+
+TEST(PrefetchSetting, QuotesWhatItCannotRead) {
+  for (const char* text : {"", "on", "Law", " law", "0", "-64", "+64", "064", "0x40", "64k", "64 ",
+                           "1e3", "1048577", "99999999999999999999"}) {
+    const auto setting = ParsePrefetchSetting(text);
+    ASSERT_FALSE(setting.has_value()) << text;
+    EXPECT_THAT(setting.error().message, HasSubstr(fmt::format("'{}' is no prefetch", text)));
+  }
+}
+
+PrefetchPlan Resolve(std::string_view text, const PrefetchAccess& access) {
+  MachineProfile profile;
+  profile.gains = {{1, 1.1, 1.1}, {8, 1.5, 1.5}};
+  return ResolvePrefetch(ParsePrefetchSetting(text).value(), profile, access);
+}
+
+TEST(ResolvePrefetch, ObeysTheSetting) {
+  const PrefetchAccess access{.max_streams = 8};
+  EXPECT_EQ(Resolve("off", access), PrefetchPlan{});
+  EXPECT_TRUE(Resolve("law", access).on);
+  EXPECT_EQ(Resolve("64", access), (PrefetchPlan{true, 64, 1}));
+  EXPECT_EQ(Resolve("100", access), (PrefetchPlan{true, 128, 2}));
+  EXPECT_EQ(Resolve("4096", access), (PrefetchPlan{true, 4096, 8}));
+  EXPECT_EQ(Resolve("1048576", access), (PrefetchPlan{true, 1048576, 8}));
+  EXPECT_EQ(Resolve("4096", {.max_streams = 1}), (PrefetchPlan{true, 4096, 1}));
+}
+
+TEST(ResolvePrefetch, AFixedDistanceOverrulesTheLaw) {
+  const PrefetchAccess cached{.revisit_bytes = 1024};
+  EXPECT_FALSE(Resolve("law", cached).on);
+  EXPECT_TRUE(Resolve("4096", cached).on);
+}
+
+TEST(ResolvePrefetch, ABrokenProfileCountsAsTheDefault) {
+  MachineProfile broken;
+  broken.gains.clear();
+  const auto setting = ParsePrefetchSetting("256").value();
+  EXPECT_EQ(ResolvePrefetch(setting, broken, {}), ResolvePrefetch(setting, MachineProfile(), {}));
+}
+
+}  // namespace
+}  // namespace bitfetch

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_TEXT_PRETOKENIZER_H_
+#define BITFETCH_TEXT_PRETOKENIZER_H_
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+struct pcre2_real_code_8;
+
+namespace bitfetch {
+
+// Cuts a text into words, within which byte pairs are then merged. Each pattern is that of the
+// original tokenizer, and takes time in proportion to the text, whatever the text is.
+//
+// Letters, numbers and spaces are Unicode's (16.0, as in the originals' current regex library), not
+// PCRE2's: its `\s` has U+180E too, and Debian 12's PCRE2 10.42 knows Unicode 14.
+class Pretokenizer {
+ public:
+  // `name` as in `tokenizer.ggml.pre`: "llama-bpe", "llama3" or "falcon3" (one pattern), or
+  // "gpt-2".
+  static Result<Pretokenizer> Create(std::string_view name);
+
+  // Llama-3's tokenizer takes a word that is a token as it is, before any merge (`ignore_merges`).
+  bool whole_words_first() const { return whole_words_first_; }
+
+  // Appends the words of `text`, which must be valid UTF-8: views into it that together are the
+  // whole of it. Only running out of memory is an error. Any number of threads may call it at once.
+  Status Split(std::string_view text, std::vector<std::string_view>* words) const;
+
+ private:
+  struct CodeFree {
+    void operator()(pcre2_real_code_8* code) const;
+  };
+  Pretokenizer(pcre2_real_code_8* code, bool whole_words_first)
+      : code_(code), whole_words_first_(whole_words_first) {}
+
+  std::unique_ptr<pcre2_real_code_8, CodeFree> code_;
+  bool whole_words_first_;
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_TEXT_PRETOKENIZER_H_

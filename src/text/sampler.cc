@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/sampler.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+
+#include "base/math.h"
+
+namespace bitfetch {
+
+Random::Random(uint64_t seed) {
+  for (uint64_t& word : state_) {
+    seed += 0x9e3779b97f4a7c15;
+    uint64_t mixed = seed;
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    word = mixed ^ mixed >> 31;
+  }
+}
+
+uint64_t Random::Next() {
+  const uint64_t result = std::rotl(state_[1] * 5, 7) * 9;
+  const uint64_t shifted = state_[1] << 17;
+  state_[2] ^= state_[0];
+  state_[3] ^= state_[1];
+  state_[1] ^= state_[2];
+  state_[0] ^= state_[3];
+  state_[2] ^= shifted;
+  state_[3] = std::rotl(state_[3], 45);
+  return result;
+}
+
+Result<Sampler> Sampler::Create(const SamplerOptions& options) {
+  // Each condition is false for NaN too.
+  if (!(options.temperature >= 0 && std::isfinite(options.temperature))) {
+    return Fail("the temperature must be 0 or more, not {}", options.temperature);
+  }
+  if (options.top_k < 0) return Fail("top-k must be 0 or more, not {}", options.top_k);
+  if (!(options.top_p > 0 && options.top_p <= 1)) {
+    return Fail("top-p must be above 0 and at most 1, not {}", options.top_p);
+  }
+  if (!(options.min_p >= 0 && options.min_p <= 1)) {
+    return Fail("min-p must be from 0 to 1, not {}", options.min_p);
+  }
+  if (!(options.repeat_penalty > 0 && std::isfinite(options.repeat_penalty))) {
+    return Fail("the repeat penalty must be above 0, not {}", options.repeat_penalty);
+  }
+  if (options.repeat_window < 0) {
+    return Fail("the window of the repeat penalty must be 0 or more, not {}",
+                options.repeat_window);
+  }
+  return Sampler(options);
+}
+
+int Sampler::Sample(std::span<const float> logits, std::span<const int> history) {
+  logits_.assign(logits.begin(), logits.end());
+  Penalize(history);
+  // max_element() gives the first of equals.
+  const auto best = std::max_element(logits_.begin(), logits_.end());
+  const int best_id = static_cast<int>(best - logits_.begin());
+  if (options_.temperature == 0) return best_id;
+
+  candidates_.clear();
+  for (size_t id = 0; id < logits_.size(); ++id) {
+    candidates_.push_back({static_cast<int>(id), logits_[id]});
+  }
+  KeepTopK();
+  KeepTopP(*best);
+  if (options_.min_p > 0) {
+    std::erase_if(candidates_, [&](const Candidate& candidate) {
+      return Exp(static_cast<double>(candidate.logit) - *best) < options_.min_p;
+    });
+  }
+  return Draw(*best);
+}
+
+void Sampler::Penalize(std::span<const int> history) {
+  if (options_.repeat_penalty == 1) return;
+  const size_t window = std::min(history.size(), static_cast<size_t>(options_.repeat_window));
+  std::vector<int> recent(history.end() - static_cast<ptrdiff_t>(window), history.end());
+  std::ranges::sort(recent);
+  recent.erase(std::unique(recent.begin(), recent.end()), recent.end());
+  for (const int id : recent) {
+    if (id < 0 || static_cast<size_t>(id) >= logits_.size()) continue;
+    const double logit = logits_[id];
+    logits_[id] = static_cast<float>(logit > 0 ? logit / options_.repeat_penalty
+                                               : logit * options_.repeat_penalty);
+  }
+}
+
+void Sampler::KeepTopK() {
+  const size_t count = static_cast<size_t>(options_.top_k);
+  if (count == 0 || count >= candidates_.size()) return;
+  std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<ptrdiff_t>(count),
+                   candidates_.end(), Likelier);
+  candidates_.resize(count);
+  std::ranges::sort(candidates_, {}, &Candidate::id);
+}
+
+void Sampler::KeepTopP(float best_logit) {
+  if (options_.top_p == 1) return;
+  double total = 0;
+  for (const Candidate& candidate : candidates_) {
+    total += Exp(static_cast<double>(candidate.logit) - best_logit);
+  }
+
+  // Sorted only as far as needed, which seldom is far.
+  double sum = 0;
+  size_t kept = 0;
+  for (size_t sorted = 0; sum < options_.top_p * total && kept < candidates_.size();) {
+    const size_t end = std::min(candidates_.size(), 4 * sorted + 64);
+    const auto first = candidates_.begin() + static_cast<ptrdiff_t>(sorted);
+    const auto last = candidates_.begin() + static_cast<ptrdiff_t>(end);
+    std::nth_element(first, last, candidates_.end(), Likelier);
+    std::sort(first, last, Likelier);
+    sorted = end;
+    while (kept < sorted && sum < options_.top_p * total) {
+      sum += Exp(static_cast<double>(candidates_[kept++].logit) - best_logit);
+    }
+  }
+  candidates_.resize(kept);
+  std::ranges::sort(candidates_, {}, &Candidate::id);
+}
+
+int Sampler::Draw(float best_logit) {
+  weights_.clear();
+  double total = 0;
+  for (const Candidate& candidate : candidates_) {
+    const double logit = static_cast<double>(candidate.logit) - best_logit;
+    weights_.push_back(Exp(logit / options_.temperature));
+    total += weights_.back();
+  }
+  // target < total, so that the sum passes it, at a candidate with a weight.
+  const double target = random_.NextUnit() * total;
+  double sum = 0;
+  size_t i = 0;
+  while (i + 1 < candidates_.size() && (sum += weights_[i]) <= target) ++i;
+  return candidates_[i].id;
+}
+
+}  // namespace bitfetch

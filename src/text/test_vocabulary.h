@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_TEXT_TEST_VOCABULARY_H_
+#define BITFETCH_TEXT_TEST_VOCABULARY_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace bitfetch {
+
+// A byte in GPT-2's alphabet.
+inline std::string AlphabetCharacter(int byte) {
+  int character = byte;
+  const auto printable = [](int b) { return (b > 32 && b < 127) || (b > 160 && b != 173); };
+  if (!printable(byte)) {
+    character = 256;
+    for (int b = 0; b < byte; ++b) character += printable(b) ? 0 : 1;
+  }
+  if (character < 128) return std::string(1, static_cast<char>(character));
+  return {static_cast<char>(0xc0 | character >> 6), static_cast<char>(0x80 | (character & 63))};
+}
+
+// Ids 0 to 255 are the bytes; then " t", "he", " the", "in", "ing" with their merges, in this
+// order; then the control tokens of Llama-3's chat.
+inline Vocabulary TestVocabulary() {
+  Vocabulary vocabulary;
+  for (int byte = 0; byte < 256; ++byte) vocabulary.tokens.push_back(AlphabetCharacter(byte));
+  const std::string space = AlphabetCharacter(' ');
+  for (const std::string& token :
+       {space + "t", std::string("he"), space + "the", std::string("in"), std::string("ing")}) {
+    vocabulary.tokens.push_back(token);
+  }
+  vocabulary.merges = {space + " t", "h e", space + "t he", "i n", "in g"};
+  vocabulary.types.assign(vocabulary.tokens.size(), kNormalToken);
+  for (const char* name : {"<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>",
+                           "<|end_header_id|>", "<|eot_id|>"}) {
+    vocabulary.tokens.push_back(name);
+    vocabulary.types.push_back(kControlToken);
+  }
+  vocabulary.pre = "llama-bpe";
+  vocabulary.bos = 261;
+  vocabulary.eos = 262;
+  return vocabulary;
+}
+
+inline int AddToken(std::string_view token, TokenType type, Vocabulary* vocabulary) {
+  vocabulary->tokens.emplace_back(token);
+  vocabulary->types.push_back(type);
+  return static_cast<int>(vocabulary->tokens.size()) - 1;
+}
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_TEXT_TEST_VOCABULARY_H_

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/tokenizer.h"
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+#include <utility>
+
+#include "base/printable.h"
+#include "text/utf8.h"
+
+namespace bitfetch {
+namespace {
+
+// GPT-2's byte alphabet writes each byte as one printable character: itself where it is printable
+// in Latin-1, otherwise the next free one from U+0100 on. All lie below U+0144.
+constexpr int kAlphabetEnd = 0x144;
+
+std::array<int, kAlphabetEnd> ByteAlphabet() {
+  std::array<int, kAlphabetEnd> byte_of;
+  byte_of.fill(-1);
+  int next = 0x100;
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte != 0xad);
+    byte_of[printable ? byte : next++] = byte;
+  }
+  return byte_of;
+}
+
+// The bytes that a normal token stands for. As in the original, one with a character outside the
+// alphabet is itself.
+std::string FromByteAlphabet(std::string_view token) {
+  static const std::array<int, kAlphabetEnd> byte_of = ByteAlphabet();
+  std::string bytes;
+  for (size_t i = 0; i < token.size();) {
+    const int first = static_cast<unsigned char>(token[i]);
+    int character = first;
+    if (first >= 0x80) {
+      const bool two_bytes = (first & 0xe0) == 0xc0 && i + 1 < token.size();
+      if (!two_bytes) return std::string(token);
+      character = (first & 0x1f) << 6 | (static_cast<unsigned char>(token[i + 1]) & 0x3f);
+    }
+    if (character >= kAlphabetEnd || byte_of[character] < 0) return std::string(token);
+    bytes.push_back(static_cast<char>(byte_of[character]));
+    i += first < 0x80 ? 1 : 2;
+  }
+  return bytes;
+}
+
+Status CheckShape(const Vocabulary& vocabulary) {
+  const size_t count = vocabulary.tokens.size();
+  if (count == 0) return Fail("the vocabulary is empty");
+  if (count > std::numeric_limits<int>::max()) return Fail("the vocabulary has {} tokens", count);
+  if (!vocabulary.types.empty() && vocabulary.types.size() != count) {
+    return Fail("the vocabulary has {} tokens but {} token types", count, vocabulary.types.size());
+  }
+  for (size_t id = 0; id < vocabulary.types.size(); ++id) {
+    const int type = vocabulary.types[id];
+    if (type < kNormalToken || type > kByteToken) {
+      return Fail("token {} has type {}, which is not known", id, type);
+    }
+  }
+  for (const auto& [name, id] :
+       {std::pair("BOS", vocabulary.bos), std::pair("EOS", vocabulary.eos)}) {
+    if (id < -1 || id >= static_cast<int64_t>(count)) {
+      return Fail("{} token {} is out of range: the vocabulary has {} tokens", name, id, count);
+    }
+  }
+  std::unordered_map<std::string_view, size_t> seen;
+  seen.reserve(count);
+  for (size_t id = 0; id < count; ++id) {
+    const auto [first, is_new] = seen.try_emplace(vocabulary.tokens[id], id);
+    if (!is_new)
+      return Fail("tokens {} and {} are both \"{}\"", first->second, id,
+                  Printable(vocabulary.tokens[id]));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Tokenizer> Tokenizer::Create(Vocabulary vocabulary) {
+  BITFETCH_RETURN_IF_ERROR(CheckShape(vocabulary));
+  BITFETCH_ASSIGN_OR_RETURN(Pretokenizer pretokenizer, Pretokenizer::Create(vocabulary.pre));
+  Tokenizer tokenizer(std::move(pretokenizer));
+  tokenizer.pre_ = vocabulary.pre;
+  tokenizer.bos_ = vocabulary.bos;
+  tokenizer.eos_ = vocabulary.eos;
+  tokenizer.add_bos_ = vocabulary.add_bos;
+
+  const int count = static_cast<int>(vocabulary.tokens.size());
+  tokenizer.bytes_.resize(count);
+  tokenizer.normal_.reserve(count);
+  for (int id = 0; id < count; ++id) {
+    std::string& token = vocabulary.tokens[id];
+    switch (vocabulary.types.empty() ? kNormalToken : vocabulary.types[id]) {
+      case kNormalToken:
+      case kByteToken:
+        tokenizer.bytes_[id] = FromByteAlphabet(token);
+        tokenizer.normal_.try_emplace(tokenizer.bytes_[id], id);
+        break;
+      case kControlToken:
+        tokenizer.control_.try_emplace(std::move(token), id);
+        break;
+      case kUserDefinedToken:
+        if (token.empty()) return Fail("user-defined token {} is empty", id);
+        tokenizer.user_defined_[static_cast<unsigned char>(token[0])].push_back(id);
+        tokenizer.bytes_[id] = std::move(token);
+        break;
+      default:
+        break;
+    }
+  }
+  for (std::vector<int>& ids : tokenizer.user_defined_) {
+    std::ranges::sort(ids, std::greater(), [&](int id) { return tokenizer.bytes_[id].size(); });
+  }
+
+  for (int byte = 0; byte < 256; ++byte) {
+    const auto found = tokenizer.normal_.find(std::string(1, static_cast<char>(byte)));
+    if (found == tokenizer.normal_.end())
+      return Fail("the vocabulary has no token for byte {:#04x}", byte);
+    tokenizer.byte_ids_[byte] = found->second;
+  }
+
+  tokenizer.merges_.Reserve(vocabulary.merges.size());
+  for (size_t i = 0; i < vocabulary.merges.size(); ++i) {
+    const std::string_view merge = vocabulary.merges[i];
+    const size_t space = merge.find(' ', 1);
+    if (space == std::string_view::npos)
+      return Fail("merge {} has no space: \"{}\"", i, Printable(merge));
+    const std::string left = FromByteAlphabet(merge.substr(0, space));
+    const std::string right = FromByteAlphabet(merge.substr(space + 1));
+    int ids[3] = {};
+    int part = 0;
+    for (const std::string& bytes : {left, right, left + right}) {
+      const auto found = tokenizer.normal_.find(bytes);
+      if (found == tokenizer.normal_.end()) {
+        constexpr const char* kNames[] = {"left part", "right part", "result"};
+        return Fail("merge {} (\"{}\"): its {} is not a token", i, Printable(merge), kNames[part]);
+      }
+      ids[part++] = found->second;
+    }
+    tokenizer.merges_.Add(ids[0], ids[1], ids[2]);
+  }
+  return tokenizer;
+}
+
+Result<std::vector<int>> Tokenizer::Encode(std::string_view text, bool add_bos,
+                                           size_t* replaced) const {
+  const std::string mended = ReplaceBrokenUtf8(text, replaced);
+  if (mended.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
+    return Fail("a text of {} bytes is too long to be encoded at once", mended.size());
+  }
+  std::vector<int> ids;
+  if (add_bos && bos_ >= 0) ids.push_back(bos_);
+
+  const std::string_view all = mended;
+  size_t plain = 0;  // where what has not been encoded begins
+  for (size_t at = 0; at < all.size();) {
+    const std::vector<int>& candidates = user_defined_[static_cast<unsigned char>(all[at])];
+    const auto found = std::ranges::find_if(
+        candidates, [&](int id) { return all.substr(at).starts_with(bytes_[id]); });
+    if (found == candidates.end()) {
+      ++at;
+      continue;
+    }
+    BITFETCH_RETURN_IF_ERROR(EncodePlain(all.substr(plain, at - plain), &ids));
+    ids.push_back(*found);
+    at += bytes_[*found].size();
+    plain = at;
+  }
+  BITFETCH_RETURN_IF_ERROR(EncodePlain(all.substr(plain), &ids));
+  return ids;
+}
+
+Status Tokenizer::EncodePlain(std::string_view text, std::vector<int>* ids) const {
+  std::vector<std::string_view> words;
+  BITFETCH_RETURN_IF_ERROR(pretokenizer_.Split(text, &words));
+  for (const std::string_view word : words) EncodeWord(word, ids);
+  return {};
+}
+
+void Tokenizer::EncodeWord(std::string_view word, std::vector<int>* ids) const {
+  if (pretokenizer_.whole_words_first()) {
+    if (const auto found = normal_.find(word); found != normal_.end()) {
+      ids->push_back(found->second);
+      return;
+    }
+  }
+  std::vector<int> tokens;
+  tokens.reserve(word.size());
+  for (const char byte : word) tokens.push_back(byte_ids_[static_cast<unsigned char>(byte)]);
+  merges_.Apply(&tokens);
+  std::ranges::copy(tokens, std::back_inserter(*ids));
+}
+
+Result<std::string> Tokenizer::Decode(std::span<const int> ids) const {
+  std::string bytes;
+  for (const int id : ids) {
+    if (id < 0 || id >= size()) {
+      return Fail("token {} is out of range: the vocabulary has {} tokens", id, size());
+    }
+    bytes += bytes_[id];
+  }
+  return bytes;
+}
+
+std::optional<int> Tokenizer::ControlToken(std::string_view name) const {
+  const auto found = control_.find(name);
+  if (found == control_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::vector<int> Tokenizer::StopTokens() const {
+  std::vector<int> ids;
+  if (eos_ >= 0) ids.push_back(eos_);
+  for (const char* name : {"<|eot_id|>", "<|end_of_text|>", "<|im_end|>", "<|endoftext|>"}) {
+    if (const std::optional<int> id = ControlToken(name)) ids.push_back(*id);
+  }
+  std::ranges::sort(ids);
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# tools/build.sh PRESET [TARGET...]: configures build/PRESET unless that is done, and builds. Output goes to
+# build/PRESET.log and is shown when something fails; stderr shows how far it is; stdout stays empty.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+preset=$1
+targets=("${@:2}")
+folder=build/$preset
+log=$folder.log
+mkdir -p build
+exec 9>"$folder.lock"
+flock 9
+
+# Ninja configures again by itself when a CMake file changes, but knows neither of presets nor that the clone was moved.
+configure() {
+  local configured=$folder/configured here
+  here=$(pwd -P)
+  if [[ $configured -nt CMakePresets.json && $(<"$configured") == "$here" ]]; then return; fi
+  rm -f "$configured"
+  cmake --preset "$preset" --fresh && echo "$here" >"$configured"
+}
+
+# Ninja's "[3/80] Building..." as one changing line for someone who watches, as one line in all for a log.
+progress() {
+  local line said=
+  while IFS= read -r line; do
+    if [[ ! $line =~ ^(\[[0-9]+/[0-9]+\])\ (Building|Linking) ]]; then continue; fi
+    if [[ -t 2 ]]; then
+      printf '\r\033[Kbuilding %s %s' "$folder" "${BASH_REMATCH[1]}" >&2
+    elif [[ ! $said ]]; then
+      echo "building $folder" >&2
+    fi
+    said=yes
+  done
+  if [[ $said && -t 2 ]]; then printf '\r\033[K' >&2; fi
+}
+
+if ! { configure && cmake --build --preset "$preset" ${targets:+--target "${targets[@]}"}; } 2>&1 |
+  tee "$log" | progress; then
+  # What comes before the first failure is of no use, and so is a thousand lines of what follows.
+  sed -n '/^FAILED:\|^CMake Error\|^ninja: error/,$p' "$log" | head -n 60 >&2
+  echo "error: the build failed (the whole output is in $log)" >&2
+  exit 1
+fi
