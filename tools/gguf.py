@@ -126,6 +126,8 @@ class Reader:
     def __init__(self, path):
         self.path = path
         with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise GgufError(f"{path}: the file is empty")
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._at = 4
         if self._data[:4] != b"GGUF":
@@ -144,9 +146,10 @@ class Reader:
         self.tensors = {i.name: i._replace(offset=base + i.offset) for i in infos}
 
     def _scalar(self, code):
-        value, = struct.unpack_from("<" + code, self._data, self._at)
         self._at += struct.calcsize("<" + code)
-        return value
+        if self._at > len(self._data):
+            raise GgufError(f"{self.path}: the file ends within its header")
+        return struct.unpack_from("<" + code, self._data, self._at - struct.calcsize("<" + code))[0]
 
     def _string(self):
         length = self._scalar("Q")

@@ -18,7 +18,7 @@
 namespace bitfetch {
 
 struct GenerateOptions {
-  int64_t max_tokens = -1;         // -1: until the model stops
+  int64_t max_tokens = -1;              // -1: until the model stops
   std::vector<std::string> stops = {};  // texts that end the answer; they are not part of it
 };
 

@@ -133,6 +133,28 @@ TEST_F(GenerateTest, StopsWhenInterruptedOrNobodyListens) {
   EXPECT_EQ(interrupted.text, deaf.text);
 }
 
+TEST_F(GenerateTest, ALongPromptCanBeWatchedAndInterrupted) {
+  const auto session = OpenSession();
+  Sampler greedy = Sampler::Create({}).value();
+  const std::vector<int> prompt(200, 65);
+  std::vector<int64_t> heard;
+  const auto on_prompt = [&](int64_t done, int64_t total) {
+    EXPECT_EQ(total, 200);
+    heard.push_back(done);
+  };
+  const auto on_text = [](std::string_view) { return true; };
+  ASSERT_TRUE(Generate(*session, tokenizer_, greedy, prompt, {.max_tokens = 0}, on_text, on_prompt,
+                       interrupted_));
+  EXPECT_EQ(heard, (std::vector<int64_t>{64, 128, 192, 200}));
+
+  const auto interrupt = [&](int64_t done, int64_t) { interrupted_ = done > 64; };
+  const auto result =
+      Generate(*session, tokenizer_, greedy, prompt, {}, on_text, interrupt, interrupted_);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->reason, StopReason::kInterrupted);
+  EXPECT_EQ(session->length(), 200);
+}
+
 TEST_F(GenerateTest, APromptThatDoesNotFitIsAnError) {
   const auto session = OpenSession(10);
   Sampler greedy = Sampler::Create({}).value();

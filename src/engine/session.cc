@@ -104,20 +104,18 @@ Status Session::CheckRoom(size_t count) const {
               length());
 }
 
-Status Session::Append(std::span<const int> tokens, const Progress& progress, int64_t batch) {
+Status Session::Append(std::span<const int> tokens) {
   BITFETCH_RETURN_IF_ERROR(CheckRoom(tokens.size()));
   const int64_t before = length();
-  const auto count = static_cast<int64_t>(tokens.size());
-  for (int64_t done = 0; done < count;) {
-    const auto part = tokens.subspan(done, std::min(batch, count - done));
-    done += static_cast<int64_t>(part.size());
-    if (const Status status = forward_->Run(part, *cache_, done == count ? 1 : 0, logits_.data());
+  while (!tokens.empty()) {
+    const auto batch = tokens.first(std::min<size_t>(ForwardPass::kMaxBatch, tokens.size()));
+    tokens = tokens.subspan(batch.size());
+    if (const Status status = forward_->Run(batch, *cache_, tokens.empty() ? 1 : 0, logits_.data());
         !status) {
       Truncate(before);
       return status;
     }
-    tokens_.insert(tokens_.end(), part.begin(), part.end());
-    if (progress) progress(done, count);
+    tokens_.insert(tokens_.end(), batch.begin(), batch.end());
   }
   return {};
 }

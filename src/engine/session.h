@@ -40,10 +40,12 @@ class Session {
                                                const SessionOptions& options,
                                                const Progress& progress = {});
 
-  // Appends tokens, in batches of up to `batch`; then logits() are those of the last one. Errors:
+  // An error if so many more tokens do not fit in the context.
+  Status CheckRoom(size_t count) const;
+
+  // Appends tokens, in batches; then logits() are those of the last one. Errors:
   // an unknown token id, the context is full, out of memory; then the session is as it was before.
-  Status Append(std::span<const int> tokens, const Progress& progress = {},
-                int64_t batch = ForwardPass::kMaxBatch);
+  Status Append(std::span<const int> tokens);
 
   // The same, for one batch of at most ForwardPass::kMaxBatch, with the logits of every token:
   // [tokens][vocab].
@@ -64,7 +66,6 @@ class Session {
 
  private:
   Session() = default;
-  Status CheckRoom(size_t count) const;
 
   std::unique_ptr<ThreadPool> pool_;
   const Kernels* kernels_ = nullptr;

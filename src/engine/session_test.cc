@@ -102,17 +102,6 @@ TEST_F(SessionTest, ReadingTheFileGivesWhatMappingGives) {
   EXPECT_EQ(Copy(read->logits()), Copy(mapped->logits()));
 }
 
-TEST_F(SessionTest, ProgressReachesTheEnd) {
-  const auto session = Open();
-  int64_t last = 0;
-  ASSERT_TRUE(session->Append(Tokens(100), [&](int64_t done, int64_t total) {
-    EXPECT_GT(done, last);
-    EXPECT_EQ(total, 100);
-    last = done;
-  }));
-  EXPECT_EQ(last, 100);
-}
-
 TEST_F(SessionTest, RefusesACacheThatIsLargerThanMemory) {
   SessionOptions options = kQuiet;
   options.context = int64_t{1} << 40;

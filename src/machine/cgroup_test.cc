@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "machine/cgroup.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -98,7 +99,7 @@ TEST_F(CgroupTest, InAContainerTheMountIsTheGroup) {
 
 TEST_F(CgroupTest, DamagedFilesSetNoLimit) {
   Write("proc/self/cgroup", "nonsense\n::\n0::/a\n");
-  Write("proc/self/mountinfo", std::string("33\n\n") + kV2Mounts);
+  Write("proc/self/mountinfo", fmt::format("33\n\n{}", kV2Mounts));
   Write("sys/fs/cgroup/a/cpu.max", "lots of\n");
   Write("sys/fs/cgroup/a/memory.max", "-5\n");
   const CgroupLimits limits = ReadCgroupLimits(root_);

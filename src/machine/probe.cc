@@ -238,16 +238,23 @@ ProbedProfile ReadOrMeasureProfile(const Topology& topology, ProbeEffort effort,
   const std::string path = ProfilePath();
   LoadedProfile kept = LoadProfile(path, topology, version);
   if (kept.profile) return {*std::move(kept.profile), ""};
-  Result<Measurement> measured = MeasureMachine(topology, effort);
-  if (!measured) {
-    return {DefaultProfile(topology),
-            fmt::format("assuming an average machine for prefetch: {}", measured.error().message)};
+  std::string warning = std::move(kept.warning);
+  const auto warn = [&](std::string text) {  // of the first thing that went wrong
+    if (warning.empty()) warning = std::move(text);
+  };
+  ProbedProfile probed{DefaultProfile(topology), ""};
+  if (Result<Measurement> measured = MeasureMachine(topology, effort); !measured) {
+    warn("assuming an average machine for prefetch: " + measured.error().message);
+  } else {
+    probed.profile = std::move(measured->profile);
+    if (measured->complete) {
+      if (const Status saved = SaveProfile(path, probed.profile, version); !saved) {
+        warn(saved.error().message);
+      }
+    }
   }
-  if (measured->complete) {
-    const Status saved = SaveProfile(path, measured->profile, version);
-    if (kept.warning.empty() && !saved) kept.warning = saved.error().message;
-  }
-  return {std::move(measured->profile), std::move(kept.warning)};
+  probed.warning = std::move(warning);
+  return probed;
 }
 
 }  // namespace bitfetch

@@ -132,16 +132,16 @@ TEST_F(ProfileStoreTest, ReadOrMeasureTakesWhatIsKept) {
   EXPECT_EQ(probed.warning, "");
 }
 
-TEST_F(ProfileStoreTest, ReadOrMeasureGoesOnWithoutAFolder) {
-  fs::create_directories(folder_);
-  std::ofstream(folder_ / "bitfetch") << "a file";
+TEST_F(ProfileStoreTest, ReadOrMeasureGoesOnWithADamagedFile) {
+  fs::create_directories(folder_ / "bitfetch");
+  std::ofstream(path_) << "{";
   ScopedVariable cache("XDG_CACHE_HOME");
   cache.Set(folder_.c_str());
   topology_.last_level_bytes = 1 << 20;  // a smaller buffer
   topology_.threads = 1;
   const ProbedProfile probed = ReadOrMeasureProfile(topology_, ProbeEffort::kQuick, "1");
   EXPECT_TRUE(CheckProfile(probed.profile).has_value());
-  EXPECT_NE(probed.warning, "");
+  EXPECT_THAT(probed.warning, HasSubstr(path_));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstddef>
 #include <random>
 #include <vector>
 
@@ -20,7 +21,7 @@ std::vector<int> MergeNaively(const std::vector<std::array<int, 3>>& merges,
       for (size_t i = 0; i + 1 < tokens.size() && !merged; ++i) {
         if (tokens[i] != left || tokens[i + 1] != right) continue;
         tokens[i] = both;
-        tokens.erase(tokens.begin() + static_cast<long>(i) + 1);
+        tokens.erase(tokens.begin() + static_cast<ptrdiff_t>(i) + 1);
         merged = true;
       }
       if (merged) break;

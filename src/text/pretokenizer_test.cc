@@ -85,15 +85,16 @@ TEST(Pretokenizer, UnicodeSpaces) {
        {"\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x8a", "\xe2\x80\xa8",
         "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"}) {
     const std::string s = space;
-    EXPECT_EQ(Split("llama-bpe", "!" + s + s + "x"), (Words{"!", s, s + "x"}))
+    const std::string last = s + "x";
+    EXPECT_EQ(Split("llama-bpe", fmt::format("!{}{}", s, last)), (Words{"!", s, last}))
         << testing::PrintToString(s);
-    EXPECT_EQ(Split("gpt-2", "!" + s + "x"), (Words{"!", s, "x"})) << testing::PrintToString(s);
+    EXPECT_EQ(Split("gpt-2", fmt::format("!{}", last)), (Words{"!", s, "x"}))
+        << testing::PrintToString(s);
   }
   // U+180E, U+200B, U+2060 and U+FEFF are not.
   for (const char* other : {"\xe1\xa0\x8e", "\xe2\x80\x8b", "\xe2\x81\xa0", "\xef\xbb\xbf"}) {
-    const std::string s = other;
-    EXPECT_EQ(Split("llama-bpe", "!" + s + s + "1"), (Words{"!" + s + s, "1"}))
-        << testing::PrintToString(s);
+    const std::string word = fmt::format("!{0}{0}", other);
+    EXPECT_EQ(Split("llama-bpe", word + "1"), (Words{word, "1"})) << testing::PrintToString(word);
   }
 }
 

@@ -71,6 +71,7 @@ TEST(Sampler, DrawsByTheSoftmax) {
   for (const double temperature : {0.5, 1.0, 3.0}) {
     Sampler sampler = Make({.temperature = temperature, .seed = 3});
     std::vector<double> weights;
+    weights.reserve(logits.size());
     for (const float logit : logits) weights.push_back(std::exp(logit / temperature));
     const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
     std::vector<int> counts(logits.size());

@@ -33,12 +33,12 @@ std::string StopStrings::Feed(std::string_view text) {
       held_.clear();
       return safe;
     }
-    const auto begins_a_stop = [&](std::string_view end) {
+    const auto begins_a_stop = [&](const std::string& end) {
       return std::ranges::any_of(stops_,
                                  [&](const std::string& stop) { return stop.starts_with(end); });
     };
     size_t shown = 0;
-    while (shown < held_.size() && !begins_a_stop(std::string_view(held_).substr(shown))) ++shown;
+    while (shown < held_.size() && !begins_a_stop(held_.substr(shown))) ++shown;
     safe.append(held_, 0, shown);
     held_.erase(0, shown);
   }

@@ -36,7 +36,7 @@ inline Vocabulary TestVocabulary() {
   vocabulary.types.assign(vocabulary.tokens.size(), kNormalToken);
   for (const char* name : {"<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>",
                            "<|end_header_id|>", "<|eot_id|>"}) {
-    vocabulary.tokens.push_back(name);
+    vocabulary.tokens.emplace_back(name);
     vocabulary.types.push_back(kControlToken);
   }
   vocabulary.pre = "llama-bpe";

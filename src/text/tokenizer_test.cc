@@ -154,6 +154,7 @@ TEST(Tokenizer, ManyThreadsAtOnce) {
   const std::vector<int> expected = Encode(tokenizer, text);
   std::vector<std::vector<int>> results(4);
   std::vector<std::thread> threads;
+  threads.reserve(results.size());
   for (std::vector<int>& result : results) {
     threads.emplace_back([&] { result = *tokenizer.Encode(text, false); });
   }
