@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "base/error.h"
@@ -20,15 +21,21 @@ struct Perplexity {
   int64_t scored_bytes = 0;
 };
 
+// The smallest window of which a token is scored.
+inline constexpr int64_t kMinPerplexityContext = 3;
+
 // How well the model predicts `tokens`, counted as llama.cpp does: windows of `context` tokens one
 // after the other, the first token of each replaced by BOS (where the tokenizer adds one), of which
-// the second half is scored; what is left at the end is not. `tokens` begin with BOS as
-// Tokenizer::Encode makes them. Clears the session. Errors: fewer tokens than one window; those of
-// Session; interrupted.
-Result<Perplexity> MeasurePerplexity(Session& session, const Tokenizer& tokenizer,
-                                     std::span<const int> tokens, int64_t context,
-                                     const Progress& progress,
-                                     const std::atomic<bool>& interrupted);
+// the second half is scored: what logits at context / 2 and later say about the next token in the
+// window. What is left at the end is not scored. `tokens` begin with BOS as Tokenizer::Encode makes
+// them. `on_window` hears of each window, with the figures so far and how many there are in all.
+// Clears the session. Costs a forward pass over all windows. Errors: a window of fewer than
+// kMinPerplexityContext tokens, fewer tokens than one window, tokens that stand for no text; those
+// of Session; interrupted.
+Result<Perplexity> MeasurePerplexity(
+    Session& session, const Tokenizer& tokenizer, std::span<const int> tokens, int64_t context,
+    const std::function<void(const Perplexity& so_far, int64_t windows)>& on_window,
+    const std::atomic<bool>& interrupted);
 
 }  // namespace bitfetch
 

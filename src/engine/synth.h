@@ -2,6 +2,7 @@
 #ifndef BITFETCH_ENGINE_SYNTH_H_
 #define BITFETCH_ENGINE_SYNTH_H_
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,7 +15,7 @@ namespace bitfetch {
 
 // A model with random weights: of a real shape for measuring, or of a small one for tests.
 struct SynthShape {
-  std::string architecture = "bitnet-b1.58";  // or llama
+  std::string architecture = "bitnet-b1.58";  // or bitnet-25, llama
   int64_t layers = 30;
   int64_t hidden = 2560;
   int64_t ffn = 6912;
@@ -33,11 +34,18 @@ struct SynthShape {
 // bitnet-2b4t, falcon3-1b (llama), tiny. Errors: an unknown name, with those there are.
 Result<SynthShape> SynthShapeNamed(std::string_view name);
 
-// Writes the model to `path`, with a tokenizer of the 256 bytes, some control tokens and fillers
-// where the vocabulary has room for those (260), without one otherwise. Deterministic. Costs about
-// as long as writing the file. Errors: a shape that can't be a model, or the disk; then nothing is
-// left behind.
-Status WriteSynthModel(const std::string& path, const SynthShape& shape, const Progress& progress);
+// The least vocabulary that comes with a tokenizer: 256 bytes and some control tokens.
+inline constexpr int64_t kMinSynthTokenizer = 261;
+
+// Writes the model to `path`: random codes with a scale that keeps activations near 1, norms of 1,
+// embeddings between 1/64 and 1/4 in size. Its tokenizer has the 256 bytes, fillers (" w300" is
+// token 300) and at the end control tokens with Llama-3's names, BOS first; one with a vocabulary
+// below kMinSynthTokenizer has none. Deterministic; the types of the weights and of the embedding
+// change nothing but how the same numbers are stored (BF16 rounds them). Costs about as long as
+// writing the file. `progress` hears of bytes. Errors: a shape that can't be a model, the disk, or
+// interrupted; then nothing is left behind.
+Status WriteSynthModel(const std::string& path, const SynthShape& shape, const Progress& progress,
+                       const std::atomic<bool>& interrupted);
 
 }  // namespace bitfetch
 
