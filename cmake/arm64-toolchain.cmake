@@ -17,5 +17,7 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 set(ENV{PKG_CONFIG_SYSROOT_DIR} "${sysroot}")
 set(ENV{PKG_CONFIG_LIBDIR} "${sysroot}/usr/lib/aarch64-linux-gnu/pkgconfig:${sysroot}/usr/share/pkgconfig")
 
+# Debian's headers that depend on the architecture; pkg-config takes this folder for one that compilers know.
+set(CMAKE_CXX_FLAGS_INIT "-isystem \"${sysroot}/usr/include/aarch64-linux-gnu\"")
 # Where the linker finds the libraries that the libraries need.
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,\"${sysroot}/usr/lib/aarch64-linux-gnu\"")

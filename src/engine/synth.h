@@ -35,7 +35,7 @@ struct SynthShape {
 Result<SynthShape> SynthShapeNamed(std::string_view name);
 
 // The least vocabulary that comes with a tokenizer: 256 bytes and some control tokens.
-inline constexpr int64_t kMinSynthTokenizer = 261;
+inline constexpr int64_t kMinSynthTokenizer = 260;
 
 // Writes the model to `path`: random codes with a scale that keeps activations near 1, norms of 1,
 // embeddings between 1/64 and 1/4 in size. Its tokenizer has the 256 bytes, fillers (" w300" is

@@ -33,6 +33,7 @@ HWY_INLINE void ScoreRows(const Element* HWY_RESTRICT rows, const float* HWY_RES
   constexpr int kRowsPerLine = static_cast<int>(kCacheLineBytes / (16 * sizeof(Element)));
   Vec16 sums[kQueries];
   for (int q = 0; q < kQueries; ++q) sums[q] = Load16(scores + q * kChunkTokens);
+#pragma GCC unroll 16
   for (int d = 0; d < 16; ++d) {
     if (kPrefetch && d % kRowsPerLine == 0) PrefetchLine(ahead + d * 16 * sizeof(Element));
     const Vec16 keys = Load16(rows + d * 16);
@@ -58,6 +59,7 @@ HWY_INLINE void AddRows(const Element* HWY_RESTRICT rows, int tokens,
     }
   };
   if (HWY_LIKELY(tokens == kTileTokens)) {
+#pragma GCC unroll 16
     for (int t = 0; t < kTileTokens; ++t) add(t);
   } else {
     for (int t = 0; t < tokens; ++t) add(t);

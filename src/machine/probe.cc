@@ -244,7 +244,10 @@ ProbedProfile ReadOrMeasureProfile(const Topology& topology, ProbeEffort effort,
   };
   ProbedProfile probed{DefaultProfile(topology), ""};
   if (Result<Measurement> measured = MeasureMachine(topology, effort); !measured) {
-    warn("assuming an average machine for prefetch: " + measured.error().message);
+    // The quick probe was nobody's wish, and the next run tries again.
+    if (effort == ProbeEffort::kTune) {
+      warn(fmt::format("assuming an average machine for prefetch: {}", measured.error().message));
+    }
   } else {
     probed.profile = std::move(measured->profile);
     if (measured->complete) {

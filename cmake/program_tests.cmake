@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests of the whole program, and of the Python tools that some of them stand on (Debian's Python, which has NumPy).
+if(NOT BITFETCH_TESTS)
+  return()
+endif()
+
+set(python ${CMAKE_COMMAND} -E env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3)
+add_test(NAME tools.python COMMAND ${python} ${PROJECT_SOURCE_DIR}/tools/tools_test.py)
+add_test(NAME program.logits_agree_with_the_reference
+         COMMAND ${python} ${PROJECT_SOURCE_DIR}/tools/logits_test.py ${CMAKE_CROSSCOMPILING_EMULATOR}
+                 $<TARGET_FILE:bitfetch>)
+
+# The optimised program still holds the prefetch instructions that its sources ask for: in the attention of each ISA and
+# in KvCache::Prefetch.
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    set(isas N_AVX2 N_AVX3)
+  else()
+    set(isas N_NEON)
+  endif()
+  set(check ${PROJECT_SOURCE_DIR}/tools/check_prefetch.sh $<TARGET_FILE:bitfetch> ${CMAKE_OBJDUMP}
+            ${CMAKE_SYSTEM_PROCESSOR})
+  list(TRANSFORM isas REPLACE "(.+)" "bitfetch::\\1::AttendHead<[0-9]+, true," OUTPUT_VARIABLE kernels)
+  add_test(NAME program.has_prefetch_instructions
+           COMMAND ${check} ${kernels} "bitfetch::scalar::Attend\\(" "bitfetch::KvCache::Prefetch\\(")
+
+  # The check itself can tell: the kernels for `--prefetch off` are found out, and so is a name that nothing has.
+  add_test(NAME program.a_missing_prefetch_is_found COMMAND ${check} "AttendHead<[0-9]+, false,")
+  set_tests_properties(program.a_missing_prefetch_is_found PROPERTIES PASS_REGULAR_EXPRESSION "no prefetch in")
+  add_test(NAME program.a_missing_function_is_found COMMAND ${check} "bitfetch::NoSuchFunction")
+  set_tests_properties(program.a_missing_function_is_found PROPERTIES PASS_REGULAR_EXPRESSION "no such function")
+endif()

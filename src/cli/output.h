@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// stdout carries what a command was asked for, and nothing else; stderr all that is said meanwhile.
+#ifndef BITFETCH_CLI_OUTPUT_H_
+#define BITFETCH_CLI_OUTPUT_H_
+
+#include <fmt/format.h>
+
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+
+namespace bitfetch {
+
+enum ExitCode {
+  kExitOk = 0,
+  kExitError = 1,
+  kExitUsage = 2,
+  kExitInterrupted = 130,
+};
+
+// Writes all of `text` to stdout, at once. Errors: what the system says, e.g. of a full disk; nobody
+// reads any more.
+Status Print(std::string_view text);
+
+// Whether Print met a pipe that nobody reads any more (`| head`): the program then ends without a
+// word.
+bool NobodyReads();
+
+bool StdoutIsTerminal();
+bool StderrIsTerminal();
+
+// Writes to stderr; what cannot be written there is lost.
+void Say(std::string_view text);
+
+// `error: ...` as one line, whatever is in the message.
+void SayError(std::string_view message);
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_CLI_OUTPUT_H_

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/synth.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <span>
+#include <vector>
+
+#include "base/float16.h"
+#include "model/gguf_writer.h"
+#include "model/ternary_codes.h"
+#include "text/sampler.h"
+#include "text/tokenizer.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr float kRmsEpsilon = 1e-5f;
+constexpr size_t kPieceBytes = size_t{1} << 20;
+
+// --- shapes
+
+struct NamedShape {
+  std::string_view name;
+  SynthShape shape;
+};
+
+const std::array<NamedShape, 3>& Shapes() {
+  static const std::array<NamedShape, 3> shapes = {{
+      {"bitnet-2b4t", {}},
+      {"falcon3-1b",
+       {.architecture = "llama",
+        .layers = 18,
+        .hidden = 2048,
+        .ffn = 8192,
+        .heads = 8,
+        .kv_heads = 4,
+        .head_dim = 256,
+        .vocab = 131072,
+        .context = 8192,
+        .rope_theta = 1000042.0f,
+        .own_output = true}},
+      {"tiny",
+       {.layers = 2,
+        .hidden = 256,
+        .ffn = 512,
+        .heads = 4,
+        .kv_heads = 2,
+        .head_dim = 64,
+        .vocab = 512,
+        .context = 512,
+        .rope_theta = 10000.0f}},
+  }};
+  return shapes;
+}
+
+Status CheckShape(const SynthShape& shape) {
+  constexpr int64_t kMost = int64_t{1} << 24;
+  for (const auto& [name, value] :
+       {std::pair("layers", shape.layers), std::pair("hidden", shape.hidden),
+        std::pair("ffn", shape.ffn), std::pair("heads", shape.heads),
+        std::pair("kv-heads", shape.kv_heads), std::pair("head-dim", shape.head_dim),
+        std::pair("vocab", shape.vocab), std::pair("context", shape.context)}) {
+    if (value < 1 || value > kMost) {
+      return Fail("a model with {} {} is not possible: wanted 1 to {}", value, name, kMost);
+    }
+  }
+  if (shape.architecture != "bitnet-b1.58" && shape.architecture != "bitnet-25" &&
+      shape.architecture != "llama") {
+    return Fail("architecture '{}' is not known: only bitnet-b1.58, bitnet-25 and llama are",
+                shape.architecture);
+  }
+  if (shape.heads % shape.kv_heads != 0) {
+    return Fail("{} heads are not a multiple of {} KV heads", shape.heads, shape.kv_heads);
+  }
+  if (shape.head_dim % 16 != 0) {
+    return Fail("heads of {} dimensions are not possible: wanted a multiple of 16", shape.head_dim);
+  }
+  if (!IsTernary(shape.weights)) {
+    return Fail("weights of type {} are not possible: wanted I2_S, TQ1_0 or TQ2_0",
+                TensorTypeName(shape.weights));
+  }
+  if (shape.embedding != TensorType::kF32 && shape.embedding != TensorType::kF16 &&
+      shape.embedding != TensorType::kBF16) {
+    return Fail("an embedding of type {} is not possible: wanted F32, F16 or BF16",
+                TensorTypeName(shape.embedding));
+  }
+  return {};
+}
+
+// --- tokens
+
+// Control tokens with these names, then <|reserved_special_token_0|> and so on: as many as Llama-3
+// has, and fewer in a small vocabulary.
+constexpr std::array<std::string_view, 5> kControlNames = {
+    "<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>", "<|start_header_id|>",
+    "<|end_header_id|>"};
+
+int64_t ControlTokens(int64_t vocab) {
+  return std::min<int64_t>(vocab - 256, vocab < 1024 ? 16 : 256);
+}
+
+std::string Utf8(int character) {
+  if (character < 0x80) return {static_cast<char>(character)};
+  return {static_cast<char>(0xc0 | character >> 6), static_cast<char>(0x80 | (character & 0x3f))};
+}
+
+// All bytes in GPT-2's alphabet, and the space alone: a byte that Latin-1 can print is itself, the
+// others follow from U+0100 on.
+std::array<std::string, 256> ByteTokens() {
+  std::array<std::string, 256> tokens;
+  int next = 0x100;
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool printable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte != 0xad);
+    tokens[byte] = Utf8(printable ? byte : next++);
+  }
+  return tokens;
+}
+
+void AddTokenizer(int64_t vocab, GgufWriter* writer) {
+  const std::array<std::string, 256> bytes = ByteTokens();
+  const int64_t first_control = vocab - ControlTokens(vocab);
+  std::vector<std::string> tokens(bytes.begin(), bytes.end());
+  std::vector<int32_t> types(vocab, kNormalToken);
+  for (int64_t id = 256; id < first_control; ++id) {
+    tokens.push_back(fmt::format("{}w{}", bytes[' '], id));
+  }
+  for (int64_t id = first_control; id < vocab; ++id) {
+    const auto i = static_cast<size_t>(id - first_control);
+    tokens.push_back(i < kControlNames.size() ? std::string(kControlNames[i])
+                                              : fmt::format("<|reserved_special_token_{}|>",
+                                                            i - kControlNames.size()));
+    types[id] = kControlToken;
+  }
+  writer->Add<std::string_view>("tokenizer.ggml.model", "gpt2");
+  writer->Add<std::string_view>("tokenizer.ggml.pre", "llama-bpe");
+  writer->AddArray<std::string>("tokenizer.ggml.tokens", tokens);
+  writer->AddArray<int32_t>("tokenizer.ggml.token_type", types);
+  writer->AddArray<std::string>("tokenizer.ggml.merges", {});
+  writer->Add<uint32_t>("tokenizer.ggml.bos_token_id", static_cast<uint32_t>(first_control));
+  writer->Add<uint32_t>("tokenizer.ggml.eos_token_id", static_cast<uint32_t>(first_control + 1));
+  writer->Add<bool>("tokenizer.ggml.add_bos_token", true);
+}
+
+// --- tensors
+
+// Blocks of 256 random codes, packed as the type has them, to build matrices of: as random as need
+// be, and as fast as a copy.
+class TernaryBlocks {
+ public:
+  static constexpr int64_t kCodes = 256;
+  static constexpr size_t kCount = 1024;
+
+  TernaryBlocks(TensorType type, Random& random)
+      : type_(type),
+        block_bytes_(BlockBytes(type) * kCodes / BlockElements(type)),
+        bytes_(kCount * block_bytes_) {
+    for (size_t block = 0; block < kCount; ++block) {
+      for (uint8_t& code : codes_[block]) code = static_cast<uint8_t>(random.Next() % 3);
+    }
+  }
+
+  // The blocks with the scale of a matrix, where it is part of each of them.
+  void SetScale(uint16_t scale) {
+    if (scale == scale_) return;
+    scale_ = scale;
+    for (size_t block = 0; block < kCount; ++block) {
+      std::byte* out = bytes_.data() + block * block_bytes_;
+      switch (type_) {
+        case TensorType::kTQ1_0:
+          PackTQ1_0(codes_[block], scale, out);
+          break;
+        case TensorType::kTQ2_0:
+          PackTQ2_0(codes_[block], scale, out);
+          break;
+        default:
+          PackI2S(codes_[block], out);
+      }
+    }
+  }
+
+  size_t block_bytes() const { return block_bytes_; }
+
+  void FillRandom(Random& random, std::span<std::byte> out) const {
+    for (size_t done = 0; done < out.size(); done += block_bytes_) {
+      const std::byte* block = bytes_.data() + random.Next() % kCount * block_bytes_;
+      std::memcpy(out.data() + done, block, std::min(block_bytes_, out.size() - done));
+    }
+  }
+
+ private:
+  TensorType type_;
+  size_t block_bytes_;
+  uint16_t scale_ = 0;
+  std::vector<std::array<uint8_t, kCodes>> codes_{kCount};
+  std::vector<std::byte> bytes_;
+};
+
+// A random number between 1/64 and 1/4 in size, of either sign, as f16.
+uint16_t RandomHalf(uint16_t bits) {
+  constexpr int kExponentBias = 15;
+  const int exponent = kExponentBias - 6 + (bits >> 10 & 3);
+  return static_cast<uint16_t>((bits & 0x83ff) | exponent << 10);
+}
+
+template <class T, class FromHalf>
+void FillRandom(Random& random, std::span<std::byte> out, FromHalf from_half) {
+  for (size_t done = 0; done < out.size();) {
+    uint64_t bits = random.Next();
+    for (int i = 0; i < 4 && done < out.size(); ++i, bits >>= 16, done += sizeof(T)) {
+      const T value = from_half(RandomHalf(static_cast<uint16_t>(bits)));
+      std::memcpy(out.data() + done, &value, sizeof value);
+    }
+  }
+}
+
+void FillRandom(TensorType type, Random& random, std::span<std::byte> out) {
+  switch (type) {
+    case TensorType::kF32:
+      return FillRandom<float>(random, out, F16ToF32);
+    case TensorType::kBF16:
+      return FillRandom<uint16_t>(random, out, [](uint16_t h) { return F32ToBF16(F16ToF32(h)); });
+    default:
+      return FillRandom<uint16_t>(random, out, [](uint16_t h) { return h; });
+  }
+}
+
+class SynthWriter {
+ public:
+  SynthWriter(const SynthShape& shape, const Progress& progress,
+              const std::atomic<bool>& interrupted)
+      : shape_(shape),
+        progress_(progress),
+        interrupted_(interrupted),
+        random_(shape.seed),
+        blocks_(shape.weights, random_) {}
+
+  Status Write(const std::string& path) {
+    DeclareMetadata();
+    BITFETCH_RETURN_IF_ERROR(DeclareTensors());
+    BITFETCH_RETURN_IF_ERROR(writer_.Open(path));
+    for (const Tensor& tensor : tensors_) {
+      if (IsTernary(tensor.type)) {
+        BITFETCH_RETURN_IF_ERROR(WriteTernary(tensor));
+      } else {
+        BITFETCH_RETURN_IF_ERROR(WriteFloats(tensor));
+      }
+    }
+    return writer_.Commit();
+  }
+
+ private:
+  struct Tensor {
+    TensorType type;
+    bool norm;
+    int64_t cols;
+    int64_t bytes;
+  };
+
+  void DeclareMetadata() {
+    const std::string& arch = shape_.architecture;
+    const auto add = [&](std::string_view key, int64_t value) {
+      writer_.Add<uint32_t>(fmt::format("{}.{}", arch, key), static_cast<uint32_t>(value));
+    };
+    writer_.Add<std::string_view>("general.architecture", arch);
+    writer_.Add<std::string_view>("general.name", "random weights");
+    add("vocab_size", shape_.vocab);
+    add("context_length", shape_.context);
+    add("embedding_length", shape_.hidden);
+    add("block_count", shape_.layers);
+    add("feed_forward_length", shape_.ffn);
+    add("rope.dimension_count", shape_.head_dim);
+    add("attention.head_count", shape_.heads);
+    add("attention.head_count_kv", shape_.kv_heads);
+    add("attention.key_length", shape_.head_dim);
+    add("attention.value_length", shape_.head_dim);
+    writer_.Add<float>(arch + ".attention.layer_norm_rms_epsilon", kRmsEpsilon);
+    writer_.Add<float>(arch + ".rope.freq_base", shape_.rope_theta);
+    if (shape_.vocab >= kMinSynthTokenizer) AddTokenizer(shape_.vocab, &writer_);
+  }
+
+  Status DeclareTensors() {
+    const int64_t hidden = shape_.hidden, ffn = shape_.ffn;
+    const int64_t q = shape_.heads * shape_.head_dim, kv = shape_.kv_heads * shape_.head_dim;
+    const bool sub_norms = shape_.architecture != "llama";
+    BITFETCH_RETURN_IF_ERROR(Declare("token_embd.weight", shape_.embedding, hidden, shape_.vocab));
+    for (int64_t layer = 0; layer < shape_.layers; ++layer) {
+      const auto matrix = [&](std::string_view name, int64_t cols, int64_t rows) {
+        return Declare(fmt::format("blk.{}.{}.weight", layer, name), shape_.weights, cols, rows);
+      };
+      const auto norm = [&](std::string_view name, int64_t size) {
+        DeclareNorm(fmt::format("blk.{}.{}.weight", layer, name), size);
+      };
+      norm("attn_norm", hidden);
+      BITFETCH_RETURN_IF_ERROR(matrix("attn_q", hidden, q));
+      BITFETCH_RETURN_IF_ERROR(matrix("attn_k", hidden, kv));
+      BITFETCH_RETURN_IF_ERROR(matrix("attn_v", hidden, kv));
+      if (sub_norms) norm("attn_sub_norm", q);
+      BITFETCH_RETURN_IF_ERROR(matrix("attn_output", q, hidden));
+      norm("ffn_norm", hidden);
+      BITFETCH_RETURN_IF_ERROR(matrix("ffn_gate", hidden, ffn));
+      BITFETCH_RETURN_IF_ERROR(matrix("ffn_up", hidden, ffn));
+      if (sub_norms) norm("ffn_sub_norm", ffn);
+      BITFETCH_RETURN_IF_ERROR(matrix("ffn_down", ffn, hidden));
+    }
+    DeclareNorm("output_norm.weight", hidden);
+    if (!shape_.own_output) return {};
+    return Declare("output.weight", shape_.embedding, hidden, shape_.vocab);
+  }
+
+  Status Declare(const std::string& name, TensorType type, int64_t cols, int64_t rows) {
+    const int64_t row_elements = type == TensorType::kI2_S ? cols * rows : cols;
+    if (row_elements % BlockElements(type) != 0) {
+      return Fail("tensor {} of {} x {} is not possible: {} comes in blocks of {}", name, cols, rows,
+                  TensorTypeName(type), BlockElements(type));
+    }
+    const std::array<int64_t, 2> shape = {cols, rows};
+    writer_.AddTensor(name, type, shape);
+    AddToList({type, false, cols, TensorBytes(type, cols * rows)});
+    return {};
+  }
+
+  void DeclareNorm(const std::string& name, int64_t size) {
+    writer_.AddTensor(name, TensorType::kF32, std::span(&size, 1));
+    AddToList({TensorType::kF32, true, size, TensorBytes(TensorType::kF32, size)});
+  }
+
+  void AddToList(const Tensor& tensor) {
+    tensors_.push_back(tensor);
+    total_bytes_ += tensor.bytes;
+  }
+
+  Status WriteTernary(const Tensor& tensor) {
+    // A code's variance is 2/3: what comes out is about as large as what went in. Every type holds
+    // a scale that f16 holds.
+    const auto exact = static_cast<float>(std::sqrt(1.5 / static_cast<double>(tensor.cols)));
+    const uint16_t scale = F32ToF16(exact);
+    blocks_.SetScale(scale);
+    const bool trailer = tensor.type == TensorType::kI2_S;
+    const int64_t bytes = tensor.bytes - (trailer ? kI2STrailerBytes : 0);
+    BITFETCH_RETURN_IF_ERROR(WritePieces(bytes, blocks_.block_bytes(), [&](auto piece) {
+      blocks_.FillRandom(random_, piece);
+    }));
+    if (!trailer) return {};
+    return writer_.Append(I2STrailer(F16ToF32(scale)));
+  }
+
+  Status WriteFloats(const Tensor& tensor) {
+    return WritePieces(tensor.bytes, sizeof(uint64_t) * sizeof(float), [&](auto piece) {
+      if (!tensor.norm) return FillRandom(tensor.type, random_, piece);
+      constexpr float kOne = 1;
+      for (size_t i = 0; i < piece.size(); i += sizeof kOne) {
+        std::memcpy(piece.data() + i, &kOne, sizeof kOne);
+      }
+    });
+  }
+
+  // Fills and writes `bytes` piece by piece, all but the last a multiple of `unit`.
+  template <class Fill>
+  Status WritePieces(int64_t bytes, size_t unit, const Fill& fill) {
+    piece_.resize(kPieceBytes / unit * unit);
+    for (int64_t done = 0; done < bytes;) {
+      if (interrupted_) return Fail("interrupted");
+      const auto size = std::min<int64_t>(bytes - done, static_cast<int64_t>(piece_.size()));
+      const auto piece = std::span(piece_).first(static_cast<size_t>(size));
+      fill(piece);
+      BITFETCH_RETURN_IF_ERROR(writer_.Append(piece));
+      done += size;
+      written_ += size;
+      if (progress_) progress_(written_, total_bytes_);
+    }
+    return {};
+  }
+
+  const SynthShape& shape_;
+  const Progress& progress_;
+  const std::atomic<bool>& interrupted_;
+  Random random_;
+  TernaryBlocks blocks_;
+  GgufWriter writer_;
+  std::vector<Tensor> tensors_;
+  std::vector<std::byte> piece_;
+  int64_t written_ = 0;
+  int64_t total_bytes_ = 0;
+};
+
+}  // namespace
+
+Result<SynthShape> SynthShapeNamed(std::string_view name) {
+  std::string names;
+  for (const NamedShape& named : Shapes()) {
+    if (named.name == name) return named.shape;
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", named.name);
+  }
+  return Fail("shape '{}' is not known: there are {}", name, names);
+}
+
+Status WriteSynthModel(const std::string& path, const SynthShape& shape, const Progress& progress,
+                       const std::atomic<bool>& interrupted) {
+  BITFETCH_RETURN_IF_ERROR(CheckShape(shape));
+  return SynthWriter(shape, progress, interrupted).Write(path);
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing, builds, and runs every test. CONTRIBUTING.md tells more.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage() {
+  echo "usage: ./test.sh [--arm64 | --preset release|debug|asan|tsan|clang|arm64] [-R REGEX]" >&2
+  echo "       ./test.sh --tidy [FILE...]" >&2
+  exit 2
+}
+
+preset=release
+select=()
+while (($#)); do
+  case $1 in
+    --tidy) exec tools/tidy.sh "${@:2}" ;;
+    --arm64) preset=arm64 ;;
+    --preset) shift && preset=${1-} ;;
+    -R) shift && select=(-R "${1-}") ;;
+    *) usage ;;
+  esac
+  shift || usage
+done
+
+case $preset in
+  release | debug | asan | tsan) tools/packages.sh build test ;;
+  clang) tools/packages.sh build test clang ;;
+  arm64)
+    tools/packages.sh build test arm64
+    tools/arm64_sysroot.sh
+    ;;
+  *) usage ;;
+esac
+
+if tokenizer=$(tools/llama3_tokenizer.sh); then
+  export BITFETCH_LLAMA3_TOKENIZER=$tokenizer
+elif [[ ${CI-} ]]; then
+  exit 1
+fi
+
+tools/build.sh "$preset"
+
+export UBSAN_OPTIONS=print_stacktrace=1
+run=()
+# GCC 12's thread sanitizer does not know the address layout of newer kernels with its full randomisation.
+if [[ $preset == tsan ]]; then run=(setarch -R); fi
+exec "${run[@]}" ctest --preset "$preset" -j "$(nproc)" "${select[@]}"
