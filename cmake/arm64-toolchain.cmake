@@ -14,10 +14,10 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
-set(ENV{PKG_CONFIG_SYSROOT_DIR} "${sysroot}")
-set(ENV{PKG_CONFIG_LIBDIR} "${sysroot}/usr/lib/aarch64-linux-gnu/pkgconfig:${sysroot}/usr/share/pkgconfig")
 
-# Debian's headers that depend on the architecture; pkg-config takes this folder for one that compilers know.
-set(CMAKE_CXX_FLAGS_INIT "-isystem \"${sysroot}/usr/include/aarch64-linux-gnu\"")
+# pkg-config says `-lNAME`, which CMake looks up in the sysroot; where the headers are is said here.
+set(ENV{PKG_CONFIG_LIBDIR} "${sysroot}/usr/lib/aarch64-linux-gnu/pkgconfig:${sysroot}/usr/share/pkgconfig")
+set(CMAKE_CXX_FLAGS_INIT
+    "-isystem \"${sysroot}/usr/include\" -isystem \"${sysroot}/usr/include/aarch64-linux-gnu\"")
 # Where the linker finds the libraries that the libraries need.
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,\"${sysroot}/usr/lib/aarch64-linux-gnu\"")

@@ -4,6 +4,14 @@ if(NOT BITFETCH_TESTS)
   return()
 endif()
 
+# The tests of the command line run the program as a user does.
+if(TARGET cli_test)
+  add_dependencies(cli_test bitfetch)
+  list(JOIN CMAKE_CROSSCOMPILING_EMULATOR "|" emulator)
+  target_compile_definitions(cli_test PRIVATE BITFETCH_PROGRAM="$<TARGET_FILE:bitfetch>"
+                                              BITFETCH_EMULATOR="${emulator}")
+endif()
+
 set(python ${CMAKE_COMMAND} -E env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3)
 add_test(NAME tools.python COMMAND ${python} ${PROJECT_SOURCE_DIR}/tools/tools_test.py)
 add_test(NAME program.logits_agree_with_the_reference

@@ -112,8 +112,9 @@ def _size(type_, shape):
     n = math.prod(shape)
     per_block, block = {F32: (1, 4), F16: (1, 2), BF16: (1, 2), Q8_0: (32, 34), TQ1_0: (256, 54), TQ2_0: (256, 66),
                         I2_S: (128, 32)}[type_]
-    if shape[-1] % per_block:
-        raise GgufError(f"rows of {shape[-1]} elements are no whole number of {TYPE_NAMES[type_]} blocks of {per_block}")
+    row = n if type_ == I2_S else shape[-1]  # the blocks of I2_S run over the flattened tensor
+    if row % per_block:
+        raise GgufError(f"rows of {row} elements are no whole number of {TYPE_NAMES[type_]} blocks of {per_block}")
     return n // per_block * block + (32 if type_ == I2_S else 0)
 
 

@@ -19,6 +19,7 @@ SHAPES = [
     dict(heads=4, kv_heads=4, head_dim=64, hidden=128, vocab=277, embedding=gguf.F32),
     dict(heads=8, kv_heads=2, head_dim=128, hidden=384, own_head=True, rope_theta=500000.0),
     dict(heads=5, kv_heads=1, head_dim=128, hidden=640, feed_forward=256, vocab=259, embedding=gguf.BF16),
+    dict(heads=5, kv_heads=1, head_dim=64, hidden=320, feed_forward=448, vocab=258),  # rows of no whole I2_S blocks
     dict(heads=12, kv_heads=3, head_dim=64, ternary=gguf.TQ1_0, hidden=256, feed_forward=512),
     dict(architecture="bitnet-25", heads=2, kv_heads=1, head_dim=128, rope_freqs=True),
     dict(architecture="llama", heads=4, kv_heads=1, head_dim=64, ternary=gguf.TQ2_0, feed_forward=512, vocab=333),

@@ -87,7 +87,11 @@ class GgufTest(Scratch):
 
     def test_rows_that_are_no_whole_blocks_are_refused(self):
         with self.assertRaisesRegex(gguf.GgufError, "rows of 96 elements"):
-            gguf.write(self.path, {}, [("t", gguf.I2_S, np.ones((4, 96), np.float32))])
+            gguf.write(self.path, {}, [("t", gguf.TQ2_0, np.ones((4, 96), np.float32))])
+        with self.assertRaisesRegex(gguf.GgufError, "rows of 288 elements"):
+            gguf.write(self.path, {}, [("t", gguf.I2_S, np.ones((3, 96), np.float32))])
+        gguf.write(self.path, {}, [("t", gguf.I2_S, np.ones((4, 96), np.float32))])
+        np.testing.assert_array_equal(gguf.Reader(self.path).array("t"), np.ones((4, 96)))
 
     def test_two_scales_are_refused(self):
         gguf.write(self.path, {}, [("t", gguf.TQ2_0, np.ones((1, 512), np.float32))])

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "cli/interrupt.h"
 #include "cli/output.h"
 
 namespace bitfetch {
@@ -28,10 +29,18 @@ class HelpFormatter : public CLI::Formatter {
 // What CLI11 found wrong, in our words where its own say little.
 std::string Wording(const CLI::ParseError& error) {
   std::string message = error.what();
-  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) && message.ends_with(" missing")) {
-    return message.substr(0, message.find(':')) + ": its value is missing";
-  }
-  return message;
+  if (!dynamic_cast<const CLI::ArgumentMismatch*>(&error)) return message;
+  return fmt::format("{}: {}", message.substr(0, message.find(':')),
+                     message.ends_with(" missing") ? "its value is missing" : "given twice");
+}
+
+// The exit code of a command that has run; says what went wrong.
+int Finish(const Result<int>& code) {
+  if (NobodyReads()) return kExitOk;
+  if (code) return *code;
+  if (Interrupted()) return kExitInterrupted;
+  SayError(code.error().message);
+  return kExitError;
 }
 
 }  // namespace
@@ -48,7 +57,7 @@ Command::Command(CLI::App* app, const Help& help) : app_(app) { SetUp(help); }
 Command::~Command() = default;
 
 void Command::SetUp(const Help& help) {
-  usage_ = fmt::format("{} {}", Path(), help.usage);
+  usage_ = help.usage.empty() ? Path() : fmt::format("{} {}", Path(), help.usage);
   app_->formatter(std::make_shared<HelpFormatter>(usage_));
   app_->set_help_flag("-h,--help", "this text");
   app_->footer(help.more);
@@ -73,14 +82,15 @@ Command::Option& Command::Option::Repeatable() {
 Command::Option Command::AddOption(const std::string& names, const std::string& value,
                                    const std::string& help,
                                    std::function<Status(const std::string&)> set) {
-  CLI::Option* option = app_->add_option(names, [](const CLI::results_t&) { return true; }, help);
+  CLI::Option* option = app_->add_option(
+      names, [](const CLI::results_t&) { return true; }, help);
   option->type_size(1)->expected(1)->option_text(value);
   option->check(
       [set = std::move(set)](const std::string& text) {
         const Status status = set(text);
         return status ? std::string() : status.error().message;
       },
-      "", "");
+      "");
   return Option(option);
 }
 
@@ -100,21 +110,16 @@ int Command::Main(int argc, const char* const* argv) {
   try {
     app_->parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const Status status = Print(app_->help());
-    if (status || NobodyReads()) return kExitOk;
-    SayError(status.error().message);
-    return kExitError;
+    return Finish(Printed(app_->help()));
   } catch (const CLI::CallForVersion& version) {
-    const Status status = Print(fmt::format("{}\n", version.what()));
-    if (status || NobodyReads()) return kExitOk;
-    SayError(status.error().message);
-    return kExitError;
+    return Finish(Printed(fmt::format("{}\n", version.what())));
   } catch (const CLI::ExtrasError&) {
     const std::string first = Printable(app_->remaining(true).front());
     const Command& chosen = Chosen();
-    return chosen.BadUsage(chosen.run_ || first.starts_with('-')
-                               ? fmt::format("'{}' is not expected here", first)
-                               : fmt::format("there is no command '{}'", first));
+    const std::string_view what = first.starts_with('-') ? "there is no option '{}'"
+                                  : chosen.run_          ? "'{}' is not expected here"
+                                                         : "there is no command '{}'";
+    return chosen.BadUsage(fmt::format(fmt::runtime(what), first));
   } catch (const CLI::ParseError& error) {
     return Chosen().BadUsage(Wording(error));
   }
@@ -124,11 +129,7 @@ int Command::Main(int argc, const char* const* argv) {
   for (const auto& check : command.checks_) {
     if (const Status status = check(); !status) return command.BadUsage(status.error().message);
   }
-  const Result<int> code = command.run_();
-  if (NobodyReads()) return kExitOk;
-  if (code) return *code;
-  SayError(code.error().message);
-  return kExitError;
+  return Finish(command.run_());
 }
 
 const Command& Command::Chosen() const {

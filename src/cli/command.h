@@ -41,8 +41,8 @@ class Command {
   // A command of this one. Lives as long.
   Command& Add(const std::string& name, const Help& help);
 
-  // Options: `names` as "-m,--model"; `value` is what the help calls the value. `set` takes the text
-  // that was given, or says what would be right.
+  // Options: `names` as "-m,--model"; `value` is what the help calls the value. `set` takes the
+  // text that was given, or says what would be right.
   class Option {
    public:
     Option& Required();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/output.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -32,9 +33,19 @@ Status Print(std::string_view text) {
   return Fail("stdout: {}", std::generic_category().message(error));
 }
 
+Result<int> Printed(std::string_view text) {
+  BITFETCH_RETURN_IF_ERROR(Print(text));
+  return kExitOk;
+}
+
 bool NobodyReads() { return nobody_reads; }
 
 bool StdoutIsTerminal() { return isatty(STDOUT_FILENO) == 1; }
+bool StdoutIsStderr() {
+  struct stat out, err;
+  return fstat(STDOUT_FILENO, &out) == 0 && fstat(STDERR_FILENO, &err) == 0 &&
+         out.st_dev == err.st_dev && out.st_ino == err.st_ino;
+}
 bool StderrIsTerminal() { return isatty(STDERR_FILENO) == 1; }
 
 void Say(std::string_view text) { WriteAll(STDERR_FILENO, text); }

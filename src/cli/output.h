@@ -19,15 +19,20 @@ enum ExitCode {
   kExitInterrupted = 130,
 };
 
-// Writes all of `text` to stdout, at once. Errors: what the system says, e.g. of a full disk; nobody
-// reads any more.
+// Writes all of `text` to stdout, at once. Errors: what the system says, e.g. of a full disk;
+// nobody reads any more.
 Status Print(std::string_view text);
+
+// The last thing a command does: the exit code, after printing `text`.
+Result<int> Printed(std::string_view text);
 
 // Whether Print met a pipe that nobody reads any more (`| head`): the program then ends without a
 // word.
 bool NobodyReads();
 
 bool StdoutIsTerminal();
+// Whether stdout and stderr go to the same place, as with `2>&1`.
+bool StdoutIsStderr();
 bool StderrIsTerminal();
 
 // Writes to stderr; what cannot be written there is lost.

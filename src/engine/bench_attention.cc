@@ -125,7 +125,7 @@ Result<std::vector<AttentionBenchRow>> MeasureTogether(const AttentionBenchOptio
   for (size_t i = 0; i < count; ++i) {
     row.prefetch = options.prefetch[i];
     row.distance_bytes = plans[i].distance_bytes;
-    row.streams = plans[i].streams;
+    row.streams = kChunkTiles;
     row.gb_per_s = SpreadOf(speeds[i]);
     row.read_gb_per_s = SpreadOf(reads);
     row.fraction = SpreadOf(fractions[i]);

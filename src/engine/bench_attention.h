@@ -39,8 +39,8 @@ struct AttentionBenchRow {
   PageSize pages;
   PrefetchSetting prefetch;
   int64_t distance_bytes;  // what the setting came to
-  int streams;
-  Spread gb_per_s;  // KV bytes read by attention
+  int streams;             // that the kernel walks in turn, with or without prefetch
+  Spread gb_per_s;         // KV bytes read by attention
   Spread
       read_gb_per_s;  // the best streaming read of the same threads and pages, interleaved with it
   Spread fraction;    // of each pair, the first over the second

@@ -80,16 +80,16 @@ std::vector<MemoryBenchRow> MeasureTogether(const MemoryBenchOptions& options,
       std::vector<double> fractions;
       for (size_t i = 0; i < reads.size(); ++i) fractions.push_back(series.speeds[i] / reads[i]);
       const int streams = series.style.streams;
-      rows.push_back({.threads = pool.threads(),
-                      .placement = placement,
-                      .pages = pages,
-                      .streams = streams,
-                      .distance_bytes =
-                          streams == 0 ? 0 : static_cast<int64_t>(series.style.distance_bytes),
-                      .gb_per_s = SpreadOf(series.speeds),
-                      .read_gb_per_s = SpreadOf(reads),
-                      .fraction = SpreadOf(fractions),
-                      .repeats = options.repeats});
+      rows.push_back(
+          {.threads = pool.threads(),
+           .placement = placement,
+           .pages = pages,
+           .streams = streams,
+           .distance_bytes = streams == 0 ? 0 : static_cast<int64_t>(series.style.distance_bytes),
+           .gb_per_s = SpreadOf(series.speeds),
+           .read_gb_per_s = SpreadOf(reads),
+           .fraction = SpreadOf(fractions),
+           .repeats = options.repeats});
     }
   }
   return rows;

@@ -34,8 +34,8 @@ class WindowScorer {
     for (size_t begin = 0; begin + 1 < window.size();) {
       if (interrupted_) return Fail("interrupted");
       const bool scored = begin >= unscored;
-      const size_t end = std::min<size_t>(begin + ForwardPass::kMaxBatch,
-                                          scored ? window.size() - 1 : unscored);
+      const size_t end =
+          std::min<size_t>(begin + ForwardPass::kMaxBatch, scored ? window.size() - 1 : unscored);
       const auto batch = window.subspan(begin, end - begin);
       if (scored) {
         BITFETCH_RETURN_IF_ERROR(session_.AppendBatch(batch, logits_.data()));

@@ -94,9 +94,9 @@ Status CheckShape(const SynthShape& shape) {
 
 // Control tokens with these names, then <|reserved_special_token_0|> and so on: as many as Llama-3
 // has, and fewer in a small vocabulary.
-constexpr std::array<std::string_view, 5> kControlNames = {
-    "<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>", "<|start_header_id|>",
-    "<|end_header_id|>"};
+constexpr std::array<std::string_view, 5> kControlNames = {"<|begin_of_text|>", "<|end_of_text|>",
+                                                           "<|eot_id|>", "<|start_header_id|>",
+                                                           "<|end_header_id|>"};
 
 int64_t ControlTokens(int64_t vocab) {
   return std::min<int64_t>(vocab - 256, vocab < 1024 ? 16 : 256);
@@ -129,9 +129,9 @@ void AddTokenizer(int64_t vocab, GgufWriter* writer) {
   }
   for (int64_t id = first_control; id < vocab; ++id) {
     const auto i = static_cast<size_t>(id - first_control);
-    tokens.push_back(i < kControlNames.size() ? std::string(kControlNames[i])
-                                              : fmt::format("<|reserved_special_token_{}|>",
-                                                            i - kControlNames.size()));
+    tokens.push_back(i < kControlNames.size()
+                         ? std::string(kControlNames[i])
+                         : fmt::format("<|reserved_special_token_{}|>", i - kControlNames.size()));
     types[id] = kControlToken;
   }
   writer->Add<std::string_view>("tokenizer.ggml.model", "gpt2");
@@ -313,8 +313,8 @@ class SynthWriter {
   Status Declare(const std::string& name, TensorType type, int64_t cols, int64_t rows) {
     const int64_t row_elements = type == TensorType::kI2_S ? cols * rows : cols;
     if (row_elements % BlockElements(type) != 0) {
-      return Fail("tensor {} of {} x {} is not possible: {} comes in blocks of {}", name, cols, rows,
-                  TensorTypeName(type), BlockElements(type));
+      return Fail("tensor {} of {} x {} is not possible: {} comes in blocks of {}", name, cols,
+                  rows, TensorTypeName(type), BlockElements(type));
     }
     const std::array<int64_t, 2> shape = {cols, rows};
     writer_.AddTensor(name, type, shape);
@@ -340,9 +340,8 @@ class SynthWriter {
     blocks_.SetScale(scale);
     const bool trailer = tensor.type == TensorType::kI2_S;
     const int64_t bytes = tensor.bytes - (trailer ? kI2STrailerBytes : 0);
-    BITFETCH_RETURN_IF_ERROR(WritePieces(bytes, blocks_.block_bytes(), [&](auto piece) {
-      blocks_.FillRandom(random_, piece);
-    }));
+    BITFETCH_RETURN_IF_ERROR(WritePieces(bytes, blocks_.block_bytes(),
+                                         [&](auto piece) { blocks_.FillRandom(random_, piece); }));
     if (!trailer) return {};
     return writer_.Append(I2STrailer(F16ToF32(scale)));
   }

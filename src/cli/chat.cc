@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/chat.h"
+
+#include <unistd.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/line_reader.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "cli/progress_line.h"
+#include "cli/sampling_options.h"
+#include "cli/text_options.h"
+#include "engine/generate.h"
+#include "engine/read_tokenizer.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr std::string_view kChatHelp = R"(/clear  forget the conversation (also /reset)
+/help   this text
+/exit   end (also Ctrl-D)
+Ctrl-C stops an answer. Everything else is said to the model, a line at a time.
+)";
+
+struct Options {
+  ModelOptions model;
+  SamplingOptions sampling;
+  std::string system;
+};
+
+// A conversation on stdin and stdout.
+class Conversation {
+ public:
+  Conversation(Session& session, const Tokenizer& tokenizer, const Chat& chat, Sampler sampler,
+               const GenerateOptions& options)
+      : session_(session),
+        tokenizer_(tokenizer),
+        chat_(chat),
+        sampler_(std::move(sampler)),
+        options_(options) {}
+
+  Result<int> Run() {
+    const bool prompts = isatty(STDIN_FILENO) == 1;
+    if (prompts) Say("/help tells what can be typed.\n");
+    LineReader lines;
+    std::string line;
+    bool interrupted_before = false;  // while the last line was waited for
+    while (true) {
+      if (prompts) Say("> ");
+      BITFETCH_ASSIGN_OR_RETURN(const LineReader::Outcome outcome, lines.Read(&line));
+      if (outcome == LineReader::Outcome::kEnd) {
+        if (prompts) Say("\n");
+        return kExitOk;
+      }
+      if (outcome == LineReader::Outcome::kInterrupted) {
+        // It may have been meant for an answer that had just ended.
+        if (interrupted_before) return kExitInterrupted;
+        interrupted_before = true;
+        ForgetInterrupt();
+        Say("\nCtrl-C once more ends the chat.\n");
+        continue;
+      }
+      interrupted_before = false;
+      if (line == "/exit") return kExitOk;
+      if (line == "/help") {
+        Say(kChatHelp);
+      } else if (line == "/clear" || line == "/reset") {
+        session_.Truncate(0);
+        tail_.clear();
+      } else if (line.starts_with('/') && line.find(' ') == std::string::npos) {
+        Say(fmt::format("{} is not known: /help tells what is\n", line));
+      } else if (line.find_first_not_of(" \t") != std::string::npos) {
+        BITFETCH_RETURN_IF_ERROR(Answer(line, prompts));
+      }
+    }
+  }
+
+ private:
+  Status Answer(const std::string& line, bool go_on_when_full) {
+    std::vector<int> history = session_.tokens();
+    history.insert(history.end(), tail_.begin(), tail_.end());
+    size_t replaced = 0;
+    BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> turn, chat_.Turn(history, line, &replaced));
+    WarnOfBrokenUtf8(replaced);
+    std::vector<int> prompt = tail_;
+    prompt.insert(prompt.end(), turn.begin(), turn.end());
+    if (!session_.CheckRoom(prompt.size())) {
+      const std::string message = fmt::format(
+          "the context of {} tokens is full: {} are taken, and this needs {} more; /clear starts "
+          "anew",
+          session_.context(), session_.length(), prompt.size());
+      if (!go_on_when_full) return Fail("{}", message);
+      Say(message + "\n");
+      return {};
+    }
+
+    const int64_t before = session_.length();
+    ProgressLine progress;
+    Status printed;
+    const auto on_text = [&](std::string_view piece) {
+      progress.Clear();
+      printed = Print(piece);
+      return printed.has_value();
+    };
+    const Result<Generated> answer = Generate(session_, tokenizer_, sampler_, prompt, options_,
+                                              on_text, progress.Percent("reading"), Interrupted());
+    ForgetInterrupt();
+    progress.Clear();
+    if (!answer) return tl::unexpected(answer.error());
+    BITFETCH_RETURN_IF_ERROR(printed);
+    BITFETCH_RETURN_IF_ERROR(Print("\n"));
+    if (session_.length() == before) {
+      Say("stopped before the line was read: it is not part of the conversation\n");
+      return {};
+    }
+    tail_ = answer->tail;
+    if (const std::string end = UnusualEnd(*answer, session_.context()); !end.empty()) {
+      Say(end + "; /clear starts anew\n");
+    }
+    return {};
+  }
+
+  Session& session_;
+  const Tokenizer& tokenizer_;
+  const Chat& chat_;
+  Sampler sampler_;
+  const GenerateOptions& options_;
+  std::vector<int> tail_;  // of the last answer, what is not in the session yet
+};
+
+Result<int> RunChat(const Options& options) {
+  BITFETCH_ASSIGN_OR_RETURN(const OpenedSession opened, OpenSession(options.model));
+  Session& session = *opened.session;
+  const GgufReader& file = session.model().file();
+  BITFETCH_ASSIGN_OR_RETURN(const Tokenizer tokenizer,
+                            ReadTokenizerFor(file, session.model().config().vocab));
+  BITFETCH_ASSIGN_OR_RETURN(const auto architecture,
+                            file.Get<std::string_view>("general.architecture"));
+  const auto about_file = [&](const Error& error) {
+    return Error{fmt::format("{}: {}", file.path(), error.message)};
+  };
+  BITFETCH_ASSIGN_OR_RETURN(const ChatForm form,
+                            ChatFormFor(architecture, tokenizer).map_error(about_file));
+  BITFETCH_ASSIGN_OR_RETURN(const Chat chat,
+                            Chat::Create(form, &tokenizer, options.system).map_error(about_file));
+  BITFETCH_ASSIGN_OR_RETURN(Sampler sampler, Sampler::Create(SamplerWithSeed(options.sampling)));
+  CatchInterrupts();
+  return Conversation(session, tokenizer, chat, std::move(sampler), options.sampling.generate)
+      .Run();
+}
+
+}  // namespace
+
+void AddChat(Command& program) {
+  const auto options = std::make_shared<Options>();
+  Command& command = program.Add(
+      "chat",
+      {.usage = "-m MODEL [options]",
+       .summary = "talk with a model",
+       .more =
+           R"(Reads a line at a time from stdin and writes answers to stdout. Words that begin with / are
+commands: /help lists them. Ctrl-C stops an answer, Ctrl-D ends the chat.
+
+examples:
+  bitfetch chat -m model.gguf --system "You answer in one sentence."
+  echo "What is a cache?" | bitfetch chat -m model.gguf --temp 0)"});
+  AddModelOptions(command, &options->model);
+  command.AddText("--system", "TEXT", "what the model is told before the conversation",
+                  &options->system);
+  AddSamplingOptions(command, &options->sampling);
+  command.SetRun([options] { return RunChat(*options); });
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "cli/text_options.h"
+#include "engine/read_tokenizer.h"
+#include "model/gguf_reader.h"
+
+namespace bitfetch {
+namespace {
+
+struct Options {
+  std::string model;
+  std::vector<int> tokens;
+};
+
+Result<int> RunDetokenize(const Options& options) {
+  BITFETCH_ASSIGN_OR_RETURN(const GgufReader file, GgufReader::Open(options.model));
+  BITFETCH_ASSIGN_OR_RETURN(const Tokenizer tokenizer, ReadTokenizer(file));
+  BITFETCH_ASSIGN_OR_RETURN(std::string text, tokenizer.Decode(options.tokens));
+  if (StdoutIsTerminal()) text += '\n';
+  return Printed(text);
+}
+
+}  // namespace
+
+void AddDetokenize(Command& program) {
+  const auto options = std::make_shared<Options>();
+  Command& command = program.Add("detokenize", {.usage = "-m MODEL --tokens 1,2,3",
+                                                .summary = "show token ids as text",
+                                                .more = R"(The file may hold a vocabulary alone.
+
+example:
+  bitfetch detokenize -m models/tiny.gguf --tokens 73,110)"});
+  AddModelPath(command, &options->model);
+  command
+      .AddParsed("--tokens", "IDS", "token ids, with commas between", &options->tokens, ParseTokens)
+      .Required();
+  command.SetRun([options] { return RunDetokenize(*options); });
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/generate.h"
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "cli/progress_line.h"
+#include "cli/sampling_options.h"
+#include "cli/text_options.h"
+#include "engine/read_tokenizer.h"
+
+namespace bitfetch {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  TextOptions text;
+  SamplingOptions sampling;
+};
+
+Result<int> RunGenerate(const Options& options) {
+  BITFETCH_ASSIGN_OR_RETURN(const std::string text, ReadText(options.text));
+  BITFETCH_ASSIGN_OR_RETURN(const OpenedSession opened, OpenSession(options.model));
+  Session& session = *opened.session;
+  BITFETCH_ASSIGN_OR_RETURN(
+      const Tokenizer tokenizer,
+      ReadTokenizerFor(session.model().file(), session.model().config().vocab));
+  BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> prompt,
+                            EncodeText(tokenizer, text, tokenizer.add_bos()));
+  if (static_cast<int64_t>(prompt.size()) > session.context()) {
+    return Fail("the prompt has {} tokens, but the context holds only {}: --ctx makes it larger",
+                prompt.size(), session.context());
+  }
+  const SamplerOptions sampler_options = SamplerWithSeed(options.sampling);
+  BITFETCH_ASSIGN_OR_RETURN(Sampler sampler, Sampler::Create(sampler_options));
+
+  CatchInterrupts();
+  ProgressLine line;
+  Status printed;
+  const bool on_screen = StdoutIsTerminal();
+  size_t bytes = 0;
+  const auto on_text = [&](std::string_view piece) {
+    bytes += piece.size();
+    if (on_screen) {
+      line.Clear();
+    } else {
+      line.Show(fmt::format("generating: {} bytes", bytes));
+    }
+    printed = Print(piece);
+    return printed.has_value();
+  };
+  BITFETCH_ASSIGN_OR_RETURN(const Generated generated,
+                            Generate(session, tokenizer, sampler, prompt, options.sampling.generate,
+                                     on_text, line.Percent("reading the prompt"), Interrupted()));
+  line.Clear();
+  if (!printed) return tl::unexpected(printed.error());
+  if (on_screen) {
+    BITFETCH_RETURN_IF_ERROR(Print("\n"));
+  } else if (StdoutIsStderr()) {
+    Say("\n");
+  }
+
+  if (const std::string end = UnusualEnd(generated, session.context()); !end.empty()) {
+    Say(end + "\n");
+  }
+  std::string timings =
+      fmt::format("load {:.2f} s | {} | {} | first token after {:.2f} s", opened.seconds,
+                  PromptText(generated), GeneratedText(generated), generated.prompt_seconds);
+  if (sampler_options.temperature > 0) timings += fmt::format(" | seed {}", sampler_options.seed);
+  Say(timings + "\n");
+  return Interrupted() ? kExitInterrupted : kExitOk;
+}
+
+}  // namespace
+
+void AddGenerate(Command& program) {
+  const auto options = std::make_shared<Options>();
+  Command& command =
+      program.Add("generate", {.usage = "-m MODEL (-p TEXT | -f FILE) [options]",
+                               .summary = "write on from a text",
+                               .more = R"(Only what the model writes goes to stdout, not the prompt.
+
+example:
+  bitfetch generate -m models/tiny.gguf -p "In the beginning" -n 100 --seed 7)"});
+  AddModelOptions(command, &options->model);
+  AddTextOptions(command, &options->text);
+  AddSamplingOptions(command, &options->sampling);
+  command.SetRun([options] { return RunGenerate(*options); });
+}
+
+}  // namespace bitfetch

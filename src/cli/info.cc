@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <memory>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/printable.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/profile_text.h"
+#include "engine/read_tokenizer.h"
+#include "kernels/attention.h"
+#include "kernels/kernels.h"
+#include "machine/probe.h"
+#include "machine/profile_store.h"
+#include "model/gguf_reader.h"
+#include "model/model_config.h"
+
+namespace bitfetch {
+namespace {
+
+struct Options {
+  std::string model;
+  bool machine = false;
+};
+
+// Lines of a name and what there is to say of it.
+class Facts {
+ public:
+  template <class... Args>
+  void Add(std::string_view name, fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(text_), "{:<26}{}\n", name,
+                   fmt::format(format, std::forward<Args>(args)...));
+  }
+  void Append(std::string_view lines) { text_ += lines; }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+// "1.2 GB", in powers of 1000 as files and benchmarks have them; caches come in powers of 1024.
+std::string Bytes(double bytes) {
+  for (const char* unit : {"bytes", "KB", "MB"}) {
+    if (bytes < 1000) {
+      return *unit == 'b' ? fmt::format("{:.0f} bytes", bytes)
+                          : fmt::format("{:.1f} {}", bytes, unit);
+    }
+    bytes /= 1000;
+  }
+  return fmt::format("{:.2f} GB", bytes);
+}
+
+std::string CacheBytes(int64_t bytes) {
+  if (bytes == 0) return "none";
+  if (bytes < 1 << 20) return fmt::format("{} KiB", bytes >> 10);
+  return fmt::format("{:g} MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+// "2.36 M".
+std::string Count(int64_t count) {
+  const auto value = static_cast<double>(count);
+  if (count >= 1'000'000'000) return fmt::format("{:.2f} billion", value * 1e-9);
+  if (count >= 1'000'000) return fmt::format("{:.2f} million", value * 1e-6);
+  return fmt::format("{}", count);
+}
+
+void AddTensors(const GgufReader& file, Facts& facts) {
+  struct OfType {
+    int64_t tensors = 0, elements = 0, bytes = 0;
+  };
+  std::map<TensorType, OfType> types;
+  OfType ternary, all;
+  for (const GgufTensor& tensor : file.tensors()) {
+    for (OfType* sum : {&types[tensor.type], &all, IsTernary(tensor.type) ? &ternary : nullptr}) {
+      if (!sum) continue;
+      sum->tensors += 1;
+      sum->elements += tensor.elements;
+      sum->bytes += static_cast<int64_t>(tensor.data.size());
+    }
+  }
+  facts.Add("parameters", "{}: {} ternary, {} others", Count(all.elements), Count(ternary.elements),
+            Count(all.elements - ternary.elements));
+  facts.Add("tensors", "{}, {}", all.tensors, Bytes(static_cast<double>(all.bytes)));
+  for (const auto& [type, sum] : types) {
+    facts.Add(fmt::format("  {}", TensorTypeName(type)), "{} of {} parameters, {}", sum.tensors,
+              Count(sum.elements), Bytes(static_cast<double>(sum.bytes)));
+  }
+}
+
+Status AddTokenizer(const GgufReader& file, Facts& facts) {
+  constexpr std::string_view kKind = "tokenizer.ggml.model";
+  if (!file.Has(kKind)) {
+    facts.Add("tokenizer", "none");
+    return {};
+  }
+  BITFETCH_ASSIGN_OR_RETURN(const auto kind, file.Get<std::string_view>(kKind));
+  const Result<Tokenizer> tokenizer = ReadTokenizer(file);
+  if (!tokenizer) {
+    facts.Add("tokenizer", "'{}', which cannot be used", Printable(kind));
+    Warn("{}", tokenizer.error().message);
+    return {};
+  }
+  const auto token = [](int id) { return id < 0 ? std::string("none") : fmt::format("{}", id); };
+  facts.Add("tokenizer", "byte-level BPE ({}), {} tokens, BOS {}, EOS {}", tokenizer->pre(),
+            tokenizer->size(), token(tokenizer->bos()), token(tokenizer->eos()));
+  return {};
+}
+
+Status AddModel(const std::string& path, Facts& facts) {
+  BITFETCH_ASSIGN_OR_RETURN(const GgufReader file, GgufReader::Open(path));
+  BITFETCH_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
+  BITFETCH_ASSIGN_OR_RETURN(const auto architecture,
+                            file.Get<std::string_view>("general.architecture"));
+  facts.Add("model", "{}", config.name.empty() ? "(no name)" : config.name);
+  facts.Add("file", "{}, {}, GGUF version {}", path, Bytes(static_cast<double>(file.file_bytes())),
+            file.version());
+  facts.Add("architecture", "{}", Printable(architecture));
+  facts.Add("layers", "{}, {} wide, feed-forward {} wide", config.layers, config.hidden,
+            config.ffn);
+  facts.Add("attention", "{} heads of {}, {} to each of {} KV heads", config.heads, config.head_dim,
+            config.heads / config.kv_heads, config.kv_heads);
+  facts.Add("context", "{} tokens, RoPE theta {}", config.context, config.rope_theta);
+  AddTensors(file, facts);
+  BITFETCH_RETURN_IF_ERROR(AddTokenizer(file, facts));
+  facts.Add("KV cache", "in memory, as it fills");
+  for (const KvType type : {KvType::kF16, KvType::kF32}) {
+    const KvLayout layout{
+        static_cast<int>(config.kv_heads), static_cast<int>(config.head_dim), {type, type}};
+    const double token = static_cast<double>(layout.block_bytes()) / kTileTokens *
+                         static_cast<double>(config.layers);
+    facts.Add(fmt::format("  {}", KvTypeName(type)), "{} a token, {} for {} tokens", Bytes(token),
+              Bytes(token * static_cast<double>(config.context)), config.context);
+  }
+  return {};
+}
+
+// Whether the system gives huge pages to who asks, by asking.
+std::string HugePages() {
+  constexpr size_t kAsked = 4 * kHugePageBytes;
+  auto buffer = PageBuffer::Allocate(kAsked, PageSize::kHuge);
+  if (!buffer) return "not known: " + buffer.error().message;
+  for (size_t i = 0; i < kAsked; i += 4096) buffer->data()[i] = std::byte{1};
+  const size_t given = buffer->HugeBytes();
+  if (given == 0) return "asked for, but the system gives 4 KiB ones";
+  if (given < kAsked) return "the system gives some of those asked for";
+  return "the system gives those asked for";
+}
+
+// What the law says to decode attention in the shape of BitNet b1.58 2B4T.
+void AddLaw(const MachineProfile& profile, int threads, Facts& facts) {
+  constexpr KvLayout kLayout{.kv_heads = 5, .head_dim = 128, .types = {}};
+  constexpr int kGroup = 4;
+  facts.Add("prefetch law", "for attention in the shape of BitNet b1.58 2B4T, f16, {} threads",
+            threads);
+  for (const BlockPlacement placement : {BlockPlacement::kContiguous, BlockPlacement::kShuffled}) {
+    for (const PageSize pages : {PageSize::kHuge, PageSize::k4K}) {
+      const PrefetchPlan plan =
+          PlanAttention({}, profile, kLayout, placement, pages, kGroup, threads);
+      const std::string_view place =
+          placement == BlockPlacement::kContiguous ? "contiguous" : "paged";
+      const std::string name = fmt::format("  {}, {} pages", place, PageSizeName(pages));
+      if (plan.on) {
+        facts.Add(name, "{} bytes ahead over {} streams", plan.distance_bytes, plan.streams);
+      } else {
+        facts.Add(name, "off: it would not pay");
+      }
+    }
+  }
+}
+
+Status AddMachine(Facts& facts) {
+  const Topology topology = ReadTopology();
+  BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
+  std::vector<std::string_view> isas;
+  for (const Kernels* supported : SupportedKernels()) isas.push_back(IsaName(supported->isa));
+
+  facts.Add("bitfetch", "{}", BITFETCH_VERSION);
+  facts.Add("CPU", "{}", topology.cpu);
+  facts.Add("ISAs", "{}; chosen: {}", fmt::join(isas, ", "), IsaName(kernels->isa));
+  facts.Add("cores", "{} with {} hardware threads; {} used", topology.cores, topology.cpus,
+            topology.threads);
+  facts.Add("caches", "as {} tells",
+            topology.cache_source == CacheSource::kDefault
+                ? "nobody tells: assumed"
+                : CacheSourceName(topology.cache_source));
+  facts.Add("  L1 data", "{}, lines of {} bytes", CacheBytes(topology.l1d_bytes),
+            topology.line_bytes);
+  facts.Add("  L2", "{}", CacheBytes(topology.l2_bytes));
+  facts.Add("  L3", "{}", CacheBytes(topology.l3_bytes));
+  facts.Add("memory available", "{}", Bytes(static_cast<double>(AvailableMemory())));
+  facts.Add("huge pages", "{}", HugePages());
+
+  const ProbedProfile probed =
+      ReadOrMeasureProfile(topology, ProbeEffort::kQuick, BITFETCH_VERSION);
+  if (!probed.warning.empty()) Warn("{}", probed.warning);
+  facts.Append(ProfileText(probed.profile));
+  const std::string path = ProfilePath();
+  facts.Add("profile", "{}", path.empty() ? "kept nowhere" : path);
+  AddLaw(probed.profile, topology.threads, facts);
+  return {};
+}
+
+Result<int> RunInfo(const Options& options) {
+  Facts facts;
+  if (!options.model.empty()) BITFETCH_RETURN_IF_ERROR(AddModel(options.model, facts));
+  if (!options.model.empty() && options.machine) facts.Append("\n");
+  if (options.machine) BITFETCH_RETURN_IF_ERROR(AddMachine(facts));
+  return Printed(facts.text());
+}
+
+}  // namespace
+
+void AddInfo(Command& program) {
+  const auto options = std::make_shared<Options>();
+  Command& command = program.Add("info", {.usage = "-m MODEL | --machine",
+                                          .summary = "tell about a model, or about this machine",
+                                          .more = R"(examples:
+  bitfetch info -m models/tiny.gguf
+  bitfetch info --machine)"});
+  command.AddText("-m,--model", "MODEL", "the model, a GGUF file", &options->model);
+  command.AddFlag("--machine", "this machine, and what the prefetch law makes of it",
+                  &options->machine);
+  command.Require([options]() -> Status {
+    if (!options->model.empty() || options->machine) return {};
+    return Fail("give -m or --machine");
+  });
+  command.SetRun([options] { return RunInfo(*options); });
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <bit>
+#include <memory>
+#include <span>
+
+#include "base/file.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "cli/progress_line.h"
+#include "cli/text_options.h"
+
+namespace bitfetch {
+namespace {
+
+static_assert(std::endian::native == std::endian::little);
+
+struct Options {
+  ModelOptions model;
+  std::vector<int> tokens;
+  std::string out;
+};
+
+Result<int> RunLogits(const Options& options) {
+  BITFETCH_ASSIGN_OR_RETURN(const OpenedSession opened, OpenSession(options.model));
+  Session& session = *opened.session;
+  BITFETCH_RETURN_IF_ERROR(session.CheckRoom(options.tokens.size()));
+  BITFETCH_ASSIGN_OR_RETURN(FileWriter writer, FileWriter::Create(options.out));
+
+  CatchInterrupts();
+  ProgressLine line;
+  const Progress progress = line.Percent("computing logits");
+  const auto vocab = static_cast<size_t>(session.model().config().vocab);
+  std::vector<float> logits(std::min<size_t>(ForwardPass::kMaxBatch, options.tokens.size()) *
+                            vocab);
+  for (size_t done = 0; done < options.tokens.size();) {
+    if (Interrupted()) return kExitInterrupted;
+    const size_t count = std::min<size_t>(ForwardPass::kMaxBatch, options.tokens.size() - done);
+    BITFETCH_RETURN_IF_ERROR(
+        session.AppendBatch(std::span(options.tokens).subspan(done, count), logits.data()));
+    BITFETCH_RETURN_IF_ERROR(writer.Append(std::as_bytes(std::span(logits).first(count * vocab))));
+    done += count;
+    progress(static_cast<int64_t>(done), static_cast<int64_t>(options.tokens.size()));
+  }
+  BITFETCH_RETURN_IF_ERROR(writer.Commit());
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddLogits(Command& program) {
+  const auto options = std::make_shared<Options>();
+  Command& command =
+      program.Add("logits", {.usage = "-m MODEL --tokens 1,2,3 --out FILE [options]",
+                             .summary = "write what the model says after each of some tokens",
+                             .more = R"(The file is float32, little-endian, [tokens][vocabulary].
+
+example:
+  bitfetch logits -m models/tiny.gguf --tokens 73,110 --out logits.f32)"});
+  AddModelOptions(command, &options->model);
+  command
+      .AddParsed("--tokens", "IDS", "token ids, with commas between", &options->tokens, ParseTokens)
+      .Required();
+  command.AddText("-o,--out", "FILE", "where to write", &options->out).Required();
+  command.SetRun([options] { return RunLogits(*options); });
+}
+
+}  // namespace bitfetch

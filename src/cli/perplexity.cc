@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/perplexity.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "cli/progress_line.h"
+#include "cli/text_options.h"
+#include "engine/read_tokenizer.h"
+#include "model/model_config.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr int64_t kDefaultContext = 512;
+
+struct Options {
+  ModelOptions model;
+  std::string file;
+};
+
+Result<int> RunPerplexity(Options options) {
+  BITFETCH_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(options.file));
+  int64_t& context = options.model.session.context;
+  if (context == 0) {
+    BITFETCH_ASSIGN_OR_RETURN(const GgufReader file, GgufReader::Open(options.model.path));
+    BITFETCH_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
+    context = std::min(config.context, kDefaultContext);
+  }
+  BITFETCH_ASSIGN_OR_RETURN(const OpenedSession opened, OpenSession(options.model));
+  Session& session = *opened.session;
+  BITFETCH_ASSIGN_OR_RETURN(
+      const Tokenizer tokenizer,
+      ReadTokenizerFor(session.model().file(), session.model().config().vocab));
+  BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> tokens,
+                            EncodeText(tokenizer, text, tokenizer.add_bos()));
+
+  CatchInterrupts();
+  ProgressLine line;
+  const auto on_window = [&](const Perplexity& so_far, int64_t windows) {
+    line.Show(fmt::format("perplexity {:.4f} after {} of {} windows", so_far.perplexity,
+                          so_far.windows, windows));
+  };
+  Result<Perplexity> result =
+      MeasurePerplexity(session, tokenizer, tokens, context, on_window, Interrupted());
+  line.Clear();
+  if (!result) return Fail("{}: {}", options.file, result.error().message);
+  return Printed(
+      fmt::format("perplexity {:.4f}\n"
+                  "bits per byte {:.4f}\n"
+                  "scored {} tokens, {} bytes, in {} windows of {} tokens\n",
+                  result->perplexity, result->bits_per_byte, result->scored_tokens,
+                  result->scored_bytes, result->windows, context));
+}
+
+}  // namespace
+
+void AddPerplexity(Command& program) {
+  const auto options = std::make_shared<Options>();
+  Command& command = program.Add(
+      "perplexity",
+      {.usage = "-m MODEL -f FILE [options]",
+       .summary = "measure how well the model predicts a text",
+       .more =
+           R"(Counts as llama.cpp does: windows of --ctx tokens that begin with BOS, the second half of each
+scored.
+
+example:
+  bitfetch perplexity -m models/tiny.gguf -f models/heldout.txt --ctx 512)"});
+  AddModelOptions(command, &options->model, "512, or the model's if that is shorter");
+  command.AddText("-f,--file", "FILE", "the text", &options->file).Required();
+  command.Require([options]() -> Status {
+    const int64_t context = options->model.session.context;
+    if (context == 0 || context >= kMinPerplexityContext) return {};
+    return Fail("--ctx: {} is out of range: windows of {} tokens are the least", context,
+                kMinPerplexityContext);
+  });
+  command.SetRun([options] { return RunPerplexity(*options); });
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/sampling_options.h"
+
+#include <random>
+
+#include "text/utf8.h"
+
+namespace bitfetch {
+namespace {
+
+auto Number(double min, double max) {
+  return [min, max](std::string_view text) { return ParseNumber(text, min, max); };
+}
+
+Result<double> ParseAboveZero(std::string_view text, double max) {
+  BITFETCH_ASSIGN_OR_RETURN(const double value, ParseNumber(text, 0, max));
+  if (value > 0) return value;
+  return Fail("{} is out of range: wanted above 0, to {}", text, max);
+}
+
+Result<std::string> ParseStop(std::string_view text) {
+  if (text.empty()) return Fail("an empty text would stop at once");
+  if (!IsUtf8(text)) return Fail("the text is not UTF-8");
+  return std::string(text);
+}
+
+std::string TokensAndRate(std::string_view what, int64_t tokens, int64_t timed, double seconds) {
+  std::string text = fmt::format("{} {} token{}", what, tokens, tokens == 1 ? "" : "s");
+  if (timed > 0 && seconds > 0) {
+    text += fmt::format(", {:.1f} tokens/s", static_cast<double>(timed) / seconds);
+  }
+  return text;
+}
+
+}  // namespace
+
+void AddSamplingOptions(Command& command, SamplingOptions* options) {
+  SamplerOptions& sampler = options->sampler;
+  command.AddParsed("-n,--tokens", "N", "tokens to write at most; -1: until the end (default)",
+                    &options->generate.max_tokens, Integer<int64_t>(-1, INT32_MAX));
+  command.AddParsed("--temp", "X", "temperature; 0 always takes the likeliest token (default: 0.8)",
+                    &sampler.temperature, Number(0, 1000));
+  command.AddParsed("--top-k", "N", "choose among the N likeliest; 0: among all (default: 40)",
+                    &sampler.top_k, Integer<int>(0));
+  command.AddParsed("--top-p", "P",
+                    "choose among the likeliest that add up to this probability (default: 0.95)",
+                    &sampler.top_p, [](std::string_view text) { return ParseAboveZero(text, 1); });
+  command.AddParsed("--min-p", "P",
+                    "leave out what is less likely than this share of the likeliest (default: "
+                    "0.05)",
+                    &sampler.min_p, Number(0, 1));
+  command.AddParsed("--repeat-penalty", "X",
+                    "make the last 64 tokens less likely; 1: as likely as ever (default)",
+                    &sampler.repeat_penalty,
+                    [](std::string_view text) { return ParseAboveZero(text, 1000); });
+  command.AddParsed("--seed", "N", "the same seed gives the same text (default: another each time)",
+                    &options->seed, Integer<uint64_t>(0, INT64_MAX));
+  command
+      .AddOption("--stop", "TEXT", "end before this text; may be given several times",
+                 [stops = &options->generate.stops](const std::string& text) -> Status {
+                   BITFETCH_ASSIGN_OR_RETURN(std::string stop, ParseStop(text));
+                   stops->push_back(std::move(stop));
+                   return {};
+                 })
+      .Repeatable();
+}
+
+SamplerOptions SamplerWithSeed(const SamplingOptions& options) {
+  SamplerOptions sampler = options.sampler;
+  sampler.seed = options.seed ? *options.seed : std::random_device()();
+  return sampler;
+}
+
+std::string GeneratedText(const Generated& generated) {
+  return TokensAndRate("generated", generated.tokens, generated.tokens - 1,
+                       generated.generate_seconds);
+}
+
+std::string PromptText(const Generated& generated) {
+  return TokensAndRate("prompt", generated.prompt_tokens, generated.prompt_tokens,
+                       generated.prompt_seconds);
+}
+
+std::string UnusualEnd(const Generated& generated, int64_t context) {
+  if (generated.reason != StopReason::kContextFull) return "";
+  return fmt::format("the context of {} tokens is full", context);
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_CLI_SAMPLING_OPTIONS_H_
+#define BITFETCH_CLI_SAMPLING_OPTIONS_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "engine/generate.h"
+#include "text/sampler.h"
+
+namespace bitfetch {
+
+// How an answer is made of probabilities, and where it ends.
+struct SamplingOptions {
+  SamplerOptions sampler = {.temperature = 0.8, .top_k = 40, .top_p = 0.95, .min_p = 0.05};
+  std::optional<uint64_t> seed;  // none: another one in each run
+  GenerateOptions generate;
+};
+
+// -n, --temp, --top-k, --top-p, --min-p, --repeat-penalty, --seed, --stop.
+void AddSamplingOptions(Command& command, SamplingOptions* options);
+
+// The options with a seed, drawn from the system's randomness if none was given: small enough to be
+// typed again.
+SamplerOptions SamplerWithSeed(const SamplingOptions& options);
+
+// "generated 128 tokens, 345.6 tokens/s".
+std::string GeneratedText(const Generated& generated);
+// "prompt 5 tokens, 123.4 tokens/s".
+std::string PromptText(const Generated& generated);
+
+// What to tell a user about the end, if it is not the usual one; else empty.
+std::string UnusualEnd(const Generated& generated, int64_t context);
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_CLI_SAMPLING_OPTIONS_H_

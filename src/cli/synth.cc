@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/synth.h"
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+#include "cli/progress_line.h"
+
+namespace bitfetch {
+namespace {
+
+struct Options {
+  SynthShape shape;  // the named one
+  // What is given beside it, to be set in it: in any order of options.
+  std::vector<std::function<void(SynthShape&)>> changes;
+  bool own_output = false;
+  std::string out;
+};
+
+// One of `types` by its name.
+template <size_t n>
+auto TypeAmong(const std::array<TensorType, n>& types) {
+  return [types](std::string_view text) -> Result<TensorType> {
+    std::string names;
+    for (const TensorType type : types) {
+      if (TensorTypeName(type) == text) return type;
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", TensorTypeName(type));
+    }
+    return Fail("'{}' is not known: wanted one of {}", text, names);
+  };
+}
+
+Result<int> RunSynth(const Options& options) {
+  SynthShape shape = options.shape;
+  for (const auto& change : options.changes) change(shape);
+  shape.own_output |= options.own_output;
+  CatchInterrupts();
+  ProgressLine line;
+  const Status written =
+      WriteSynthModel(options.out, shape, line.Percent("writing the model"), Interrupted());
+  line.Clear();
+  if (!written) return tl::unexpected(written.error());
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddSynth(Command& program) {
+  const auto options = std::make_shared<Options>();
+  options->shape = SynthShapeNamed("tiny").value();
+  Command& command = program.Add(
+      "synth", {.usage = "--out FILE [--shape NAME] [options]",
+                .summary = "write a model with random weights, for measuring and tests",
+                .more = R"(The numbers change the named shape. The same options give the same file.
+
+examples:
+  bitfetch synth --shape bitnet-2b4t --out 2b4t.gguf
+  bitfetch synth --layers 4 --hidden 512 --ffn 1024 --out small.gguf)"});
+  command.AddText("-o,--out", "FILE", "where to write", &options->out).Required();
+  command.AddParsed("--shape", "NAME", "bitnet-2b4t, falcon3-1b or tiny (default)", &options->shape,
+                    SynthShapeNamed);
+  const auto add = [&](const std::string& name, const std::string& value, const std::string& help,
+                       auto SynthShape::*field, auto parse) {
+    command.AddOption(
+        "--" + name, value, help,
+        [changes = &options->changes, field, parse](const std::string& text) -> Status {
+          BITFETCH_ASSIGN_OR_RETURN(const auto read, parse(text));
+          changes->push_back([field, read](SynthShape& shape) { shape.*field = read; });
+          return {};
+        });
+  };
+  const auto size = [&](const std::string& name, const std::string& help,
+                        int64_t SynthShape::*field,
+                        int64_t most) { add(name, "N", help, field, Integer<int64_t>(1, most)); };
+  size("layers", "layers", &SynthShape::layers, 1 << 12);
+  size("hidden", "width of the residual stream", &SynthShape::hidden, 1 << 20);
+  size("ffn", "width of the feed-forward layer", &SynthShape::ffn, 1 << 20);
+  size("heads", "query heads", &SynthShape::heads, 1 << 12);
+  size("kv-heads", "KV heads", &SynthShape::kv_heads, 1 << 12);
+  size("head-dim", "dimensions of a head, a multiple of 16", &SynthShape::head_dim, 1 << 12);
+  size("vocab", fmt::format("tokens; from {} on the file has a tokenizer", kMinSynthTokenizer),
+       &SynthShape::vocab, 1 << 24);
+  size("ctx", "context that the model says it was made for", &SynthShape::context, 1 << 24);
+  add("arch", "NAME", "bitnet-b1.58, bitnet-25 or llama", &SynthShape::architecture,
+      [](std::string_view text) -> Result<std::string> {
+        for (const std::string_view known : {"bitnet-b1.58", "bitnet-25", "llama"}) {
+          if (text == known) return std::string(text);
+        }
+        return Fail("'{}' is not known: wanted bitnet-b1.58, bitnet-25 or llama", text);
+      });
+  add("type", "TYPE", "of the ternary weights: I2_S, TQ1_0 or TQ2_0", &SynthShape::weights,
+      TypeAmong(std::array{TensorType::kI2_S, TensorType::kTQ1_0, TensorType::kTQ2_0}));
+  add("embedding", "TYPE", "of the embedding: F16, F32 or BF16", &SynthShape::embedding,
+      TypeAmong(std::array{TensorType::kF16, TensorType::kF32, TensorType::kBF16}));
+  add("seed", "N", "of the random weights (default: 1)", &SynthShape::seed,
+      Integer<uint64_t>(0, INT64_MAX));
+  command.AddFlag("--own-output", "an output head that is not the embedding", &options->own_output);
+  command.SetRun([options] { return RunSynth(*options); });
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/text_options.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <limits>
+#include <system_error>
+
+#include "base/log.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr size_t kMostBytes = size_t{1} << 30;
+
+Result<std::string> ReadAll(const std::string& name, int fd) {
+  std::string text;
+  size_t size = 0;
+  while (true) {
+    text.resize(std::max<size_t>(size * 2, 1 << 16));
+    const ssize_t got = read(fd, text.data() + size, text.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Fail("{}: {}", name, std::generic_category().message(errno));
+    size += static_cast<size_t>(got);
+    if (size > kMostBytes) return Fail("{}: a text of more than 1 GiB", name);
+    if (got == 0) break;
+  }
+  text.resize(size);
+  return text;
+}
+
+}  // namespace
+
+void AddTextOptions(Command& command, TextOptions* options) {
+  command.AddParsed("-p,--prompt", "TEXT", "the text; - reads it from stdin", &options->text,
+                    [](std::string_view text) { return Result<std::string>(text); });
+  command.AddParsed("-f,--file", "FILE", "a file with the text", &options->file,
+                    [](std::string_view text) { return Result<std::string>(text); });
+  command.Require([options]() -> Status {
+    if (options->text && options->file) return Fail("-p and -f cannot both be given");
+    if (!options->text && !options->file) return Fail("a text is missing: give -p or -f");
+    return {};
+  });
+}
+
+Result<std::string> ReadTextFile(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return Fail("{}: {}", path, std::generic_category().message(errno));
+  Result<std::string> text = ReadAll(path, fd);
+  close(fd);
+  return text;
+}
+
+Result<std::string> ReadText(const TextOptions& options) {
+  if (options.file) return ReadTextFile(*options.file);
+  if (options.text == "-") return ReadAll("stdin", STDIN_FILENO);
+  return *options.text;
+}
+
+Result<std::vector<int>> EncodeText(const Tokenizer& tokenizer, std::string_view text,
+                                    bool add_bos) {
+  size_t replaced = 0;
+  BITFETCH_ASSIGN_OR_RETURN(std::vector<int> tokens, tokenizer.Encode(text, add_bos, &replaced));
+  WarnOfBrokenUtf8(replaced);
+  return tokens;
+}
+
+void WarnOfBrokenUtf8(size_t replaced) {
+  if (replaced == 0) return;
+  Warn("the text is not UTF-8 in {} place{}: read as U+FFFD", replaced, replaced == 1 ? "" : "s");
+}
+
+Result<std::vector<int>> ParseTokens(std::string_view text) {
+  return ParseList<int>(text, Integer<int>(0));
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/ranges.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "cli/text_options.h"
+#include "engine/read_tokenizer.h"
+#include "model/gguf_reader.h"
+
+namespace bitfetch {
+namespace {
+
+struct Options {
+  std::string model;
+  TextOptions text;
+  bool no_bos = false;
+};
+
+Result<int> RunTokenize(const Options& options) {
+  BITFETCH_ASSIGN_OR_RETURN(const std::string text, ReadText(options.text));
+  BITFETCH_ASSIGN_OR_RETURN(const GgufReader file, GgufReader::Open(options.model));
+  BITFETCH_ASSIGN_OR_RETURN(const Tokenizer tokenizer, ReadTokenizer(file));
+  BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> tokens,
+                            EncodeText(tokenizer, text, tokenizer.add_bos() && !options.no_bos));
+  return Printed(fmt::format("{}\n", fmt::join(tokens, ",")));
+}
+
+}  // namespace
+
+void AddTokenize(Command& program) {
+  const auto options = std::make_shared<Options>();
+  Command& command = program.Add("tokenize", {.usage = "-m MODEL (-p TEXT | -f FILE) [options]",
+                                              .summary = "show a text as token ids",
+                                              .more = R"(The file may hold a vocabulary alone.
+
+example:
+  bitfetch tokenize -m models/tiny.gguf -p "In the beginning")"});
+  AddModelPath(command, &options->model);
+  AddTextOptions(command, &options->text);
+  command.AddFlag("--no-bos", "without the token that begins a text", &options->no_bos);
+  command.SetRun([options] { return RunTokenize(*options); });
+}
+
+}  // namespace bitfetch

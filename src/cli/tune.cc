@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/profile_text.h"
+#include "cli/progress_line.h"
+#include "machine/probe.h"
+#include "machine/profile_store.h"
+
+namespace bitfetch {
+namespace {
+
+Result<int> RunTune() {
+  const Topology topology = ReadTopology();
+  ProgressLine line(std::chrono::milliseconds(0));
+  line.Show("measuring this machine, for 3 seconds");
+  Result<Measurement> measured = MeasureMachine(topology, ProbeEffort::kTune);
+  line.Clear();
+  if (!measured) return tl::unexpected(measured.error());
+  if (!measured->complete) {
+    Warn("time ran out before everything was measured: assumptions stand for the rest");
+  }
+
+  std::string text = ProfileText(measured->profile);
+  const std::string path = ProfilePath();
+  if (path.empty()) {
+    Warn("the profile is kept nowhere: neither XDG_CACHE_HOME nor HOME names a folder");
+  } else if (const Status saved = SaveProfile(path, measured->profile, BITFETCH_VERSION); !saved) {
+    Warn("the profile is not kept: {}", saved.error().message);
+  } else {
+    text += fmt::format("{:<26}{}\n", "kept in", path);
+  }
+  return Printed(text);
+}
+
+}  // namespace
+
+void AddTune(Command& program) {
+  Command& command = program.Add(
+      "tune",
+      {.usage = "",
+       .summary = "measure this machine for the prefetch law",
+       .more =
+           R"(Takes 3 seconds and keeps the result for this user ($XDG_CACHE_HOME/bitfetch, or ~/.cache). Without
+it, the first run of a model measures for a moment. The machine should be idle.
+
+example:
+  bitfetch tune)"});
+  command.SetRun(RunTune);
+}
+
+}  // namespace bitfetch
