@@ -248,9 +248,10 @@ def write(path, metadata, tensors):
     header += [_pack_string(key) + _pack_metadata(value) for key, value in metadata.items()]
     offset, chunks = 0, []
     for name, type_, array in tensors:
+        size = _size(type_, array.shape)
         data = _pack(type_, array)
-        if len(data) != _size(type_, array.shape):
-            raise GgufError(f"{name}: {len(data)} bytes of data where {_size(type_, array.shape)} belong")
+        if len(data) != size:
+            raise GgufError(f"{name}: {len(data)} bytes of data where {size} belong")
         header.append(_pack_string(name) + struct.pack(f"<I{array.ndim}Q", array.ndim, *array.shape[::-1])
                       + struct.pack("<IQ", type_, offset))
         chunks.append(data + bytes(-len(data) % alignment))
