@@ -40,7 +40,7 @@ function(bitfetch_room name)
       target_precompile_headers(${name}_test REUSE_FROM base_test)
     endif()
     gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-                         PROPERTIES TIMEOUT 300)
+                         PROPERTIES TIMEOUT 900)
   endif()
 endfunction()
 

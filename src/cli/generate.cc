@@ -66,9 +66,9 @@ Result<int> RunGenerate(const Options& options) {
   if (const std::string end = UnusualEnd(generated, session.context()); !end.empty()) {
     Say(end + "\n");
   }
-  std::string timings =
-      fmt::format("load {:.2f} s | {} | {} | first token after {:.2f} s", opened.seconds,
-                  PromptText(generated), GeneratedText(generated), generated.prompt_seconds);
+  std::string timings = fmt::format("load {:.2f} s | {} | {} | first token after {:.2f} s",
+                                    opened.seconds, PromptText(generated), GeneratedText(generated),
+                                    opened.seconds + generated.prompt_seconds);
   if (sampler_options.temperature > 0) timings += fmt::format(" | seed {}", sampler_options.seed);
   Say(timings + "\n");
   return Interrupted() ? kExitInterrupted : kExitOk;

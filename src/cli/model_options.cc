@@ -11,7 +11,8 @@
 namespace bitfetch {
 namespace {
 
-constexpr int64_t kMostContext = int64_t{1} << 24;
+// Whether it fits into memory is for the session to say; this only keeps it a number of tokens.
+constexpr int64_t kMostContext = int64_t{1} << 50;
 
 // "law" or "off".
 Result<bool> ParsePrefetchAhead(std::string_view text) {

@@ -343,7 +343,9 @@ class SynthWriter {
     BITFETCH_RETURN_IF_ERROR(WritePieces(bytes, blocks_.block_bytes(),
                                          [&](auto piece) { blocks_.FillRandom(random_, piece); }));
     if (!trailer) return {};
-    return writer_.Append(I2STrailer(F16ToF32(scale)));
+    return WritePieces(kI2STrailerBytes, kI2STrailerBytes, [&](auto piece) {
+      std::ranges::copy(I2STrailer(F16ToF32(scale)), piece.begin());
+    });
   }
 
   Status WriteFloats(const Tensor& tensor) {

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/temp_dir.h"
+#include "cli/test_program.h"
+
+namespace bitfetch {
+namespace {
+
+using Json = nlohmann::json;
+
+class BenchTest : public ::testing::Test {
+ protected:
+  BenchTest() { setenv("XDG_CACHE_HOME", dir_.path().c_str(), 1); }
+
+  // Spreads are in order, and there for every figure that was repeated.
+  static void ExpectSpread(const Json& row, const std::string& name) {
+    EXPECT_GT(row.at(name + "_min").get<double>(), 0);
+    EXPECT_LE(row.at(name + "_min"), row.at(name));
+    EXPECT_LE(row.at(name), row.at(name + "_max"));
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(BenchTest, AttentionGivesATableAndJson) {
+  const std::string path = dir_.Path("rows.json");
+  const Finished finished =
+      RunProgram({"bench",     "attention",   "--shape",    "2,2,64",   "--n-kv",
+                  "300",       "-t",          "1",          "--layout", "contiguous,paged",
+                  "--kv-type", "f16,f32:f16", "--prefetch", "off,4096", "--pages",
+                  "4k",        "--repeats",   "2",          "--json",   path});
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  EXPECT_EQ(finished.err, "");
+  EXPECT_EQ(Lines(finished.out), 1 + 8);
+  EXPECT_EQ(finished.out.rfind("threads", 0), 0u);
+
+  std::ifstream file(path);
+  const Json rows = Json::parse(file);
+  ASSERT_EQ(rows.size(), 8u);
+  std::set<std::string> combinations;
+  for (const Json& row : rows) {
+    EXPECT_EQ(row.at("bench"), "attention");
+    EXPECT_EQ(row.at("threads"), 1);
+    EXPECT_EQ(row.at("n_kv"), 300);
+    EXPECT_EQ(row.at("pages"), "4k");
+    EXPECT_EQ(row.at("repeats"), 2);
+    EXPECT_EQ(row.at("prefetch") == "off", row.at("distance_bytes") == 0);
+    EXPECT_GE(row.at("streams"), 1);
+    combinations.insert(row.at("layout").get<std::string>() + row.at("kv_type").get<std::string>() +
+                        row.at("prefetch").get<std::string>());
+    for (const char* name : {"gb_per_s", "read_gb_per_s", "fraction"}) ExpectSpread(row, name);
+  }
+  EXPECT_EQ(combinations.size(), 8u);
+}
+
+TEST_F(BenchTest, JsonToStdoutIsAllThatIsThere) {
+  const Finished finished = RunProgram({"bench", "memory", "-t", "1", "--pages", "4k", "--layout",
+                                        "paged", "--repeats", "1", "--json", "-"});
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  const Json rows = Json::parse(finished.out, nullptr, /*allow_exceptions=*/false);
+  ASSERT_TRUE(rows.is_array()) << finished.out;
+  EXPECT_EQ(rows.size(), 5u);
+  for (const Json& row : rows) {
+    EXPECT_EQ(row.at("bench"), "memory");
+    EXPECT_EQ(row.at("layout"), "paged");
+    EXPECT_EQ(row.at("pages"), "4k");
+    EXPECT_EQ(row.at("prefetch") == "off", row.at("streams") == 0);
+    for (const char* name : {"gb_per_s", "read_gb_per_s", "fraction"}) ExpectSpread(row, name);
+  }
+}
+
+}  // namespace
+}  // namespace bitfetch

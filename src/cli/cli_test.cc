@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every command promises: exit codes, what goes to stdout and stderr, bad usage and bad input.
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "base/temp_dir.h"
+#include "cli/test_program.h"
+
+namespace bitfetch {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+const std::string kModel = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
+const std::vector<std::string> kCommands = {"generate", "chat",       "info",   "tune",
+                                            "tokenize", "detokenize", "logits", "perplexity",
+                                            "synth",    "bench"};
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void WriteText(const std::string& path, std::string_view text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+// Quick and the same everywhere: no probe of the memory, few threads.
+std::vector<std::string> With(std::vector<std::string> arguments,
+                              const std::vector<std::string>& more = {}) {
+  const std::vector<std::string> quick = {"-m", kModel, "--prefetch", "off", "-t", "2"};
+  arguments.insert(arguments.end(), quick.begin(), quick.end());
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+class CliTest : public ::testing::Test {
+ protected:
+  CliTest() { setenv("XDG_CACHE_HOME", dir_.path().c_str(), 1); }
+
+  TempDir dir_;
+};
+
+// --- help and usage
+
+TEST_F(CliTest, HelpAndVersionGoToStdout) {
+  const Finished version = RunProgram({"--version"});
+  EXPECT_EQ(version.code, 0);
+  EXPECT_EQ(version.out, "bitfetch " BITFETCH_VERSION "\n");
+  EXPECT_EQ(version.err, "");
+  const Finished help = RunProgram({"--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_EQ(help.err, "");
+  for (const std::string& command : kCommands) {
+    EXPECT_THAT(help.out, HasSubstr("  " + command));
+    const Finished of_command = RunProgram({command, "--help"});
+    EXPECT_EQ(of_command.code, 0) << command;
+    EXPECT_EQ(of_command.err, "") << command;
+    EXPECT_THAT(of_command.out, HasSubstr("usage: bitfetch " + command));
+    EXPECT_THAT(of_command.out, HasSubstr("  bitfetch " + command)) << "an example";
+  }
+}
+
+TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
+  struct Case {
+    std::vector<std::string> arguments;
+    std::string message;
+  };
+  const std::vector<Case> cases = {
+      {{}, "a command is missing"},
+      {{"frobnicate"}, "there is no command 'frobnicate'"},
+      {{"--frobnicate"}, "there is no option '--frobnicate'"},
+      {{"bench"}, "a command is missing"},
+      {{"bench", "nothing"}, "there is no command 'nothing'"},
+      {{"generate", "-p", "x"}, "--model is required"},
+      {{"generate", "-m"}, "--model: its value is missing"},
+      {{"generate", "-m", "x"}, "a text is missing: give -p or -f"},
+      {With({"generate"}, {"-p", "x", "-f", "y"}), "-p and -f cannot both be given"},
+      {With({"generate"}, {"-p", "x", "y"}), "'y' is not expected here"},
+      {With({"generate"}, {"-p", "x", "--temperature", "1"}), "there is no option '--temperature'"},
+      {With({"generate"}, {"-p", "x", "-t", "3"}), "--threads: given twice"},
+      {{"generate", "-m", "x", "-p", "x", "-t", "0"}, "--threads: 0 is out of range: wanted 1 to"},
+      {{"generate", "-m", "x", "-p", "x", "-t", "100000"}, "--threads: 100000 is out of range"},
+      {With({"generate"}, {"-p", "x", "-c", "0"}), "--ctx: 0 is out of range"},
+      {With({"generate"}, {"-p", "x", "-c", "-1"}), "--ctx: -1 is out of range"},
+      {With({"generate"}, {"-p", "x", "-n", "-5"}), "--tokens: -5 is out of range: wanted -1 to"},
+      {With({"generate"}, {"-p", "x", "-n", "1e3"}), "--tokens: '1e3' is not a whole number"},
+      {With({"generate"}, {"-p", "x", "-n", "99999999999999999999"}), "is out of range"},
+      {With({"generate"}, {"-p", "x", "--temp", "nan"}), "--temp: 'nan' is not a number"},
+      {With({"generate"}, {"-p", "x", "--temp", "inf"}), "--temp: inf is out of range"},
+      {With({"generate"}, {"-p", "x", "--temp", "-1"}), "--temp: -1 is out of range: wanted 0 to"},
+      {With({"generate"}, {"-p", "x", "--top-p", "0"}), "--top-p: 0 is out of range"},
+      {With({"generate"}, {"-p", "x", "--min-p", "1.5"}), "--min-p: 1.5 is out of range"},
+      {With({"generate"}, {"-p", "x", "--top-k", "-1"}), "--top-k: -1 is out of range"},
+      {With({"generate"}, {"-p", "x", "--repeat-penalty", "0"}), "--repeat-penalty: 0 is out of"},
+      {With({"generate"}, {"-p", "x", "--seed", "-1"}), "--seed: -1 is out of range"},
+      {With({"generate"}, {"-p", "x", "--stop", ""}), "--stop: an empty text"},
+      {With({"generate"}, {"-p", "x", "--kv-type", "q5"}), "--kv-type: "},
+      {With({"generate"}, {"-p", "x", "--pages", "1g"}), "--pages: "},
+      {{"generate", "-m", "x", "-p", "x", "--prefetch", "maybe"}, "--prefetch: "},
+      {With({"generate"}, {"-p", "x", "--prefetch-ahead", "64"}), "--prefetch-ahead: '64' is not"},
+      {{"info"}, "give -m or --machine"},
+      {{"tune", "now"}, "'now' is not expected here"},
+      {{"tokenize", "-m", "x"}, "a text is missing"},
+      {{"detokenize", "-m", "x", "--tokens", "1,,2"}, "--tokens: '' is not a whole number"},
+      {{"detokenize", "-m", "x", "--tokens", "1,-2"}, "--tokens: -2 is out of range"},
+      {{"logits", "-m", "x", "--tokens", "1"}, "--out is required"},
+      {With({"perplexity"}, {"-f", "x", "-c", "2"}), "--ctx: 2 is out of range"},
+      {{"synth"}, "--out is required"},
+      {{"synth", "--out", "x", "--shape", "gpt"}, "--shape: shape 'gpt' is not known"},
+      {{"synth", "--out", "x", "--layers", "0"}, "--layers: 0 is out of range"},
+      {{"synth", "--out", "x", "--type", "F16"}, "--type: 'F16' is not known: wanted one of I2_S"},
+      {{"synth", "--out", "x", "--arch", "gpt"}, "--arch: 'gpt' is not known"},
+      {{"bench", "attention", "--shape", "5,4"}, "--shape: '5,4' is not a shape"},
+      {{"bench", "attention", "--shape", "5,4,24"}, "--shape: heads of 24 dimensions"},
+      {{"bench", "attention", "--layout", "sparse"}, "--layout: 'sparse' is not known"},
+      {{"bench", "attention", "--n-kv", "0"}, "--n-kv: 0 is out of range"},
+      {{"bench", "memory", "-t", "1,"}, "--threads: '' is not a whole number"},
+  };
+  for (const Case& each : cases) {
+    const Finished finished = RunProgram(each.arguments);
+    EXPECT_EQ(finished.code, 2) << each.message;
+    EXPECT_EQ(finished.out, "");
+    EXPECT_EQ(finished.err.rfind("error: ", 0), 0u) << finished.err;
+    EXPECT_THAT(finished.err, HasSubstr(each.message));
+    EXPECT_THAT(finished.err, HasSubstr("\nusage: bitfetch"));
+    EXPECT_EQ(Lines(finished.err), 2) << finished.err;
+  }
+}
+
+// --- bad input
+
+TEST_F(CliTest, BadInputIsOneLine) {
+  ExpectError(RunProgram({"info", "-m", dir_.Path("none.gguf")}), "No such file or directory");
+  ExpectError(RunProgram({"info", "-m", dir_.path()}), "is a directory");
+  WriteText(dir_.Path("empty"), "");
+  ExpectError(RunProgram({"generate", "-m", dir_.Path("empty"), "-p", "x"}), "is empty");
+  WriteText(dir_.Path("text"), "This is no model, it is a text of some length.");
+  ExpectError(RunProgram({"chat", "-m", dir_.Path("text")}), dir_.Path("text"));
+  ExpectError(RunProgram({"tokenize", "-m", dir_.Path("new\nline"), "-p", "x"}), "new\\x0aline");
+  ExpectError(RunProgram({"tokenize", "-m", kModel, "-f", dir_.Path("none")}),
+              dir_.Path("none") + ": No such file or directory");
+  ExpectError(RunProgram({"tokenize", "-m", kModel, "-f", dir_.path()}), "Is a directory");
+  ExpectError(RunProgram({"detokenize", "-m", kModel, "--tokens", "1,999999"}), "999999");
+  ExpectError(RunProgram(With({"logits"}, {"--tokens", "5,999999", "-o", dir_.Path("out")})),
+              "999999");
+  ExpectError(RunProgram(With({"logits"}, {"--tokens", "5", "-o", dir_.Path("no/out")})),
+              "No such file or directory");
+  ExpectError(RunProgram(With({"logits"}, {"--tokens", "5,5,5", "-c", "2", "-o", dir_.Path("x")})),
+              "the context of 2 tokens");
+  ExpectError(RunProgram(With({"perplexity"}, {"-f", dir_.Path("text"), "-c", "64"})),
+              "fewer than one window of 64");
+  ExpectError(RunProgram({"synth", "-o", dir_.Path("no/model.gguf")}), "No such file");
+  ExpectError(RunProgram({"synth", "-o", dir_.Path("x"), "--heads", "3"}), "3 heads");
+  ExpectError(RunProgram({"bench", "attention", "--json", dir_.Path("no/a.json")}), "No such file");
+  for (const char* name : {"out", "x"}) {
+    EXPECT_NE(access(dir_.Path(name).c_str(), F_OK), 0) << "nothing half-written";
+  }
+}
+
+TEST_F(CliTest, AnIsaThatIsNotKnownIsAnError) {
+  setenv("BITFETCH_ISA", "pentium", 1);
+  ExpectError(RunProgram(With({"generate"}, {"-p", "x"})), "pentium");
+  ExpectError(RunProgram({"info", "--machine"}), "pentium");
+  unsetenv("BITFETCH_ISA");
+}
+
+TEST_F(CliTest, AFullDiskIsAnError) {
+  const std::vector<std::vector<std::string>> commands = {
+      {"--help"},
+      {"--version"},
+      {"info", "-m", kModel},
+      {"tokenize", "-m", kModel, "-p", "x"},
+      {"detokenize", "-m", kModel, "--tokens", "100"},
+      With({"generate"}, {"-p", "In the", "-n", "3", "--temp", "0"}),
+  };
+  for (const auto& command : commands) {
+    const Finished finished = RunProgram(command, "", "/dev/full");
+    EXPECT_EQ(finished.code, 1) << command[0];
+    EXPECT_EQ(finished.err, "error: stdout: No space left on device\n") << command[0];
+  }
+  ExpectError(RunProgram(With({"logits"}, {"--tokens", "1", "-o", "/dev/full"})),
+              "/dev/full: No space left on device");
+}
+
+// --- tokenize and detokenize
+
+TEST_F(CliTest, TokensBecomeTheSameText) {
+  for (const std::string text : {"In the beginning", " \n\n  x\t", "",
+                                 "h\u00e9 \u4e2d\u6587 \U0001f600\r\n\x01<|eot_id|>"}) {
+    WriteText(dir_.Path("text"), text);
+    const Finished from_file = RunProgram({"tokenize", "-m", kModel, "-f", dir_.Path("text")});
+    const Finished from_stdin = RunProgram({"tokenize", "-m", kModel, "-p", "-"}, text);
+    const Finished given = RunProgram({"tokenize", "-m", kModel, "-p", text});
+    const Finished bare = RunProgram({"tokenize", "-m", kModel, "-p", text, "--no-bos"});
+    EXPECT_EQ(from_file.code, 0) << from_file.err;
+    EXPECT_EQ(from_file.err, "");
+    EXPECT_EQ(from_stdin.out, from_file.out);
+    EXPECT_EQ(given.out, from_file.out);
+    EXPECT_THAT(bare.out, MatchesRegex("([0-9]+(,[0-9]+)*)?\n"));
+    const std::string bos = given.out.substr(0, given.out.find_first_of(",\n"));
+    EXPECT_EQ(given.out, text.empty() ? bos + "\n" : bos + "," + bare.out);
+
+    std::string tokens = given.out;
+    tokens.pop_back();
+    const Finished back = RunProgram({"detokenize", "-m", kModel, "--tokens", tokens});
+    EXPECT_EQ(back.code, 0);
+    EXPECT_EQ(back.out, text) << "BOS has no text, and nothing is added";
+    EXPECT_EQ(back.err, "");
+  }
+}
+
+TEST_F(CliTest, BrokenUtf8IsReplacedWithOneWarning) {
+  WriteText(dir_.Path("broken"),
+            "a\xff\xfe"
+            "b");
+  WriteText(dir_.Path("mended"),
+            "a\ufffd\ufffd"
+            "b");
+  const Finished broken = RunProgram({"tokenize", "-m", kModel, "-f", dir_.Path("broken")});
+  const Finished mended = RunProgram({"tokenize", "-m", kModel, "-f", dir_.Path("mended")});
+  EXPECT_EQ(broken.code, 0);
+  EXPECT_EQ(broken.out, mended.out);
+  EXPECT_EQ(mended.err, "");
+  EXPECT_EQ(broken.err, "warning: the text is not UTF-8 in 2 places: read as U+FFFD\n");
+}
+
+TEST_F(CliTest, TextsThatLookLikeOptionsAreTexts) {
+  for (const std::string text : {"--help", "-1", "[a,b]", "generate", "%x"}) {
+    WriteText(dir_.Path("text"), text);
+    EXPECT_EQ(RunProgram({"tokenize", "-m", kModel, "-p", text}).out,
+              RunProgram({"tokenize", "-m", kModel, "-f", dir_.Path("text")}).out)
+        << text;
+  }
+}
+
+// --- info and tune
+
+TEST_F(CliTest, InfoTellsOfTheModel) {
+  const Finished info = RunProgram({"info", "-m", kModel});
+  EXPECT_EQ(info.code, 0);
+  EXPECT_EQ(info.err, "");
+  for (const char* fact : {"bitnet-b1.58", "512 tokens", "I2_S", "2048 tokens", "4 heads of 64"}) {
+    EXPECT_THAT(info.out, HasSubstr(fact));
+  }
+}
+
+TEST_F(CliTest, InfoTellsOfTheMachine) {
+  const Finished info = RunProgram({"info", "--machine", "-m", kModel});
+  EXPECT_EQ(info.code, 0) << info.err;
+  for (const char* fact : {"bitnet-b1.58", "CPU", "scalar", "chosen: ", "L2", "memory available",
+                           "huge pages", "prefetch law", "contiguous, huge pages"}) {
+    EXPECT_THAT(info.out, HasSubstr(fact));
+  }
+}
+
+TEST_F(CliTest, TuneKeepsWhatInfoThenShows) {
+  const Finished tune = RunProgram({"tune"});
+  EXPECT_EQ(tune.code, 0) << tune.err;
+  const std::string profile = dir_.Path("bitfetch/profile.json");
+  EXPECT_THAT(tune.out, HasSubstr("latency"));
+  EXPECT_THAT(tune.out, HasSubstr(profile));
+  EXPECT_EQ(access(profile.c_str(), R_OK), 0);
+  EXPECT_THAT(RunProgram({"info", "--machine"}).out, HasSubstr("tune (measured by tune)"));
+}
+
+TEST_F(CliTest, TuneGoesOnWhereNothingCanBeKept) {
+  setenv("XDG_CACHE_HOME", "/dev/null", 1);
+  const Finished tune = RunProgram({"tune"});
+  EXPECT_EQ(tune.code, 0);
+  EXPECT_THAT(tune.out, HasSubstr("latency"));
+  EXPECT_THAT(tune.err, HasSubstr("warning: the profile is not kept: "));
+}
+
+// --- logits and perplexity
+
+std::vector<float> ReadLogits(const std::string& path) {
+  const std::string bytes = ReadFile(path);
+  std::vector<float> logits(bytes.size() / sizeof(float));
+  std::memcpy(logits.data(), bytes.data(), logits.size() * sizeof(float));
+  return logits;
+}
+
+TEST_F(CliTest, PerplexityIsWhatLogitsSay) {
+  constexpr size_t kContext = 24, kVocab = 2048;
+  std::string text = ReadFile(BITFETCH_SOURCE_DIR "/models/heldout.txt").substr(0, 260);
+  WriteText(dir_.Path("text"), text);
+  std::vector<int> tokens;
+  std::istringstream ids(RunProgram({"tokenize", "-m", kModel, "-p", text}).out);
+  for (std::string id; std::getline(ids, id, ',');) tokens.push_back(std::stoi(id));
+  const size_t windows = tokens.size() / kContext;
+  ASSERT_GE(windows, 2u);
+
+  double sum = 0;
+  size_t scored = 0, bytes = 0;
+  for (size_t window = 0; window < windows; ++window) {
+    std::vector<int> in_window(tokens.begin() + window * kContext,
+                               tokens.begin() + (window + 1) * kContext);
+    in_window[0] = tokens[0];
+    std::string list, rest;
+    for (size_t i = 0; i < kContext; ++i) {
+      list += std::to_string(in_window[i]) + (i + 1 < kContext ? "," : "");
+      if (i > kContext / 2) rest += (rest.empty() ? "" : ",") + std::to_string(in_window[i]);
+    }
+    const Finished logits_run =
+        RunProgram(With({"logits"}, {"--tokens", list, "-o", dir_.Path("l")}));
+    ASSERT_EQ(logits_run.code, 0) << logits_run.err;
+    EXPECT_EQ(logits_run.out, "");
+    EXPECT_EQ(logits_run.err, "");
+    const std::vector<float> logits = ReadLogits(dir_.Path("l"));
+    ASSERT_EQ(logits.size(), kContext * kVocab);
+    for (size_t i = kContext / 2; i + 1 < kContext; ++i, ++scored) {
+      double total = 0;
+      for (size_t id = 0; id < kVocab; ++id) total += std::exp(double{logits[i * kVocab + id]});
+      sum += std::log(total) - logits[i * kVocab + in_window[i + 1]];
+    }
+    bytes += RunProgram({"detokenize", "-m", kModel, "--tokens", rest}).out.size();
+  }
+
+  const Finished run = RunProgram(With({"perplexity"}, {"-f", dir_.Path("text"), "-c", "24"}));
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.err, "");
+  double perplexity = 0, bits = 0;
+  unsigned long said_tokens = 0, said_bytes = 0, said_windows = 0;
+  ASSERT_EQ(std::sscanf(run.out.c_str(),
+                        "perplexity %lf\nbits per byte %lf\nscored %lu tokens, %lu bytes, in %lu",
+                        &perplexity, &bits, &said_tokens, &said_bytes, &said_windows),
+            5)
+      << run.out;
+  EXPECT_NEAR(perplexity / std::exp(sum / static_cast<double>(scored)), 1, 1e-4);
+  EXPECT_NEAR(bits, sum / std::log(2.0) / static_cast<double>(bytes), 1e-3);
+  EXPECT_EQ(said_tokens, scored);
+  EXPECT_EQ(said_bytes, bytes);
+  EXPECT_EQ(said_windows, windows);
+}
+
+// --- synth and bench
+
+TEST_F(CliTest, SynthWritesAModelThatRuns) {
+  const std::string model = dir_.Path("m.gguf");
+  const Finished synth =
+      RunProgram({"synth", "-o", model, "--shape", "tiny", "--layers", "1", "--arch", "llama",
+                  "--type", "TQ1_0", "--embedding", "BF16", "--own-output", "--vocab", "261"});
+  EXPECT_EQ(synth.code, 0) << synth.err;
+  EXPECT_EQ(synth.out, "");
+  EXPECT_EQ(synth.err, "");
+  const Finished generate = RunProgram(
+      {"generate", "-m", model, "-p", "x", "-n", "3", "--seed", "1", "--prefetch", "64"});
+  EXPECT_EQ(generate.code, 0) << generate.err;
+}
+
+TEST_F(CliTest, OptionsChangeTheShapeInAnyOrder) {
+  for (const auto& options : {std::vector<std::string>{"--shape", "tiny", "--layers", "1"},
+                              std::vector<std::string>{"--layers", "1", "--shape", "tiny"},
+                              std::vector<std::string>{"--layers", "1"}}) {
+    std::vector<std::string> arguments = {"synth", "-o", dir_.Path("m.gguf")};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    ASSERT_EQ(RunProgram(arguments).code, 0);
+    EXPECT_THAT(RunProgram({"info", "-m", dir_.Path("m.gguf")}).out,
+                MatchesRegex("(.|\n)*layers +1, 256 wide(.|\n)*"));
+  }
+}
+
+}  // namespace
+}  // namespace bitfetch

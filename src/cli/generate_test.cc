@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+// Generating text, talking, and how both end.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "base/temp_dir.h"
+#include "cli/test_program.h"
+
+namespace bitfetch {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+
+const std::string kModel = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
+
+class GenerateTest : public ::testing::Test {
+ protected:
+  GenerateTest() { setenv("XDG_CACHE_HOME", dir_.path().c_str(), 1); }
+
+  static std::vector<std::string> Arguments(const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"generate", "-m", kModel, "--prefetch", "off", "-t", "2"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  static Finished Generate(const std::vector<std::string>& more, std::string_view input = "") {
+    Finished finished = RunProgram(Arguments(more), input);
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    return finished;
+  }
+
+  // A model that writes on and on when the likeliest token is taken.
+  std::string EndlessModel() {
+    std::string path = dir_.Path("endless.gguf");
+    const Finished synth = RunProgram({"synth", "-o", path, "--layers", "4", "--hidden", "512",
+                                       "--ffn", "2048", "--vocab", "1024", "--ctx", "131072"});
+    EXPECT_EQ(synth.code, 0) << synth.err;
+    return path;
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(GenerateTest, TextGoesToStdoutAndTimingsToStderr) {
+  const Finished finished = Generate({"-p", "In the beginning", "-n", "8", "--seed", "3"});
+  EXPECT_FALSE(finished.out.empty());
+  EXPECT_EQ(Lines(finished.err), 1);
+  EXPECT_THAT(finished.err,
+              ContainsRegex("^load [0-9.]+ s \\| prompt 5 tokens, [0-9.]+ tokens/s \\| generated 8 "
+                            "tokens, [0-9.]+ tokens/s \\| first token after [0-9.]+ s \\| seed 3"));
+}
+
+TEST_F(GenerateTest, TheSameSeedGivesTheSameText) {
+  const std::vector<std::string> common = {"-p", "And the LORD", "-n", "12", "--temp", "1.2"};
+  auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), common.begin(), common.end());
+    return Generate(more);
+  };
+  const Finished first = with({"--seed", "11"});
+  EXPECT_EQ(with({"--seed", "11"}).out, first.out);
+  EXPECT_NE(with({"--seed", "12"}).out, first.out);
+
+  // Without one, the one that was drawn is said, and gives the text again.
+  const Finished drawn = with({});
+  const std::string seed = drawn.err.substr(drawn.err.rfind(' ') + 1);
+  EXPECT_EQ(with({"--seed", seed.substr(0, seed.size() - 1)}).out, drawn.out);
+}
+
+TEST_F(GenerateTest, NoSettingChangesTheText) {
+  const std::vector<std::string> common = {"-p", "In the beginning", "-n", "10", "--temp", "0"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"generate", "-m", kModel});
+    more.insert(more.end(), common.begin(), common.end());
+    return RunProgram(more).out;
+  };
+  const std::string expected = with({"--prefetch", "off", "-t", "1"});
+  EXPECT_FALSE(expected.empty());
+  EXPECT_EQ(with({}), expected) << "by the law";
+  EXPECT_EQ(with({"-t", "3", "--prefetch", "4096", "--prefetch-ahead", "off"}), expected);
+  EXPECT_EQ(with({"--pages", "4k", "--no-mmap", "-c", "40", "--prefetch", "off"}), expected);
+}
+
+TEST_F(GenerateTest, ThePromptComesFromAFileOrStdinToo) {
+  const std::string prompt = "And God said,\n";
+  std::ofstream(dir_.Path("prompt")) << prompt;
+  const std::vector<std::string> end = {"-n", "5", "--temp", "0"};
+  const auto with = [&](std::vector<std::string> more, std::string_view input = "") {
+    more.insert(more.end(), end.begin(), end.end());
+    return Generate(more, input).out;
+  };
+  const std::string expected = with({"-p", prompt});
+  EXPECT_EQ(with({"-f", dir_.Path("prompt")}), expected);
+  EXPECT_EQ(with({"-p", "-"}, prompt), expected);
+  EXPECT_NE(with({"-p", "-"}, ""), expected) << "an empty prompt is BOS alone";
+}
+
+TEST_F(GenerateTest, EndsBeforeAStopText) {
+  const std::vector<std::string> common = {"-p", "In the beginning", "-n", "20", "--temp", "0"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), common.begin(), common.end());
+    return Generate(more).out;
+  };
+  const std::string text = with({});
+  const std::string stop = text.substr(text.size() / 2, 4);
+  EXPECT_EQ(with({"--stop", stop}), text.substr(0, text.find(stop)));
+  EXPECT_EQ(with({"--stop", "no such text", "--stop", stop}), text.substr(0, text.find(stop)));
+  EXPECT_EQ(with({"--stop", "[" + stop + "]"}), text);
+}
+
+TEST_F(GenerateTest, SaysThatTheContextIsFull) {
+  const Finished finished = Generate({"-p", "In the beginning", "-c", "10", "--temp", "0"});
+  EXPECT_THAT(finished.err, HasSubstr("the context of 10 tokens is full\n"));
+  EXPECT_THAT(finished.err, HasSubstr("generated 6 tokens"));
+  ExpectError(RunProgram(Arguments({"-p", "In the beginning God created", "-c", "4"})),
+              "tokens, but the context holds only 4");
+}
+
+TEST_F(GenerateTest, WritesNothingMoreThanAsked) {
+  EXPECT_EQ(Generate({"-p", "In the", "-n", "0"}).out, "");
+  const Finished longer = Generate({"-p", "In the", "-c", "600", "-n", "1", "--temp", "0"});
+  EXPECT_THAT(longer.err, HasSubstr("warning: "));
+  EXPECT_THAT(longer.err, HasSubstr("made for a context of 512 tokens, not 600"));
+}
+
+TEST_F(GenerateTest, EndsQuietlyWhenNobodyReads) {
+  Program program({"generate", "-m", EndlessModel(), "-p", "x", "--temp", "0", "-t", "2"}, "",
+                  /*read_at_most=*/10);
+  const Finished finished = program.Wait();
+  EXPECT_EQ(finished.code, 0);
+  EXPECT_EQ(finished.err, "");
+  EXPECT_GE(finished.out.size(), 10u);
+}
+
+TEST_F(GenerateTest, CtrlCEndsWithWhatWasWritten) {
+  const std::vector<std::string> arguments = {
+      "generate", "-m", EndlessModel(), "-p", "x", "--temp", "0", "-t", "2", "--prefetch", "off"};
+  Program program(arguments);
+  program.WaitForOut(20);
+  program.Signal(SIGINT);
+  const Finished interrupted = program.Wait();
+  EXPECT_EQ(interrupted.code, 130);
+  EXPECT_THAT(interrupted.err, HasSubstr("generated "));
+
+  std::vector<std::string> some = arguments;
+  some.insert(some.end(), {"-n", "20"});
+  const std::string expected = RunProgram(some).out;
+  const size_t both = std::min(expected.size(), interrupted.out.size()) - 8;  // in whole characters
+  EXPECT_EQ(interrupted.out.substr(0, both), expected.substr(0, both));
+}
+
+TEST_F(GenerateTest, CtrlCWhileReadingThePromptEndsToo) {
+  std::ofstream(dir_.Path("prompt")) << std::string(100000, 'x');
+  Program program({"generate", "-m", EndlessModel(), "-f", dir_.Path("prompt"), "-t", "2"});
+  usleep(300'000);
+  program.Signal(SIGINT);
+  const Finished finished = program.Wait();
+  EXPECT_EQ(finished.code, 130);
+  EXPECT_EQ(finished.out, "");
+}
+
+TEST_F(GenerateTest, OnATerminalALineEndIsAdded) {
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  ASSERT_GE(terminal, 0);
+  ASSERT_EQ(grantpt(terminal), 0);
+  ASSERT_EQ(unlockpt(terminal), 0);
+  const std::string name = ptsname(terminal);
+  const int held = open(name.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC);  // keeps what is written
+  const std::vector<std::string> detokenize = {"detokenize", "-m", kModel, "--tokens", "73"};
+  const std::string text = RunProgram(detokenize).out;
+  EXPECT_EQ(RunProgram(detokenize, "", name).code, 0);
+  char shown[64];
+  const ssize_t got = read(terminal, shown, sizeof shown);
+  ASSERT_GT(got, 0);
+  EXPECT_EQ(std::string(shown, static_cast<size_t>(got)), text + "\r\n");
+  close(held);
+  close(terminal);
+}
+
+// --- chat
+
+class ChatTest : public GenerateTest {
+ protected:
+  static std::vector<std::string> Chat(const std::vector<std::string>& more,
+                                       const std::string& model = kModel) {
+    std::vector<std::string> arguments = {"chat",   "-m", model, "--prefetch", "off",
+                                          "--temp", "0",  "-t",  "2"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+
+  // Until the last answer has ended.
+  static void WaitUntilItReads(Program& program) {
+    program.Write("/help\n");
+    EXPECT_TRUE(program.WaitForErr("/clear"));
+  }
+};
+
+TEST_F(ChatTest, AnswersLineByLineUntilTheEnd) {
+  const Finished one = RunProgram(Chat({"-n", "6"}), "Who is he?\n");
+  EXPECT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(one.err, "");
+  EXPECT_EQ(one.out.back(), '\n');
+  const Finished two = RunProgram(Chat({"-n", "6"}), "Who is he?\n\nAnd who is she?");
+  EXPECT_EQ(two.code, 0) << two.err;
+  EXPECT_EQ(two.out.rfind(one.out, 0), 0u);
+  EXPECT_GT(two.out.size(), one.out.size());
+  EXPECT_NE(RunProgram(Chat({"-n", "6", "--system", "Answer."}), "Who is he?\n").out, one.out);
+}
+
+TEST_F(ChatTest, ClearForgetsTheConversation) {
+  const std::vector<std::string> chat = Chat({"-n", "6"}, EndlessModel());
+  const std::string once = RunProgram(chat, "Who is he?\n").out;
+  const std::string again = RunProgram(chat, "Who is he?\nWho is he?\n").out;
+  const std::string anew = RunProgram(chat, "Who is he?\n/clear\nWho is he?\n").out;
+  EXPECT_EQ(anew, once + once);
+  EXPECT_EQ(again.rfind(once, 0), 0u);
+  EXPECT_NE(again, anew);
+}
+
+TEST_F(ChatTest, CommandsAreNotSaidToTheModel) {
+  const Finished finished = RunProgram(Chat({"-n", "6"}), "/help\n/nothing\n/exit\nWho is he?\n");
+  EXPECT_EQ(finished.code, 0);
+  EXPECT_EQ(finished.out, "");
+  EXPECT_THAT(finished.err, HasSubstr("/clear"));
+  EXPECT_THAT(finished.err, HasSubstr("/nothing is not known"));
+}
+
+TEST_F(ChatTest, SaysWhenTheContextIsFull) {
+  const Finished finished =
+      RunProgram(Chat({"-c", "30"}), "Who is he?\n/clear\nWho is he?\nAnd she?\nAnd they?\n");
+  EXPECT_EQ(finished.code, 1);
+  EXPECT_THAT(finished.err, HasSubstr("the context of 30 tokens is full; /clear starts anew\n"));
+  EXPECT_THAT(finished.err, HasSubstr("error: the context of 30 tokens is full: "));
+  EXPECT_EQ(finished.err.find("error"), finished.err.rfind("error"));
+}
+
+TEST_F(ChatTest, CtrlCStopsTheAnswerAndNotTheProgram) {
+  Program program(Chat({}, EndlessModel()));
+  program.Write("a\n");
+  const size_t first = program.WaitForOut(20).size();
+  ASSERT_GE(first, 20u);
+  program.Signal(SIGINT);
+  WaitUntilItReads(program);
+  program.Write("b\n");
+  program.WaitForOut(program.WaitForOut(0).size() + 20);
+  program.Signal(SIGINT);
+  program.Write("/exit\n");
+  const Finished finished = program.Wait();
+  EXPECT_EQ(finished.code, 0) << finished.err;
+}
+
+TEST_F(ChatTest, CtrlCTwiceWhileWaitingEnds) {
+  Program program(Chat({"-n", "3"}));
+  program.Write("a\n");
+  WaitUntilItReads(program);
+  program.Signal(SIGINT);
+  ASSERT_TRUE(program.WaitForErr("Ctrl-C once more ends the chat"));
+  program.Signal(SIGINT);
+  EXPECT_EQ(program.Wait().code, 130);
+}
+
+TEST_F(ChatTest, EndsQuietlyWhenNobodyReads) {
+  Program program(Chat({}, EndlessModel()), "", /*read_at_most=*/10);
+  program.Write("a\n");
+  const Finished finished = program.Wait();
+  EXPECT_EQ(finished.code, 0);
+  EXPECT_EQ(finished.err, "");
+}
+
+TEST_F(ChatTest, AModelWithoutAChatFormIsAnError) {
+  const std::string path = dir_.Path("m.gguf");
+  ASSERT_EQ(RunProgram({"synth", "-o", path, "--arch", "llama", "--vocab", "259"}).code, 0);
+  ExpectError(RunProgram(Chat({}, path)), path);
+}
+
+// --- files that are being written
+
+TEST_F(GenerateTest, CtrlCLeavesNoHalfWrittenFile) {
+  Program program({"synth", "-o", dir_.Path("large.gguf"), "--shape", "bitnet-2b4t"});
+  const auto written = [&] {
+    for (const auto& entry : std::filesystem::directory_iterator(dir_.path())) {
+      if (entry.path().filename().string().find("large") == 0) return true;
+    }
+    return false;
+  };
+  while (!written()) usleep(1000);
+  program.Signal(SIGINT);
+  EXPECT_EQ(program.Wait().code, 130);
+  EXPECT_FALSE(written());
+}
+
+}  // namespace
+}  // namespace bitfetch
