@@ -85,7 +85,7 @@ void ThreadPool::Work(int thread) {
   }
 }
 
-void ThreadPool::Run(FunctionRef<void(int)> body) {
+void ThreadPool::Run(FunctionRef<void(int)> body) noexcept {
   if (running.pool == this) {
     for (int thread = 0; thread < threads(); ++thread) body(thread);
     return;

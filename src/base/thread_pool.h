@@ -36,7 +36,7 @@ class ThreadPool {
   // Calls body(thread) once on every thread, the caller being thread 0, and returns when all have
   // ended; what they wrote is then visible. With one thread this is a plain call. Called from a
   // body of the same pool it runs body(0), body(1), ... one after another on the calling thread.
-  void Run(FunctionRef<void(int thread)> body);
+  void Run(FunctionRef<void(int thread)> body) noexcept;
 
   // Calls body(item, thread) once for every item in 0..count-1. Items are handed out in ascending
   // order to whichever thread is free, so that an item's result must not depend on `thread`, which

@@ -57,6 +57,10 @@ Result<int> RunGenerate(const Options& options) {
                                      on_text, line.Percent("reading the prompt"), Interrupted()));
   line.Clear();
   if (!printed) return tl::unexpected(printed.error());
+  if (session.length() == 0) {
+    Say("stopped while reading the prompt\n");
+    return kExitInterrupted;
+  }
   if (on_screen) {
     BITFETCH_RETURN_IF_ERROR(Print("\n"));
   } else if (StdoutIsStderr()) {

@@ -160,6 +160,7 @@ TEST_F(GenerateTest, CtrlCWhileReadingThePromptEndsToo) {
   const Finished finished = program.Wait();
   EXPECT_EQ(finished.code, 130);
   EXPECT_EQ(finished.out, "");
+  EXPECT_EQ(finished.err.find("generated"), std::string::npos) << finished.err;
 }
 
 TEST_F(GenerateTest, OnATerminalALineEndIsAdded) {
@@ -213,9 +214,9 @@ TEST_F(ChatTest, AnswersLineByLineUntilTheEnd) {
 
 TEST_F(ChatTest, ClearForgetsTheConversation) {
   const std::vector<std::string> chat = Chat({"-n", "6"}, EndlessModel());
-  const std::string once = RunProgram(chat, "Who is he?\n").out;
-  const std::string again = RunProgram(chat, "Who is he?\nWho is he?\n").out;
-  const std::string anew = RunProgram(chat, "Who is he?\n/clear\nWho is he?\n").out;
+  const std::string once = RunProgram(chat, "a\n").out;
+  const std::string again = RunProgram(chat, "a\na\n").out;
+  const std::string anew = RunProgram(chat, "a\n/clear\na\n").out;
   EXPECT_EQ(anew, once + once);
   EXPECT_EQ(again.rfind(once, 0), 0u);
   EXPECT_NE(again, anew);

@@ -31,61 +31,85 @@ std::vector<float> RandomFloats(int64_t count) {
   return floats;
 }
 
-// A cache of so many layers that rotating through them finds each one cold.
-Result<KvCache> MakeColdCache(const AttentionBenchOptions& options, const AttentionBenchRow& row,
-                              size_t cold_bytes) {
-  const KvLayout layout{options.kv_heads, options.head_dim, row.kv_types};
-  const auto blocks = static_cast<size_t>((row.n_kv + kTileTokens - 1) / kTileTokens);
-  const size_t layer_bytes = blocks * layout.block_bytes();
-  BITFETCH_ASSIGN_OR_RETURN(
-      KvCache cache, KvCache::Create({.layers = static_cast<int>(cold_bytes / layer_bytes) + 1,
-                                      .kv_heads = options.kv_heads,
-                                      .head_dim = options.head_dim,
-                                      .types = row.kv_types,
-                                      .limit = row.n_kv,
-                                      .pages = row.pages,
-                                      .placement = row.placement}));
-  const std::vector<float> tokens =
-      RandomFloats(int64_t{kTileTokens} * options.kv_heads * options.head_dim);
-  for (int layer = 0; layer < cache.layers(); ++layer) {
-    for (int64_t done = 0; done < row.n_kv; done += kTileTokens) {
-      const int64_t count = std::min<int64_t>(kTileTokens, row.n_kv - done);
-      BITFETCH_RETURN_IF_ERROR(cache.Append(layer, count, tokens.data(), tokens.data()));
+// What is rotated through: one long sequence, each slice of which is a cache of n_kv tokens to
+// attention. All slices together exceed the caches, so that each is cold when its turn comes.
+class Slices {
+ public:
+  static Result<Slices> Create(const AttentionBenchOptions& options, const AttentionBenchRow& row,
+                               size_t cold_bytes) {
+    const KvLayout layout{options.kv_heads, options.head_dim, row.kv_types};
+    const int64_t blocks = (row.n_kv + kTileTokens - 1) / kTileTokens;
+    const int64_t count = static_cast<int64_t>(cold_bytes / (blocks * layout.block_bytes())) + 2;
+    const int64_t tokens = count * blocks * kTileTokens;
+    if (static_cast<double>(count * blocks) * static_cast<double>(layout.block_bytes()) >
+        static_cast<double>(AvailableMemory())) {
+      return Fail("{} tokens of KV cache do not fit into memory", tokens);
     }
+    BITFETCH_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create({.layers = 1,
+                                                              .kv_heads = options.kv_heads,
+                                                              .head_dim = options.head_dim,
+                                                              .types = row.kv_types,
+                                                              .limit = tokens,
+                                                              .pages = row.pages,
+                                                              .placement = row.placement}));
+    const std::vector<float> block =
+        RandomFloats(int64_t{kTileTokens} * options.kv_heads * options.head_dim);
+    for (int64_t done = 0; done < tokens; done += kTileTokens) {
+      BITFETCH_RETURN_IF_ERROR(cache.Append(0, kTileTokens, block.data(), block.data()));
+    }
+    return Slices(std::move(cache), row.n_kv, blocks, count);
   }
-  return cache;
-}
 
-// Attention over one layer after the other, on and on.
+  KvView Next() {
+    next_ = (next_ + 1) % count_;
+    KvView view = *cache_.View(0);
+    view.blocks += next_ * blocks_;
+    view.length = n_kv_;
+    return view;
+  }
+
+  int64_t count() const { return count_; }
+  int64_t bytes() const {  // of a slice
+    return static_cast<int64_t>(cache_.View(0)->layout.block_bytes()) * n_kv_ / kTileTokens;
+  }
+  KvLayout layout() const { return cache_.View(0)->layout; }
+
+ private:
+  Slices(KvCache cache, int64_t n_kv, int64_t blocks, int64_t count)
+      : cache_(std::move(cache)), n_kv_(n_kv), blocks_(blocks), count_(count) {}
+
+  KvCache cache_;
+  int64_t n_kv_;
+  int64_t blocks_;  // of a slice
+  int64_t count_;   // of slices
+  int64_t next_ = 0;
+};
+
+// Decode attention over one slice after the other, on and on.
 class Rotation {
  public:
-  Rotation(const KvCache& cache, Attention& attention, int group)
-      : cache_(cache), attention_(attention), group_(group) {
-    const KvLayout layout = cache.View(0)->layout;
-    layer_bytes_ = static_cast<int64_t>(layout.block_bytes()) * cache.length() / kTileTokens;
-    const int64_t floats = int64_t{layout.kv_heads} * group * layout.head_dim;
-    queries_ = RandomFloats(floats);
-    out_.resize(floats);
-  }
+  Rotation(Slices& slices, Attention& attention, int group)
+      : slices_(slices),
+        attention_(attention),
+        group_(group),
+        queries_(
+            RandomFloats(int64_t{slices.layout().kv_heads} * group * slices.layout().head_dim)),
+        out_(queries_.size()) {}
 
   // One pass; returns GB/s.
   double Pass(int64_t distance_bytes) {
-    const int64_t runs = std::min<int64_t>(kPassBytes / layer_bytes_ + 1, cache_.layers());
+    const int64_t runs = std::min(kPassBytes / slices_.bytes() + 1, slices_.count());
     const double start = Seconds();
     for (int64_t i = 0; i < runs; ++i) {
-      next_layer_ = (next_layer_ + 1) % cache_.layers();
-      attention_.Run(*cache_.View(next_layer_), group_, queries_.data(), 1, distance_bytes,
-                     out_.data());
+      attention_.Run(slices_.Next(), group_, queries_.data(), 1, distance_bytes, out_.data());
     }
-    return static_cast<double>(runs * layer_bytes_) / (Seconds() - start) * 1e-9;
+    return static_cast<double>(runs * slices_.bytes()) / (Seconds() - start) * 1e-9;
   }
 
  private:
-  const KvCache& cache_;
+  Slices& slices_;
   Attention& attention_;
   int group_;
-  int64_t layer_bytes_;
-  int next_layer_ = 0;
   std::vector<float> queries_;
   std::vector<float> out_;
 };
@@ -96,14 +120,14 @@ Result<std::vector<AttentionBenchRow>> MeasureTogether(const AttentionBenchOptio
                                                        const Kernels& kernels,
                                                        const MachineProfile& profile,
                                                        ThreadPool& pool, StreamRead& read) {
-  BITFETCH_ASSIGN_OR_RETURN(const KvCache cache, MakeColdCache(options, row, read.bytes()));
+  BITFETCH_ASSIGN_OR_RETURN(Slices slices, Slices::Create(options, row, read.bytes()));
   Attention attention(kernels, pool);
-  Rotation rotation(cache, attention, options.group);
+  Rotation rotation(slices, attention, options.group);
 
   const size_t count = options.prefetch.size();
   std::vector<PrefetchPlan> plans;
   for (const PrefetchSetting& setting : options.prefetch) {
-    plans.push_back(PlanAttention(setting, profile, cache.View(0)->layout, row.placement, row.pages,
+    plans.push_back(PlanAttention(setting, profile, slices.layout(), row.placement, row.pages,
                                   options.group, row.threads));
     rotation.Pass(plans.back().distance_bytes);
   }

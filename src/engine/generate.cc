@@ -43,26 +43,6 @@ class TextOut {
   const std::function<bool(std::string_view)>& on_text_;
 };
 
-// Batch by batch, so that a long prompt can be watched and interrupted; false if it was, and then
-// nothing was appended.
-Result<bool> AppendPrompt(Session& session, std::span<const int> prompt, const Progress& on_prompt,
-                          const std::atomic<bool>& interrupted) {
-  BITFETCH_RETURN_IF_ERROR(session.CheckRoom(prompt.size()));
-  const int64_t before = session.length();
-  for (size_t done = 0; done < prompt.size();) {
-    if (interrupted) {
-      session.Truncate(before);
-      return false;
-    }
-    const auto batch =
-        prompt.subspan(done, std::min<size_t>(ForwardPass::kMaxBatch, prompt.size() - done));
-    BITFETCH_RETURN_IF_ERROR(session.Append(batch));
-    done += batch.size();
-    if (on_prompt) on_prompt(static_cast<int64_t>(done), static_cast<int64_t>(prompt.size()));
-  }
-  return true;
-}
-
 }  // namespace
 
 Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler& sampler,
@@ -78,8 +58,7 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
   Generated result;
   result.prompt_tokens = static_cast<int64_t>(prompt.size());
   const Stopwatch prompt_time;
-  BITFETCH_ASSIGN_OR_RETURN(const bool appended,
-                            AppendPrompt(session, prompt, on_prompt, interrupted));
+  BITFETCH_ASSIGN_OR_RETURN(const bool appended, session.Append(prompt, on_prompt, &interrupted));
   result.prompt_seconds = prompt_time.Seconds();
   if (!appended) {
     result.reason = StopReason::kInterrupted;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/printable.h"
 
 namespace bitfetch {
 namespace {
@@ -19,7 +20,7 @@ Status CheckKind(const GgufReader& file) {
   BITFETCH_ASSIGN_OR_RETURN(const std::string_view kind, file.Get<std::string_view>(Key("model")));
   if (kind == "gpt2") return {};
   return Fail("{}: tokenizer '{}' is not supported: only byte-level BPE ('gpt2') is", file.path(),
-              kind);
+              Printable(kind));
 }
 
 Result<std::string> PreTokenizer(const GgufReader& file) {
@@ -46,7 +47,12 @@ Result<Tokenizer> ReadTokenizer(const GgufReader& file) {
   BITFETCH_ASSIGN_OR_RETURN(vocabulary.pre, PreTokenizer(file));
   if (file.Has(Key("token_type"))) {
     BITFETCH_ASSIGN_OR_RETURN(const auto types, file.GetArray<int64_t>(Key("token_type")));
-    vocabulary.types.assign(types.begin(), types.end());
+    for (const int64_t type : types) {
+      if (type < kNormalToken || type > kByteToken) {
+        return Fail("{}: {} has type {}: there are 1 to 6", file.path(), Key("token_type"), type);
+      }
+      vocabulary.types.push_back(static_cast<int>(type));
+    }
   }
   BITFETCH_ASSIGN_OR_RETURN(const int64_t bos, file.Get<int64_t>(Key("bos_token_id"), -1));
   BITFETCH_ASSIGN_OR_RETURN(const int64_t eos, file.Get<int64_t>(Key("eos_token_id"), -1));

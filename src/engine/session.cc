@@ -83,8 +83,12 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
                     .pages = options.pages,
                     .l2_budget_bytes = static_cast<size_t>(topology.l2_bytes) / 4};
   BITFETCH_RETURN_IF_ERROR(CheckMemory(kv, session->context_));
-  BITFETCH_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create(kv));
-  session->cache_ = std::make_unique<KvCache>(std::move(cache));
+  auto cache = KvCache::Create(kv);
+  if (!cache) {
+    return Fail("{}: no KV cache for a context of {} tokens: {}", path, session->context_,
+                cache.error().message);
+  }
+  session->cache_ = std::make_unique<KvCache>(*std::move(cache));
 
   const int group = static_cast<int>(config.heads / config.kv_heads);
   const ForwardPrefetch prefetch{
@@ -104,20 +108,28 @@ Status Session::CheckRoom(size_t count) const {
               length());
 }
 
-Status Session::Append(std::span<const int> tokens) {
+Result<bool> Session::Append(std::span<const int> tokens, const Progress& progress,
+                             const std::atomic<bool>* interrupted) {
   BITFETCH_RETURN_IF_ERROR(CheckRoom(tokens.size()));
   const int64_t before = length();
-  while (!tokens.empty()) {
-    const auto batch = tokens.first(std::min<size_t>(ForwardPass::kMaxBatch, tokens.size()));
-    tokens = tokens.subspan(batch.size());
-    if (const Status status = forward_->Run(batch, *cache_, tokens.empty() ? 1 : 0, logits_.data());
+  for (size_t done = 0; done < tokens.size();) {
+    if (interrupted != nullptr && *interrupted) {
+      Truncate(before);
+      return false;
+    }
+    const auto batch =
+        tokens.subspan(done, std::min<size_t>(ForwardPass::kMaxBatch, tokens.size() - done));
+    done += batch.size();
+    if (Status status =
+            forward_->Run(batch, *cache_, done == tokens.size() ? 1 : 0, logits_.data());
         !status) {
       Truncate(before);
-      return status;
+      return tl::unexpected(std::move(status).error());
     }
     tokens_.insert(tokens_.end(), batch.begin(), batch.end());
+    if (progress) progress(static_cast<int64_t>(done), static_cast<int64_t>(tokens.size()));
   }
-  return {};
+  return true;
 }
 
 Status Session::AppendBatch(std::span<const int> tokens, float* logits) {

@@ -2,6 +2,7 @@
 #ifndef BITFETCH_ENGINE_SESSION_H_
 #define BITFETCH_ENGINE_SESSION_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -45,7 +46,10 @@ class Session {
 
   // Appends tokens, in batches; then logits() are those of the last one. Errors:
   // an unknown token id, the context is full, out of memory; then the session is as it was before.
-  Status Append(std::span<const int> tokens);
+  // Between batches `progress` hears how far it is, and with `*interrupted` it gives up: false, and
+  // nothing was appended.
+  Result<bool> Append(std::span<const int> tokens, const Progress& progress = {},
+                      const std::atomic<bool>* interrupted = nullptr);
 
   // The same, for one batch of at most ForwardPass::kMaxBatch, with the logits of every token:
   // [tokens][vocab].

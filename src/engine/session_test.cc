@@ -4,10 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "base/temp_dir.h"
 #include "model/test_model.h"
 
@@ -51,7 +53,7 @@ TEST_F(SessionTest, AFullContextIsAnErrorThatLosesNothing) {
   const auto session = Open();
   ASSERT_TRUE(session->Append(Tokens(90)));
   const auto before = session->tokens();
-  const Status status = session->Append(Tokens(11));
+  const auto status = session->Append(Tokens(11));
   ASSERT_FALSE(status);
   EXPECT_THAT(status.error().message,
               HasSubstr("the context of 100 tokens is full: 11 more do not fit behind 90"));
@@ -72,7 +74,7 @@ TEST_F(SessionTest, AnUnknownTokenIsAnErrorThatLosesNothing) {
   for (const int bad : {-1, 50, 1 << 30}) {
     auto tokens = Tokens(70);
     tokens[69] = bad;  // in the second batch
-    const Status status = session->Append(tokens);
+    const auto status = session->Append(tokens);
     ASSERT_FALSE(status);
     EXPECT_THAT(status.error().message, HasSubstr("is out of range: the vocabulary has 50"));
     EXPECT_EQ(session->length(), 5);
@@ -116,20 +118,77 @@ TEST_F(SessionTest, NamesAMissingFile) {
   EXPECT_THAT(session.error().message, HasSubstr("none.gguf"));
 }
 
-TEST(SessionLoading, NamesTensorsThatAreMissingOrDoNotFit) {
-  const TempDir folder;
-  const std::string path = folder.Path("model.gguf");
-  const auto message = [&](const TestModel& shape, auto change) {
-    TestModelWriter writer(shape);
-    change(writer.writer());
-    EXPECT_TRUE(writer.Write(path));
-    const auto session = Session::Open(path, kQuiet);
-    return session ? std::string("loaded") : session.error().message;
-  };
-  EXPECT_EQ(message({}, [](GgufWriter&) {}), "loaded");
-  EXPECT_THAT(
-      message({.linear = TensorType::kI2_S, .embedding = TensorType::kI2_S}, [](GgufWriter&) {}),
-      HasSubstr("token_embd.weight"));
+class DamagedModelTest : public testing::Test {
+ protected:
+  // Writes the model, then other bytes over the file where `text` stands first, or at the beginning
+  // of a tensor's data.
+  void Write(const TestModel& shape) { ASSERT_TRUE(WriteTestModel(path_, shape)); }
+  void OverwriteTensor(const std::string& name, const std::string& bytes) {
+    const GgufReader file = GgufReader::Open(path_).value();
+    const auto whole = MappedFile::Open(path_).value();
+    const std::string_view text(reinterpret_cast<const char*>(whole.bytes().data()),
+                                whole.bytes().size());
+    const auto data = file.FindTensor(name)->data;
+    Overwrite(text.find(std::string_view(reinterpret_cast<const char*>(data.data()), data.size())),
+              bytes);
+  }
+  void OverwriteText(const std::string& text, const std::string& bytes) {
+    const auto whole = MappedFile::Open(path_).value();
+    Overwrite(
+        std::string_view(reinterpret_cast<const char*>(whole.bytes().data()), whole.bytes().size())
+            .find(text),
+        bytes);
+  }
+  void Overwrite(size_t offset, const std::string& bytes) {
+    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(offset));
+    file << bytes;
+  }
+
+  std::string Message() {
+    const auto session = Session::Open(path_, kQuiet);
+    return session ? "loaded" : session.error().message;
+  }
+
+  TempDir folder_;
+  std::string path_ = folder_.Path("model.gguf");
+};
+
+const std::string kNan("\0\0\xc0\x7f", 4);
+
+TEST_F(DamagedModelTest, NormsThatAreNotFiniteAreRefused) {
+  Write({});
+  EXPECT_EQ(Message(), "loaded");
+  OverwriteTensor("blk.1.ffn_norm.weight", kNan);
+  EXPECT_THAT(Message(),
+              HasSubstr("tensor blk.1.ffn_norm.weight is damaged: element 0 is not finite"));
+}
+
+TEST_F(DamagedModelTest, LogitsThatAreNotFiniteAreAnErrorThatLosesNothing) {
+  Write({.embedding = TensorType::kF32});
+  OverwriteTensor("token_embd.weight", kNan);
+  const auto session = Session::Open(path_, kQuiet).value();
+  const auto status = session->Append(Tokens(3, 1));
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message, HasSubstr("the logits are not finite"));
+  EXPECT_EQ(session->length(), 0);
+  EXPECT_EQ(session->cache().length(), 0);
+}
+
+TEST_F(DamagedModelTest, TensorsThatNothingUsesAreRefused) {
+  Write({.own_output = true});
+  const std::string length("\x0d\0\0\0\0\0\0\0",
+                           8);  // stands before the name, and not before blk.0.attn_output's
+  OverwriteText(length + "output.weight", length + "outpux.weight");
+  EXPECT_THAT(Message(), HasSubstr("tensor outpux.weight is not part of a model"));
+}
+
+TEST_F(DamagedModelTest, NamesTensorsThatAreMissingOrOfTheWrongType) {
+  Write({.embedding = TensorType::kI2_S});
+  EXPECT_THAT(Message(), HasSubstr("token_embd.weight is I2_S"));
+  Write({});
+  OverwriteText("blk.1.attn_k.weight", "blk.1.attn_x.weight");
+  EXPECT_THAT(Message(), HasSubstr("blk.1.attn_k.weight"));
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 
 #include "kernels/attention_math.h"
 #include "kernels/lookahead.h"
+#include "kernels/scalar.h"
 #include "kernels/vec16-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -99,6 +100,18 @@ HWY_INLINE void WeighChunk(int tokens, int head_dim, float* HWY_RESTRICT scores,
   Store16(sums, partial + head_dim);
 }
 
+// Where the prefetches for `bytes` of a stream begin. Where they lie in two places, which is once a
+// block, they are done at once, and `here` is given back: lines that are in the cache.
+template <bool kPrefetch>
+HWY_INLINE const std::byte* PrefetchFrom(const Lookahead& lookahead, int stream, size_t offset,
+                                         size_t bytes, const std::byte* here) {
+  if (!kPrefetch) return nullptr;
+  if (HWY_LIKELY(!lookahead.IsSplit(offset, bytes))) return lookahead.Address(stream, offset);
+  for (size_t line = 0; line < bytes; line += kCacheLineBytes)
+    PrefetchLine(lookahead.Address(stream, offset + line));
+  return here;
+}
+
 // One KV head of one chunk, for kQueries of its queries. The first block of queries is the one that
 // prefetches: the others find their tiles in the cache.
 template <int kQueries, bool kPrefetch, class KElement, class VElement>
@@ -117,7 +130,8 @@ void AttendHead(const KvView& kv, const Lookahead& lookahead, int64_t first, int
     for (int tile = 0; tile < tiles; ++tile) {
       ScoreRows<kQueries, kPrefetch>(
           reinterpret_cast<const KElement*>(heads[tile] + offset), queries + d * group, group,
-          kPrefetch ? lookahead.Address(tile, head_offset + offset) : nullptr,
+          PrefetchFrom<kPrefetch>(lookahead, tile, head_offset + offset,
+                                  16 * kTileTokens * sizeof(KElement), heads[tile] + offset),
           scores + tile * kTileTokens);
     }
   }
@@ -134,7 +148,9 @@ void AttendHead(const KvView& kv, const Lookahead& lookahead, int64_t first, int
       AddRows<kQueries, kPrefetch>(
           reinterpret_cast<const VElement*>(heads[tile] + offset),
           HWY_MIN(tokens - tile * kTileTokens, kTileTokens), scores + tile * kTileTokens,
-          kPrefetch ? lookahead.Address(tile, head_offset + offset) : nullptr, sums);
+          PrefetchFrom<kPrefetch>(lookahead, tile, head_offset + offset,
+                                  16 * kTileTokens * sizeof(VElement), heads[tile] + offset),
+          sums);
     }
     for (int q = 0; q < kQueries; ++q) Store16(sums[q], partials + q * partial_floats + d);
   }
@@ -212,7 +228,9 @@ void Fold(const float* partials, int64_t ranges, int64_t range_stride, int head_
   std::fill(out, out + head_dim, 0.0f);
   for (int64_t range = 0; range < ranges; ++range) {
     const float* partial = partials + range * range_stride;
-    const float range_total = FoldLanes16(Load16(partial + head_dim));
+    float sums[kPartialSums];
+    Store16(Load16(partial + head_dim), sums);
+    const float range_total = scalar::FoldSums(sums);
     const float range_max = partial[head_dim + kPartialSums];
     const float new_max = std::max(max, range_max);
     const float old_factor = Exp2(max - new_max);

@@ -55,12 +55,14 @@ void Quantize(const float* x, int64_t n, int64_t stride, int8_t* values, int32_t
   const float factor = 127.0f / max;
 
   const hn::Rebind<int8_t, Floats> bytes;
-  const auto lowest = hn::Set(ints, -128);
-  const auto highest = hn::Set(ints, 127);
+  const auto lowest = hn::Set(floats, -128.0f);
+  const auto highest = hn::Set(floats, 127.0f);
   auto total = hn::Zero(ints);
   for (int64_t i = 0; i < whole; i += kLanes) {
-    const auto rounded = hn::NearestInt(hn::Mul(hn::LoadU(floats, x + i), hn::Set(floats, factor)));
-    const auto clamped = hn::Min(hn::Max(rounded, lowest), highest);
+    const auto rounded = hn::Round(hn::Mul(hn::LoadU(floats, x + i), hn::Set(floats, factor)));
+    // Clamped as floats: what a NaN converts to differs between ISAs.
+    const auto low = hn::IfThenElse(hn::Gt(rounded, lowest), rounded, lowest);
+    const auto clamped = hn::ConvertTo(ints, hn::IfThenElse(hn::Lt(low, highest), low, highest));
     total = hn::Add(total, clamped);
     hn::StoreU(hn::DemoteTo(bytes, clamped), bytes, values + i);
   }

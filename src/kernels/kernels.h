@@ -23,8 +23,7 @@ inline constexpr int kPartialSums = 16;
 // together at the end: how the ranges are shared out over threads changes nothing. Inside a range
 // the softmax goes by chunks of four tiles.
 inline constexpr int kRangeTokens = 256;
-inline constexpr int kChunkTokens = 64;
-inline constexpr int kChunkTiles = kChunkTokens / kTileTokens;
+inline constexpr int kChunkTokens = kChunkTiles * kTileTokens;
 
 // What one range leaves for one query head: [head_dim] sums of V, [16] partial sums of the weights,
 // the maximum that both are relative to, and padding.

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,31 @@ TEST(Quantize, IsTheDefinitionAndTheSameBits) {
         }
         EXPECT_EQ(sum, want_sum);
         EXPECT_EQ(scale, max / 127.0f);
+      }
+    }
+  });
+}
+
+// Damaged weights may bring such values; they must not bring other answers on other machines.
+TEST(Quantize, TreatsWhatIsNotFiniteAlikeEverywhere) {
+  const float kInfinity = std::numeric_limits<float>::infinity();
+  const float kNan = std::numeric_limits<float>::quiet_NaN();
+  OnEveryIsa([&](const Kernels& kernels, std::mt19937& random) {
+    for (const float bad : {kInfinity, -kInfinity, kNan, -kNan}) {
+      for (const int64_t place : {0, 17, 34}) {
+        auto x = RandomFloats(35, random);
+        x[place] = bad;
+        std::vector<int8_t> got(128);
+        std::vector<int8_t> want(128);
+        int32_t got_sum = 0;
+        int32_t want_sum = 0;
+        float got_scale = 0;
+        float want_scale = 0;
+        kernels.quantize(x.data(), 35, 128, got.data(), &got_sum, &got_scale);
+        scalar::Quantize(x.data(), 35, 128, want.data(), &want_sum, &want_scale);
+        EXPECT_EQ(got, want);
+        EXPECT_EQ(got_sum, want_sum);
+        EXPECT_EQ(got_scale, want_scale);
       }
     }
   });

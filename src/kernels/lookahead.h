@@ -32,15 +32,21 @@ class Lookahead {
   void StartChunk(int64_t tile) {
     for (int stream = 0; stream < kChunkTiles; ++stream) {
       const int64_t ahead = tile + stream + chunks_ * kChunkTiles;
-      this_chunk_[stream] = kv_.Block(std::min(ahead, last_tile_)) + lead_;
-      next_chunk_[stream] =
-          kv_.Block(std::min(ahead + kChunkTiles, last_tile_)) + lead_ - block_bytes_;
+      this_chunk_[stream] = kv_.Block(std::min(ahead, last_tile_));
+      next_chunk_[stream] = kv_.Block(std::min(ahead + kChunkTiles, last_tile_));
     }
   }
 
   // What lies ahead of `offset` bytes into the block of a stream (0 .. 3).
   const std::byte* Address(int stream, size_t offset) const {
-    return (offset + lead_ < block_bytes_ ? this_chunk_[stream] : next_chunk_[stream]) + offset;
+    const size_t there = offset + lead_;
+    return there < block_bytes_ ? this_chunk_[stream] + there
+                                : next_chunk_[stream] + (there - block_bytes_);
+  }
+
+  // Whether what lies ahead of `bytes` from there on is in two places.
+  bool IsSplit(size_t offset, size_t bytes) const {
+    return offset + lead_ < block_bytes_ && offset + lead_ + bytes > block_bytes_;
   }
 
  private:

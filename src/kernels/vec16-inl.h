@@ -96,16 +96,6 @@ HWY_INLINE float MaxLane16(const Vec16& x) {
   return hn::GetLane(hn::MaxOfLanes(Floats(), max));
 }
 
-// Adds up the lanes: the upper half to the lower, until one is left.
-HWY_INLINE float FoldLanes16(const Vec16& x) {
-  float sums[16];
-  Store16(x, sums);
-  for (int half = 8; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
-  }
-  return sums[0];
-}
-
 // The steps of Exp2 in kernels/exp2.h.
 HWY_INLINE Vector Exp2Vector(Vector x) {
   const Floats floats;

@@ -9,10 +9,6 @@
 namespace bitfetch {
 namespace {
 
-// Attention walks four blocks side by side; fetching in another order would bring the wrong lines
-// first.
-constexpr int kStreams = 4;
-
 int64_t BlocksFor(int64_t tokens) { return (tokens + kTileTokens - 1) / kTileTokens; }
 
 }  // namespace
@@ -27,11 +23,13 @@ Result<KvCache> KvCache::Create(const KvConfig& config) {
                 config.head_dim);
   }
   if (config.limit < 1) return Fail("a KV cache of {} tokens is not possible", config.limit);
+  if (config.limit > int64_t{std::numeric_limits<int32_t>::max()} * kTileTokens) {
+    return Fail("a KV cache of {} tokens is larger than any memory", config.limit);
+  }
   const int64_t blocks = BlocksFor(config.limit);
   const KvLayout layout{config.kv_heads, config.head_dim, config.types};
   constexpr auto kMost = std::numeric_limits<int64_t>::max();
-  if (blocks > std::numeric_limits<int32_t>::max() ||
-      blocks > kMost / config.layers / static_cast<int64_t>(layout.block_bytes())) {
+  if (blocks > kMost / config.layers / static_cast<int64_t>(layout.block_bytes())) {
     return Fail("a KV cache of {} tokens is larger than any memory", config.limit);
   }
   BITFETCH_ASSIGN_OR_RETURN(BlockPool pool, BlockPool::Create(config.layers, layout, blocks,
@@ -134,7 +132,7 @@ Result<size_t> KvCache::Prefetch(int layer, int64_t seq_len) const {
   BITFETCH_RETURN_IF_ERROR(CheckLayer(layer));
   const int64_t tokens = std::clamp<int64_t>(seq_len, 0, lengths_[layer]);
   PrefetchCursor cursor(pool_->arena(layer), std::span(blocks_).first(BlocksFor(tokens)),
-                        pool_->layout().block_bytes(), kStreams, l2_budget_bytes_);
+                        pool_->layout().block_bytes(), kChunkTiles, l2_budget_bytes_);
   return cursor.Fetch(cursor.remaining()) * kCacheLineBytes;
 }
 

@@ -15,6 +15,10 @@ namespace bitfetch {
 // (docs/architecture.md).
 inline constexpr int kTileTokens = 16;
 
+// Attention walks this many tiles side by side, a few rows of each in turn, and so does what
+// prefetches for it.
+inline constexpr int kChunkTiles = 4;
+
 // How one element of K or V is stored.
 enum class KvType { kF32, kF16 };
 
@@ -41,7 +45,7 @@ Result<KvTypes> ParseKvTypes(std::string_view text);  // the same, read back
 struct KvLayout {
   int kv_heads = 0;
   int head_dim = 0;  // a multiple of 16
-  KvTypes types;
+  KvTypes types = {};
 
   size_t k_tile_bytes() const { return kTileTokens * head_dim * KvElementBytes(types.k); }
   size_t v_tile_bytes() const { return kTileTokens * head_dim * KvElementBytes(types.v); }

@@ -2,6 +2,7 @@
 #include "model/forward.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "model/dequantize.h"
@@ -51,8 +52,11 @@ ForwardPass::ForwardPass(const Model& model, const Kernels& kernels, ThreadPool&
       pool_(pool),
       prefetch_(prefetch),
       rope_(model.config().rope_theta, model.config().head_dim, model.rope_factors()),
-      attention_(kernels, pool),
-      head_rows_(pool.threads()) {}
+      attention_(kernels, pool) {
+  if (!DenseTypeOf(model.output().type)) {
+    head_rows_.assign(pool.threads(), std::vector<float>(kRowsAtATime * model.config().hidden));
+  }
+}
 
 Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t logit_tokens,
                         float* logits) {
@@ -69,6 +73,11 @@ Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t log
   }
   const auto count = static_cast<int64_t>(tokens.size());
   Logits(count - logit_tokens, logit_tokens, logits);
+  const auto is_finite = [](float logit) { return std::isfinite(logit); };
+  if (!std::all_of(logits, logits + logit_tokens * config.vocab, is_finite)) {
+    cache.Truncate(before);
+    return Fail("{}: the logits are not finite: its weights are damaged", model_.file().path());
+  }
   return {};
 }
 
@@ -193,6 +202,7 @@ void ForwardPass::AddToResidual(int64_t tokens) {
 }
 
 void ForwardPass::Logits(int64_t first, int64_t count, float* logits) {
+  if (count == 0) return;
   const ModelConfig& config = model_.config();
   const GgufTensor& output = model_.output();
   normed_.resize(count * config.hidden);
@@ -207,7 +217,6 @@ void ForwardPass::Logits(int64_t first, int64_t count, float* logits) {
     DenseMatrix rows{RowAt(output, begin), type.value_or(DenseType::kF32), config.hidden};
     if (!type) {
       std::vector<float>& floats = head_rows_[thread];
-      floats.resize(kRowsAtATime * config.hidden);
       for (int64_t row = begin; row < end; ++row) {
         DequantizeRow(output.type, RowAt(output, row), config.hidden,
                       floats.data() + (row - begin) * config.hidden);

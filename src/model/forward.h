@@ -3,6 +3,7 @@
 #define BITFETCH_MODEL_FORWARD_H_
 
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <vector>
 

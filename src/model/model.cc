@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
+#include <cmath>
+#include <set>
 #include <string_view>
 
 #include "model/dequantize.h"
@@ -16,8 +17,9 @@ class TensorFinder {
  public:
   explicit TensorFinder(const GgufReader& file) : file_(file) {}
 
-  Result<const GgufTensor*> Find(std::string_view name, int64_t cols, int64_t rows) const {
+  Result<const GgufTensor*> Find(std::string_view name, int64_t cols, int64_t rows) {
     BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor, file_.GetTensor(name));
+    found_.insert(tensor);
     if (tensor->cols() != cols || tensor->rows() != rows || tensor->shape[1] != rows) {
       return Fail("{}: tensor {} is {} x {}: expected {} x {}", file_.path(), name, tensor->cols(),
                   tensor->rows(), cols, rows);
@@ -26,14 +28,19 @@ class TensorFinder {
   }
 
   // A vector of any float type.
-  Status ReadVector(std::string_view name, int64_t size, std::vector<float>* out) const {
+  Status ReadVector(std::string_view name, int64_t size, std::vector<float>* out) {
     BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor, FindFloats(name, size, 1));
     out->resize(size);
     DequantizeRow(tensor->type, tensor->data.data(), size, out->data());
+    for (int64_t i = 0; i < size; ++i) {
+      if (!std::isfinite((*out)[i])) {
+        return Fail("{}: tensor {} is damaged: element {} is not finite", file_.path(), name, i);
+      }
+    }
     return {};
   }
 
-  Result<const GgufTensor*> FindFloats(std::string_view name, int64_t cols, int64_t rows) const {
+  Result<const GgufTensor*> FindFloats(std::string_view name, int64_t cols, int64_t rows) {
     BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor, Find(name, cols, rows));
     if (!IsDequantizable(tensor->type)) {
       return Fail("{}: tensor {} is {}: expected F32, F16 or another type of floats", file_.path(),
@@ -42,7 +49,7 @@ class TensorFinder {
     return tensor;
   }
 
-  Result<const GgufTensor*> FindTernary(std::string_view name, int64_t cols, int64_t rows) const {
+  Result<const GgufTensor*> FindTernary(std::string_view name, int64_t cols, int64_t rows) {
     BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor, Find(name, cols, rows));
     if (!IsTernary(tensor->type)) {
       return Fail("{}: tensor {} is {}: expected a ternary type (I2_S, TQ1_0 or TQ2_0)",
@@ -51,8 +58,21 @@ class TensorFinder {
     return tensor;
   }
 
+  // A tensor that nobody asked for would change what the model computes, were it known what to do
+  // with it.
+  Status CheckAllWereFound() const {
+    for (const GgufTensor& tensor : file_.tensors()) {
+      if (!found_.contains(&tensor)) {
+        return Fail("{}: tensor {} is not part of a model of this architecture", file_.path(),
+                    tensor.name);
+      }
+    }
+    return {};
+  }
+
  private:
   const GgufReader& file_;
+  std::set<const GgufTensor*> found_;
 };
 
 struct TernaryJob {
@@ -63,21 +83,24 @@ struct TernaryJob {
 // Checking codes reads every byte of the weights: worth all threads, and a progress line.
 Status ReadTernaryTensors(const std::vector<TernaryJob>& jobs, const std::string& path,
                           ThreadPool& pool, const Progress& progress) {
+  const auto count = static_cast<int64_t>(jobs.size());
+  std::vector<Status> statuses(jobs.size());
   std::atomic<int64_t> done = 0;
-  std::mutex mutex;
-  Status status;
-  pool.ParallelFor(static_cast<int64_t>(jobs.size()), [&](int64_t i, int thread) {
+  std::atomic<bool> failed = false;
+  pool.ParallelFor(count, [&](int64_t i, int thread) {
+    if (failed) return;
     auto matrix = ReadTernary(*jobs[i].tensor, path);
-    const int64_t count = ++done;
     if (matrix) {
       *jobs[i].out = *std::move(matrix);
     } else {
-      const std::lock_guard lock(mutex);
-      if (status) status = tl::unexpected(matrix.error());
+      statuses[i] = tl::unexpected(matrix.error());
+      failed = true;
     }
-    if (progress && thread == 0) progress(count, static_cast<int64_t>(jobs.size()));
+    const int64_t now_done = ++done;
+    if (progress && thread == 0) progress(now_done, count);
   });
-  return status;
+  for (Status& status : statuses) BITFETCH_RETURN_IF_ERROR(std::move(status));
+  return {};
 }
 
 }  // namespace
@@ -92,7 +115,7 @@ Result<Model> Model::Load(const std::string& path, bool mmap, ThreadPool& pool,
 }
 
 Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
-  const TensorFinder finder(file_);
+  TensorFinder finder(file_);
   const int64_t hidden = config_.hidden;
   const int64_t query = config_.heads * config_.head_dim;
   const int64_t kv = config_.kv_heads * config_.head_dim;
@@ -107,8 +130,9 @@ Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
     BITFETCH_RETURN_IF_ERROR(
         finder.ReadVector("rope_freqs.weight", config_.head_dim / 2, &rope_factors_));
     if (std::any_of(rope_factors_.begin(), rope_factors_.end(),
-                    [](float factor) { return !(factor > 0.0f); })) {
-      return Fail("{}: tensor rope_freqs.weight has a factor that is not positive", file_.path());
+                    [](float factor) { return factor < 1e-3f || factor > 1e6f; })) {
+      return Fail("{}: tensor rope_freqs.weight has a factor outside 0.001 to 1000000",
+                  file_.path());
     }
   }
 
@@ -151,6 +175,7 @@ Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
       jobs.push_back({tensor, linear.out});
     }
   }
+  BITFETCH_RETURN_IF_ERROR(finder.CheckAllWereFound());
   return ReadTernaryTensors(jobs, file_.path(), pool, progress);
 }
 

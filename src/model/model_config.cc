@@ -14,7 +14,8 @@ namespace {
 constexpr int64_t kMostLayers = 1 << 12;
 constexpr int64_t kMostHeads = 1 << 12;
 constexpr int64_t kMostHeadDim = 1 << 12;
-constexpr int64_t kMostWidth = 1 << 20;
+constexpr int64_t kMostWidth =
+    1 << 18;  // a batch of 64 rows of floats stays small, and sums of int8 products fit int32
 constexpr int64_t kMostVocab = 1 << 24;
 constexpr int64_t kMostContext = 1 << 24;
 
@@ -116,6 +117,10 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
   BITFETCH_ASSIGN_OR_RETURN(config.ffn, keys.Size("feed_forward_length", kMostWidth));
   BITFETCH_ASSIGN_OR_RETURN(config.context, keys.Size("context_length", kMostContext));
   BITFETCH_ASSIGN_OR_RETURN(config.rope_theta, keys.Positive("rope.freq_base", 10000));
+  if (config.rope_theta < 1) {
+    return Fail("{}: a rope.freq_base of {} is not possible: wanted 1 or more", gguf.path(),
+                config.rope_theta);
+  }
   BITFETCH_ASSIGN_OR_RETURN(config.rms_epsilon, keys.Positive("attention.layer_norm_rms_epsilon"));
 
   BITFETCH_ASSIGN_OR_RETURN(config.heads, keys.Size("attention.head_count", kMostHeads));
@@ -135,6 +140,10 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
   if (config.head_dim % kTileDims != 0 || config.head_dim > kMostHeadDim) {
     return Fail("{}: heads of {} dimensions are not supported: wanted a multiple of {}, at most {}",
                 gguf.path(), config.head_dim, kTileDims, kMostHeadDim);
+  }
+  if (config.heads * config.head_dim > kMostWidth) {
+    return Fail("{}: {} heads of {} dimensions are not supported: wanted at most {} together",
+                gguf.path(), config.heads, config.head_dim, kMostWidth);
   }
   BITFETCH_RETURN_IF_ERROR(keys.Only<int64_t>("attention.value_length", config.head_dim));
   BITFETCH_RETURN_IF_ERROR(keys.Only<int64_t>("expert_count", 0));
