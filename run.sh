@@ -14,7 +14,7 @@ cd "$root"
 demonstrate() {
   echo "\$ ./run.sh $1" >&2
   "$program" "${@:2}"
-  echo >&2
+  echo
 }
 demonstrate 'generate -m models/tiny.gguf -p "In the beginning" -n 128' \
   generate -m models/tiny.gguf -p "In the beginning" -n 128

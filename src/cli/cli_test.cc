@@ -327,17 +327,17 @@ TEST_F(CliTest, PerplexityIsWhatLogitsSay) {
   ASSERT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(run.err, "");
   double perplexity = 0, bits = 0;
-  unsigned long said_tokens = 0, said_bytes = 0, said_windows = 0;
+  int said_tokens = 0, said_bytes = 0, said_windows = 0;
   ASSERT_EQ(std::sscanf(run.out.c_str(),
-                        "perplexity %lf\nbits per byte %lf\nscored %lu tokens, %lu bytes, in %lu",
+                        "perplexity %lf\nbits per byte %lf\nscored %d tokens, %d bytes, in %d",
                         &perplexity, &bits, &said_tokens, &said_bytes, &said_windows),
             5)
       << run.out;
   EXPECT_NEAR(perplexity / std::exp(sum / static_cast<double>(scored)), 1, 1e-4);
   EXPECT_NEAR(bits, sum / std::log(2.0) / static_cast<double>(bytes), 1e-3);
-  EXPECT_EQ(said_tokens, scored);
-  EXPECT_EQ(said_bytes, bytes);
-  EXPECT_EQ(said_windows, windows);
+  EXPECT_EQ(said_tokens, static_cast<int>(scored));
+  EXPECT_EQ(said_bytes, static_cast<int>(bytes));
+  EXPECT_EQ(said_windows, static_cast<int>(windows));
 }
 
 // --- synth and bench

@@ -40,6 +40,7 @@ std::vector<ReadStyle> BestWidths(ColdBuffer& buffer, ThreadPool& pool) {
     }
   }
   std::vector<ReadStyle> styles;
+  styles.reserve(best.size());
   for (const auto& [streams, found] : best) styles.push_back(found.style);
   return styles;
 }

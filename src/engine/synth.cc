@@ -19,6 +19,8 @@ namespace {
 
 constexpr float kRmsEpsilon = 1e-5f;
 constexpr size_t kPieceBytes = size_t{1} << 20;
+// Whole random numbers, each good for four elements of any type.
+constexpr size_t kFloatsUnit = 16;
 
 // --- shapes
 
@@ -349,7 +351,7 @@ class SynthWriter {
   }
 
   Status WriteFloats(const Tensor& tensor) {
-    return WritePieces(tensor.bytes, sizeof(uint64_t) * sizeof(float), [&](auto piece) {
+    return WritePieces(tensor.bytes, kFloatsUnit, [&](auto piece) {
       if (!tensor.norm) return FillRandom(tensor.type, random_, piece);
       constexpr float kOne = 1;
       for (size_t i = 0; i < piece.size(); i += sizeof kOne) {

@@ -32,7 +32,7 @@ std::string ReadBytes(const std::string& path) {
 class SynthTest : public ::testing::Test {
  protected:
   std::string Write(const SynthShape& shape, const std::string& name = "model.gguf") {
-    const std::string path = dir_.Path(name);
+    std::string path = dir_.Path(name);
     const Status status = WriteSynthModel(path, shape, {}, kNever);
     EXPECT_TRUE(status) << status.error().message;
     return path;
