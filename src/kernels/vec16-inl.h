@@ -27,6 +27,9 @@ constexpr int kLanes = HWY_MIN(16, HWY_LANES(float));
 constexpr int kVectors = 16 / kLanes;
 
 struct Vec16 {
+  // Not defaulted: GCC makes an implicit constructor without the attributes of the ISA, and then
+  // refuses to inline Highway's into it.
+  HWY_INLINE Vec16() {}  // NOLINT(modernize-use-equals-default)
   Vector part[kVectors];
 };
 
