@@ -43,7 +43,7 @@ HWY_INLINE void ReadLine(D d, const std::byte* line, Sums<D>& sums) {
       }
     } else {
       sums.s0 = hn::Add(sums.s0, v0);
-      sums.s1 = hn::Add(sums.s1, v1);
+      if constexpr (kLanes < 8) sums.s1 = hn::Add(sums.s1, v1);  // else v0 is the whole line
     }
   }
 }
