@@ -13,7 +13,7 @@ namespace {
 Result<int> RunTune() {
   const Topology topology = ReadTopology();
   ProgressLine line(std::chrono::milliseconds(0));
-  line.Show("measuring this machine, for 3 seconds");
+  line.Show("measuring this machine, for up to 3 seconds");
   Result<Measurement> measured = MeasureMachine(topology, ProbeEffort::kTune);
   line.Clear();
   if (!measured) return tl::unexpected(measured.error());
@@ -41,8 +41,8 @@ void AddTune(Command& program) {
       {.usage = "",
        .summary = "measure this machine for the prefetch law",
        .more =
-           R"(Takes 3 seconds and keeps the result for this user ($XDG_CACHE_HOME/bitfetch, or ~/.cache). Without
-it, the first run of a model measures for a moment. The machine should be idle.
+           R"(Takes at most 3 seconds and keeps the result for this user ($XDG_CACHE_HOME/bitfetch, or ~/.cache).
+Without it, the first run of a model measures for a moment. The machine should be idle.
 
 example:
   bitfetch tune)"});
