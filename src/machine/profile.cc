@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -147,7 +148,7 @@ Status CheckProfile(const MachineProfile& profile) {
 MachineProfile ClampProfile(const MachineProfile& profile) {
   const MachineProfile usual;
   MachineProfile sane = profile;
-  const auto broken = [](const auto& value) { return value != value; };
+  const auto broken = [](double value) { return std::isnan(value); };
   if (broken(sane.latency_ns)) sane.latency_ns = usual.latency_ns;
   if (broken(sane.latency_4k_ns)) sane.latency_4k_ns = usual.latency_4k_ns;
   if (broken(sane.loaded_latency_ns)) sane.loaded_latency_ns = usual.loaded_latency_ns;

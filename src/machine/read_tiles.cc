@@ -104,14 +104,12 @@ uint64_t ReadTilesHere(const std::byte* base, std::span<const uint32_t> order,
                        const ReadStyle& style) {
   const hn::CappedTag<uint64_t, 8> widest;
   if (style.busy) return ReadStreams<true>(widest, base, order, style);
-  switch (style.width_bytes) {
-    case 64:
-      return ReadStreams<false>(widest, base, order, style);
-    case 32:
-      return ReadStreams<false>(hn::CappedTag<uint64_t, 4>(), base, order, style);
-    default:
-      return ReadStreams<false>(hn::CappedTag<uint64_t, 2>(), base, order, style);
+  // Not a switch: where no vector is wider than 32 bytes, two of its cases would be the same.
+  if (style.width_bytes == 64) return ReadStreams<false>(widest, base, order, style);
+  if (style.width_bytes == 32) {
+    return ReadStreams<false>(hn::CappedTag<uint64_t, 4>(), base, order, style);
   }
+  return ReadStreams<false>(hn::CappedTag<uint64_t, 2>(), base, order, style);
 }
 
 int MaxWidth() { return static_cast<int>(hn::Lanes(hn::CappedTag<uint64_t, 8>())) * 8; }
