@@ -210,6 +210,8 @@ void AttendKeys(const AttendJob& job) {
       return AttendElements<KElement, float>(job);
     case KvType::kF16:
       return AttendElements<KElement, hwy::float16_t>(job);
+    default:  // see AttentionReads
+      return;
   }
 }
 
@@ -219,6 +221,8 @@ void Attend(const AttendJob& job) {
       return AttendKeys<float>(job);
     case KvType::kF16:
       return AttendKeys<hwy::float16_t>(job);
+    default:
+      return;
   }
 }
 
