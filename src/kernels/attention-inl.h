@@ -86,8 +86,11 @@ HWY_INLINE const ScoreFunctions& ScoreFunctionsFor(KvType type) {
       return kScoreFloats<float>;
     case KvType::kF16:
       return kScoreFloats<hwy::float16_t>;
+    case KvType::kBF16:
+      return kScoreFloats<hwy::bfloat16_t>;
+    default:  // see AttentionReads
+      HWY_ABORT("no attention over quantised KV");
   }
-  HWY_ABORT("unknown KV type");
 }
 
 HWY_INLINE const SumFunctions& SumFunctionsFor(KvType type) {
@@ -96,8 +99,11 @@ HWY_INLINE const SumFunctions& SumFunctionsFor(KvType type) {
       return kSumFloats<float>;
     case KvType::kF16:
       return kSumFloats<hwy::float16_t>;
+    case KvType::kBF16:
+      return kSumFloats<hwy::bfloat16_t>;
+    default:  // see AttentionReads
+      HWY_ABORT("no attention over quantised KV");
   }
-  HWY_ABORT("unknown KV type");
 }
 
 // Walks the tiles of a job.

@@ -15,7 +15,8 @@ namespace {
 
 float Load(const std::byte* tile, KvType type, int64_t index) {
   if (type == KvType::kF32) return reinterpret_cast<const float*>(tile)[index];
-  return F16ToF32(reinterpret_cast<const uint16_t*>(tile)[index]);
+  const uint16_t bits = reinterpret_cast<const uint16_t*>(tile)[index];
+  return type == KvType::kF16 ? F16ToF32(bits) : BF16ToF32(bits);
 }
 
 // One query row over one chunk: `tokens` from `first`, whose tiles are `head_offset` bytes into

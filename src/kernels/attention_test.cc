@@ -85,7 +85,8 @@ std::vector<double> Reference(const Case& c, KvTypes types) {
   const auto [kv_heads, group, dims] = c.shape;
   const int64_t tokens = c.cache.length();
   const auto stored = [](float x, KvType type) -> double {
-    return type == KvType::kF32 ? x : F16ToF32(F32ToF16(x));
+    if (type == KvType::kF32) return x;
+    return type == KvType::kF16 ? F16ToF32(F32ToF16(x)) : BF16ToF32(F32ToBF16(x));
   };
   std::vector<double> out;
   for (int head = 0; head < kv_heads * group; ++head) {
@@ -126,8 +127,11 @@ void ExpectNear(const std::vector<float>& got, const std::vector<double>& want, 
 
 constexpr KvTypes kF32{KvType::kF32, KvType::kF32};
 constexpr KvTypes kF16{KvType::kF16, KvType::kF16};
-const std::vector<KvTypes> kTypes = {
-    kF32, kF16, {KvType::kF32, KvType::kF16}, {KvType::kF16, KvType::kF32}};
+const std::vector<KvTypes> kTypes = {kF32,
+                                     kF16,
+                                     {KvType::kF32, KvType::kF16},
+                                     {KvType::kF16, KvType::kF32},
+                                     {KvType::kBF16, KvType::kBF16}};
 const std::vector<Shape> kShapes = {{1, 1, 16}, {2, 2, 64}, {5, 4, 128}, {1, 5, 64},
                                     {3, 3, 96}, {2, 7, 32}, {1, 4, 256}};
 
