@@ -23,22 +23,26 @@ namespace bitfetch {
 namespace HWY_NAMESPACE {
 
 // Turns the scores of one query row over a chunk into weights relative to the maximum so far,
-// [kChunkTokens] in place, and adds them to the partial's sums.
-HWY_INLINE void WeighChunk(int tokens, int head_dim, float* HWY_RESTRICT scores,
-                           float* HWY_RESTRICT partial) {
-  const int tiles = (tokens + kTileTokens - 1) / kTileTokens;
+// [kChunkTokens] in place, and adds them to the partial's sums. kFull: the chunk is.
+template <bool kFull>
+HWY_INLINE void WeighTokens(int tokens, int head_dim, float* HWY_RESTRICT scores,
+                            float* HWY_RESTRICT partial) {
+  const int tiles = kFull ? kChunkTiles : (tokens + kTileTokens - 1) / kTileTokens;
+  const auto seen = [&](int tile, const Vec16& x, const Vec16& other) HWY_ATTR {
+    return kFull ? x : First16(tokens - tile * kTileTokens, x, other);
+  };
   const Vec16 lowest = Set16(kLowestScore);
   const Vec16 highest = Set16(kHighestScore);
   Vec16 clamped[kChunkTiles];
   Vec16 largest = lowest;
   for (int tile = 0; tile < tiles; ++tile) {
     const Vec16 score = Less16(Greater16(Load16(scores + tile * kTileTokens), lowest), highest);
-    clamped[tile] = First16(tokens - tile * kTileTokens, score, lowest);
+    clamped[tile] = seen(tile, score, lowest);
     largest = Greater16(clamped[tile], largest);
   }
   const float chunk_max = MaxLane16(largest);
   float& max = partial[head_dim + kPartialSums];
-  if (chunk_max > max + kRescaleMargin) {
+  if (HWY_UNLIKELY(chunk_max > max + kRescaleMargin)) {
     const Vec16 factor = Set16(Exp2(max - chunk_max));
     for (int d = 0; d < head_dim + kPartialSums; d += 16)
       Store16(Mul16(Load16(partial + d), factor), partial + d);
@@ -47,12 +51,19 @@ HWY_INLINE void WeighChunk(int tokens, int head_dim, float* HWY_RESTRICT scores,
   const Vec16 reference = Set16(max);
   Vec16 sums = Load16(partial + head_dim);
   for (int tile = 0; tile < tiles; ++tile) {
-    const Vec16 weights = First16(tokens - tile * kTileTokens,
-                                  Exp2Vec16(Sub16(clamped[tile], reference)), Set16(0.0f));
+    const Vec16 weights = seen(tile, Exp2Vec16(Sub16(clamped[tile], reference)), Set16(0.0f));
     Store16(weights, scores + tile * kTileTokens);
     sums = Add16(sums, weights);
   }
   Store16(sums, partial + head_dim);
+}
+
+HWY_INLINE void WeighChunk(int tokens, int head_dim, float* scores, float* partial) {
+  if (HWY_LIKELY(tokens == kChunkTokens)) {
+    WeighTokens<true>(tokens, head_dim, scores, partial);
+  } else {
+    WeighTokens<false>(tokens, head_dim, scores, partial);
+  }
 }
 
 // The two products, by what is prefetched and by the number of query rows less one.

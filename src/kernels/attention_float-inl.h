@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two products of attention over tiles of floats: scores, sixteen tokens side by side, and sums
-// of V, sixteen dims side by side. Both take the tiles of a chunk in turn, and one prefetch for
-// each line that they read. Included once for each ISA.
+// of V, sixteen dims side by side. Both take the tiles of a chunk in turn, and prefetch a line
+// for each that they read. Included once for each ISA.
 
 #if defined(BITFETCH_KERNELS_ATTENTION_FLOAT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef BITFETCH_KERNELS_ATTENTION_FLOAT_INL_H_
@@ -31,15 +31,44 @@ struct Chunk {
 // What a kernel does with the line ahead of each that it reads.
 enum class Ahead { kNothing, kToL1, kToL2 };
 
-// A few lines at once cost less than one at a time, and are still no burst beside their arithmetic.
-constexpr int kPrefetchLines = 8;
 template <Ahead kAhead>
-HWY_INLINE void PrefetchNext(Lookahead& lookahead) {
-  if constexpr (kAhead == Ahead::kToL1) {
-    lookahead.Take(kPrefetchLines, [](const std::byte* line) { PrefetchLine(line); });
-  } else if constexpr (kAhead == Ahead::kToL2) {
-    lookahead.Take(kPrefetchLines, [](const std::byte* line) { PrefetchLineToL2(line); });
+HWY_INLINE void PrefetchInto(const std::byte* line) {
+  if constexpr (kAhead == Ahead::kToL1) PrefetchLine(line);
+  if constexpr (kAhead == Ahead::kToL2) PrefetchLineToL2(line);
+}
+
+// The lines ahead of the next `kLines` that a kernel reads, which it prefetches one by one.
+template <Ahead kAhead, int kLines>
+class AheadLines {
+ public:
+  static_assert(kLines % Lookahead::kSlots == 0);
+
+  HWY_INLINE explicit AheadLines(Lookahead& lookahead) {
+    if constexpr (kAhead != Ahead::kNothing) {
+      slots_ =
+          lookahead.TakeSlots(kLines, [](const std::byte* line) { PrefetchInto<kAhead>(line); });
+    }
   }
+
+  // The i-th of them; in order.
+  HWY_INLINE void Prefetch(int i) {
+    if constexpr (kAhead != Ahead::kNothing) {
+      const std::byte*& next = slots_.next[i % Lookahead::kSlots];
+      PrefetchInto<kAhead>(next);
+      next += slots_.stride;
+    }
+  }
+
+ private:
+  Lookahead::Slots slots_;
+};
+
+// The same pointer, of which the compiler knows nothing. Else GCC computes the address of each
+// query of an unrolled loop once, before the loops around it, and keeps them all in memory.
+template <class T>
+HWY_INLINE T* Opaque(T* pointer) {
+  asm("" : "+r"(pointer));
+  return pointer;
 }
 
 // Where sixteen floats fill one register there are registers enough for a whole chunk of scores,
@@ -47,32 +76,39 @@ HWY_INLINE void PrefetchNext(Lookahead& lookahead) {
 constexpr int kScoreTiles = kVectors == 1 ? kChunkTiles : 1;
 constexpr int kValueGroups = kVectors == 1 ? 2 : 1;
 
-// So many rows of each of `side` tiles, or groups of dims, are kPrefetchLines lines.
+// So many lines are sixteen rows of a tile.
 template <class Element>
-constexpr int RowsPerPrefetch(int side) {
-  return static_cast<int>(kPrefetchLines * kCacheLineBytes / (16 * sizeof(Element))) / side;
-}
+constexpr int kRowLines = static_cast<int>(16 * 16 * sizeof(Element) / kCacheLineBytes);
 
-// Adds to the scores of kQueries rows against kTiles tiles what `dims` dims give. tiles: a row of
-// sixteen keys for each dim; queries: [dims][kQueryBlock]; scores: [kQueries][kChunkTokens].
+// Adds to the scores of kQueries rows against kTiles tiles what `dims` dims give; `fresh` ones
+// begin at zero. tiles: a row of sixteen keys for each dim; queries: [dims][kQueryBlock]; scores:
+// [kQueries][kChunkTokens].
 template <int kQueries, int kTiles, Ahead kAhead, class Element>
-HWY_INLINE void ScoreTiles(const Element* const (&tiles)[kTiles], int dims,
+HWY_INLINE void ScoreTiles(bool fresh, const Element* const (&tiles)[kTiles], int dims,
                            const float* HWY_RESTRICT queries, Lookahead& lookahead,
                            float* HWY_RESTRICT scores) {
   Vec16 sums[kQueries][kTiles];
   for (int q = 0; q < kQueries; ++q) {
     for (int i = 0; i < kTiles; ++i) {
-      sums[q][i] = Load16(scores + q * kChunkTokens + i * kTileTokens);
+      sums[q][i] = Set16(0.0f);
+      if (!fresh) sums[q][i] = Load16(scores + q * kChunkTokens + i * kTileTokens);
     }
   }
+  constexpr int kLines = kRowLines<Element>;
   for (int first = 0; first < dims; first += 16) {
+    AheadLines<kAhead, kLines * kTiles> ahead(lookahead);
+    const float* HWY_RESTRICT query_rows = Opaque(queries + size_t{kQueryBlock} * first);
+    const Element* HWY_RESTRICT key_rows[kTiles];
+    for (int i = 0; i < kTiles; ++i) key_rows[i] = tiles[i] + size_t{kTileTokens} * first;
 #pragma GCC unroll 16
     for (int d = 0; d < 16; ++d) {
-      if (d % RowsPerPrefetch<Element>(kTiles) == 0) PrefetchNext<kAhead>(lookahead);
       Vec16 keys[kTiles];
-      for (int i = 0; i < kTiles; ++i) keys[i] = Load16(tiles[i] + (first + d) * kTileTokens);
+      for (int i = 0; i < kTiles; ++i) {
+        if (d % (16 / kLines) == 0) ahead.Prefetch(d / (16 / kLines) * kTiles + i);
+        keys[i] = Load16(key_rows[i] + d * kTileTokens);
+      }
       for (int q = 0; q < kQueries; ++q) {
-        const Vec16 query = Set16(queries[(first + d) * kQueryBlock + q]);
+        const Vec16 query = Set16(query_rows[d * kQueryBlock + q]);
         for (int i = 0; i < kTiles; ++i) sums[q][i] = MulAdd16(query, keys[i], sums[q][i]);
       }
     }
@@ -89,7 +125,6 @@ HWY_INLINE void ScoreTiles(const Element* const (&tiles)[kTiles], int dims,
 template <int kQueries, Ahead kAhead, class Element>
 void ScoreFloats(const KvLayout& layout, const Chunk& chunk, const float* queries, int row,
                  Lookahead& lookahead, float* scores) {
-  std::fill(scores, scores + kQueries * kChunkTokens, 0.0f);
   const auto keys = [&](int tile, int d) {
     return reinterpret_cast<const Element*>(chunk.tiles[tile]) + d * kTileTokens;
   };
@@ -97,14 +132,15 @@ void ScoreFloats(const KvLayout& layout, const Chunk& chunk, const float* querie
   if constexpr (kScoreTiles == kChunkTiles) {
     if (HWY_LIKELY(tiles == kChunkTiles)) {
       return ScoreTiles<kQueries, kChunkTiles, kAhead, Element>(
-          {keys(0, 0), keys(1, 0), keys(2, 0), keys(3, 0)}, layout.head_dim, queries + row,
-          lookahead, scores);
+          /*fresh=*/true, {keys(0, 0), keys(1, 0), keys(2, 0), keys(3, 0)}, layout.head_dim,
+          queries + row, lookahead, scores);
     }
   }
   for (int d = 0; d < layout.head_dim; d += 16) {
     for (int tile = 0; tile < tiles; ++tile) {
-      ScoreTiles<kQueries, 1, kAhead, Element>({keys(tile, d)}, 16, queries + d * kQueryBlock + row,
-                                               lookahead, scores + tile * kTileTokens);
+      ScoreTiles<kQueries, 1, kAhead, Element>(d == 0, {keys(tile, d)}, 16,
+                                               queries + d * kQueryBlock + row, lookahead,
+                                               scores + tile * kTileTokens);
     }
   }
 }
@@ -121,14 +157,19 @@ HWY_INLINE void SumGroups(const Chunk& chunk, size_t offset, const float* HWY_RE
     for (int g = 0; g < kGroups; ++g) sums[q][g] = Load16(partials + q * partial_floats + g * 16);
   }
   for (int first = 0; first < chunk.tokens; first += kTileTokens) {
-    const auto* values =
+    const auto* HWY_RESTRICT values =
         reinterpret_cast<const Element*>(chunk.tiles[first / kTileTokens] + offset);
+    const float* HWY_RESTRICT tile_weights = Opaque(weights + first);
+    constexpr int kLines = kRowLines<Element>;
+    AheadLines<kAhead, kLines * kGroups> ahead(lookahead);
     const auto add = [&](int t) HWY_ATTR {
-      if (t % RowsPerPrefetch<Element>(kGroups) == 0) PrefetchNext<kAhead>(lookahead);
       Vec16 rows[kGroups];
-      for (int g = 0; g < kGroups; ++g) rows[g] = Load16(values + (g * kTileTokens + t) * 16);
+      for (int g = 0; g < kGroups; ++g) {
+        if (t % (16 / kLines) == 0) ahead.Prefetch(t / (16 / kLines) * kGroups + g);
+        rows[g] = Load16(values + (g * kTileTokens + t) * 16);
+      }
       for (int q = 0; q < kQueries; ++q) {
-        const Vec16 weight = Set16(weights[q * kChunkTokens + first + t]);
+        const Vec16 weight = Set16(tile_weights[q * kChunkTokens + t]);
         for (int g = 0; g < kGroups; ++g) sums[q][g] = MulAdd16(weight, rows[g], sums[q][g]);
       }
     };

@@ -49,6 +49,34 @@ class Lookahead {
     stream_ = stream;
   }
 
+  // The next `lines` lines, a multiple of kSlots, for a kernel to take between its own steps: line
+  // i is number i / kSlots of slot i % kSlots, whose lines are `stride` bytes apart. Costs an
+  // instruction or two a line; where the lines lie in several pieces, they are taken at once, and
+  // the slots hold a line that is in the cache.
+  static constexpr int kSlots = 4;
+  struct Slots {
+    const std::byte* next[kSlots];
+    size_t stride;
+  };
+  template <class Function>
+  [[gnu::always_inline]] Slots TakeSlots(size_t lines, const Function& take) {
+    Slots slots;
+    const size_t bytes = lines * kCacheLineBytes / streams_;
+    if (kSlots % streams_ == 0 && stream_ == 0 && offset_ + bytes <= end_) [[likely]] {
+      for (int i = 0; i < kSlots; ++i) {
+        slots.next[i] = tiles_[i % streams_] + offset_ + i / streams_ * kCacheLineBytes;
+      }
+      slots.stride = kSlots / streams_ * kCacheLineBytes;
+      offset_ += bytes;
+      if (offset_ == end_) NextPiece();
+    } else {
+      Take(lines, take);
+      std::fill(slots.next, slots.next + kSlots, tiles_[0] + part_);
+      slots.stride = 0;
+    }
+    return slots;
+  }
+
  private:
   const KvLayout& layout() const { return job_.kv.layout; }
   int64_t PieceLines() const {
