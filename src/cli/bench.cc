@@ -201,7 +201,8 @@ examples:
   command.AddParsed("--n-kv", "N,...", "tokens in the cache (default: 8192)", &options->bench.n_kv,
                     ListOf<int64_t>(Integer<int64_t>(1, kMostTokens)));
   AddPlaces(command, &options->bench, "what affinity and cgroup allow", "huge");
-  command.AddParsed("--kv-type", "TYPE,...", "f16 (default), f32, or K:V as f32:f16",
+  command.AddParsed("--kv-type", "TYPE,...",
+                    "f32, f16 (default), bf16, q8_0, q4_0, or K:V as q8_0:q4_0",
                     &options->bench.kv_types, ListOf<KvTypes>(ParseKvTypes));
   command.AddParsed("--prefetch", "HOW,...", "law, off or so many bytes ahead (default: off,law)",
                     &options->bench.prefetch, ListOf<PrefetchSetting>(ParsePrefetchSetting));

@@ -128,7 +128,8 @@ Status AddModel(const std::string& path, Facts& facts) {
   AddTensors(file, facts);
   BITFETCH_RETURN_IF_ERROR(AddTokenizer(file, facts));
   facts.Add("KV cache", "in memory, as it fills");
-  for (const KvType type : {KvType::kF16, KvType::kF32}) {
+  for (const KvType type : kKvTypes) {
+    if (config.head_dim % KvDimStep(type) != 0) continue;
     const KvLayout layout{
         static_cast<int>(config.kv_heads), static_cast<int>(config.head_dim), {type, type}};
     const double token = static_cast<double>(layout.block_bytes()) / kTileTokens *

@@ -18,9 +18,12 @@ Result<KvCache> KvCache::Create(const KvConfig& config) {
     return Fail("a KV cache needs at least one layer and one head, not {} and {}", config.layers,
                 config.kv_heads);
   }
-  if (config.head_dim < 16 || config.head_dim % 16 != 0 || config.head_dim > 4096) {
-    return Fail("head_dim {} is not supported by the KV cache: it must be a multiple of 16",
-                config.head_dim);
+  const int step = std::max(KvDimStep(config.types.k), KvDimStep(config.types.v));
+  if (config.head_dim < step || config.head_dim % step != 0 || config.head_dim > 4096) {
+    return Fail(
+        "head_dim {} is not supported by a KV cache of {}: it must be a multiple of {}, at most "
+        "4096",
+        config.head_dim, KvTypesName(config.types), step);
   }
   if (config.limit < 1) return Fail("a KV cache of {} tokens is not possible", config.limit);
   if (config.limit > int64_t{std::numeric_limits<int32_t>::max()} * kTileTokens) {

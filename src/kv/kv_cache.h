@@ -18,7 +18,7 @@ namespace bitfetch {
 struct KvConfig {
   int layers = 0;
   int kv_heads = 0;
-  int head_dim = 0;  // a multiple of 16
+  int head_dim = 0;  // a multiple of 16; of 32 if K or V is quantised
   KvTypes types;
   int64_t limit = 0;  // tokens, over this sequence and all its forks; rounded up to whole blocks
   PageSize pages = PageSize::kHuge;
