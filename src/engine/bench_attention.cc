@@ -97,11 +97,11 @@ class Rotation {
         out_(queries_.size()) {}
 
   // One pass; returns GB/s.
-  double Pass(int64_t distance_bytes) {
+  double Pass(const PrefetchPlan& plan) {
     const int64_t runs = std::min(kPassBytes / slices_.bytes() + 1, slices_.count());
     const double start = Seconds();
     for (int64_t i = 0; i < runs; ++i) {
-      attention_.Run(slices_.Next(), group_, queries_.data(), 1, distance_bytes, out_.data());
+      attention_.Run(slices_.Next(), group_, queries_.data(), 1, plan, out_.data());
     }
     return static_cast<double>(runs * slices_.bytes()) / (Seconds() - start) * 1e-9;
   }
@@ -129,7 +129,7 @@ Result<std::vector<AttentionBenchRow>> MeasureTogether(const AttentionBenchOptio
   for (const PrefetchSetting& setting : options.prefetch) {
     plans.push_back(PlanAttention(setting, profile, slices.layout(), row.placement, row.pages,
                                   options.group, row.threads));
-    rotation.Pass(plans.back().distance_bytes);
+    rotation.Pass(plans.back());
   }
   std::vector<double> reads;
   std::vector<std::vector<double>> speeds(count);
@@ -139,7 +139,7 @@ Result<std::vector<AttentionBenchRow>> MeasureTogether(const AttentionBenchOptio
     for (size_t i = 0; i < count; ++i) {
       const size_t setting =
           (i + repeat) % count;  // none is always the first after the streaming read
-      const double speed = rotation.Pass(plans[setting].distance_bytes);
+      const double speed = rotation.Pass(plans[setting]);
       speeds[setting].push_back(speed);
       fractions[setting].push_back(speed / reads.back());
     }
@@ -149,7 +149,7 @@ Result<std::vector<AttentionBenchRow>> MeasureTogether(const AttentionBenchOptio
   for (size_t i = 0; i < count; ++i) {
     row.prefetch = options.prefetch[i];
     row.distance_bytes = plans[i].distance_bytes;
-    row.streams = kChunkTiles;
+    row.streams = plans[i].streams;
     row.gb_per_s = SpreadOf(speeds[i]);
     row.read_gb_per_s = SpreadOf(reads);
     row.fraction = SpreadOf(fractions[i]);

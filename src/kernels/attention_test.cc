@@ -53,8 +53,12 @@ struct Setting {
   const Kernels* kernels = SupportedKernels()[0];
   int threads = 1;
   int64_t batch = 1;
-  int64_t distance = 0;
+  PrefetchPlan prefetch = {};
 };
+
+PrefetchPlan Ahead(int64_t distance, int streams = 4, PrefetchHint hint = PrefetchHint::kL1) {
+  return {.on = distance > 0, .distance_bytes = distance, .streams = streams, .hint = hint};
+}
 
 // The last `count` tokens of the case, in batches: a fork of the cache is cut to the end of each
 // batch.
@@ -70,7 +74,7 @@ std::vector<float> RunLast(const Case& c, int64_t count, const Setting& run) {
     KvCache prefix = c.cache.Fork();
     prefix.Truncate(first + batch);
     attention.Run(*prefix.View(0), c.shape.group, c.queries.data() + first * token_floats, batch,
-                  run.distance, out.data() + done * token_floats);
+                  run.prefetch, out.data() + done * token_floats);
     done += batch;
   }
   return out;
@@ -81,7 +85,8 @@ std::vector<double> Reference(const Case& c, KvTypes types) {
   const auto [kv_heads, group, dims] = c.shape;
   const int64_t tokens = c.cache.length();
   const auto stored = [](float x, KvType type) -> double {
-    return type == KvType::kF32 ? x : F16ToF32(F32ToF16(x));
+    if (type == KvType::kF32) return x;
+    return type == KvType::kF16 ? F16ToF32(F32ToF16(x)) : BF16ToF32(F32ToBF16(x));
   };
   std::vector<double> out;
   for (int head = 0; head < kv_heads * group; ++head) {
@@ -122,8 +127,11 @@ void ExpectNear(const std::vector<float>& got, const std::vector<double>& want, 
 
 constexpr KvTypes kF32{KvType::kF32, KvType::kF32};
 constexpr KvTypes kF16{KvType::kF16, KvType::kF16};
-const std::vector<KvTypes> kTypes = {
-    kF32, kF16, {KvType::kF32, KvType::kF16}, {KvType::kF16, KvType::kF32}};
+const std::vector<KvTypes> kTypes = {kF32,
+                                     kF16,
+                                     {KvType::kF32, KvType::kF16},
+                                     {KvType::kF16, KvType::kF32},
+                                     {KvType::kBF16, KvType::kBF16}};
 const std::vector<Shape> kShapes = {{1, 1, 16}, {2, 2, 64}, {5, 4, 128}, {1, 5, 64},
                                     {3, 3, 96}, {2, 7, 32}, {1, 4, 256}};
 
@@ -157,8 +165,10 @@ TEST(Attention, GivesTheSameBitsOnEveryIsa) {
         const Case c = MakeCase(shape, types, tokens, BlockPlacement::kShuffled, 1.0f, 3);
         const auto want = RunLast(c, 1, {});
         for (const Kernels* kernels : SupportedKernels()) {
-          for (const int64_t distance : {0, 64, 4096, 1048576}) {
-            EXPECT_TRUE(SameBits(RunLast(c, 1, {.kernels = kernels, .distance = distance}), want))
+          for (const PrefetchPlan& plan :
+               {Ahead(0), Ahead(64, 1), Ahead(4096), Ahead(65536, 8, PrefetchHint::kL2),
+                Ahead(1048576, 16, PrefetchHint::kL2)}) {
+            EXPECT_TRUE(SameBits(RunLast(c, 1, {.kernels = kernels, .prefetch = plan}), want))
                 << IsaName(kernels->isa) << " head_dim " << shape.head_dim << " tokens " << tokens;
           }
         }
@@ -178,7 +188,7 @@ TEST(Attention, GivesTheSameBitsForAnyThreadsBatchesAndPlaces) {
         const Setting run{.kernels = SupportedKernels().back(),
                           .threads = threads,
                           .batch = batch,
-                          .distance = 4096};
+                          .prefetch = Ahead(4096)};
         EXPECT_TRUE(SameBits(RunLast(*c, 80, run), want))
             << threads << " threads, batches of " << batch;
       }
@@ -224,11 +234,23 @@ TEST(Attention, StaysFiniteOnAdversarialInput) {
   });
 }
 
-TEST(Fold, GivesZerosWhereNothingWasAttendedTo) {
+TEST(Attention, GivesZerosWhereNothingIsSeen) {
+  const Case c = MakeCase({2, 4, 64}, kF16, 1, BlockPlacement::kContiguous, 1.0f, 6);
+  const auto pool = ThreadPool::Create(2).value();
+  const std::vector<float> queries(size_t{3} * 8 * 64, 1.0f);
   for (const Kernels* kernels : SupportedKernels()) {
-    std::vector<float> out(64, 1.0f);
-    kernels->fold(nullptr, 0, 0, 64, out.data());
-    EXPECT_EQ(out, std::vector<float>(64, 0.0f));
+    Attention attention(*kernels, *pool);
+    KvCache cache = c.cache.Fork();
+    std::vector<float> out(queries.size(), 1.0f);
+    // Three tokens that end with the only one stored: the first two come before everything.
+    attention.Run(*cache.View(0), 4, queries.data(), 3, Ahead(4096), out.data());
+    EXPECT_EQ(std::vector<float>(out.begin(), out.begin() + 2 * 8 * 64),
+              std::vector<float>(2 * 8 * 64, 0.0f));
+    EXPECT_NE(out.back(), 0.0f);
+    cache.Clear();
+    attention.Run(*cache.View(0), 4, queries.data(), 1, Ahead(4096), out.data());
+    EXPECT_EQ(std::vector<float>(out.begin(), out.begin() + 8 * 64),
+              std::vector<float>(8 * 64, 0.0f));
   }
 }
 

@@ -74,17 +74,27 @@ HWY_INLINE Vec16 Add16(const Vec16& a, const Vec16& b) {
 HWY_INLINE Vec16 Sub16(const Vec16& a, const Vec16& b) {
   return Make([&](int i) HWY_ATTR { return hn::Sub(a.part[i], b.part[i]); });
 }
-// a where it is greater, b elsewhere and where either is a NaN: the same on every ISA, which their
-// own maxima are not.
+// a where it is greater (less), b elsewhere and where either is a NaN: the same on every ISA. On
+// x86 that is what the instruction does; others have maxima of their own.
+HWY_INLINE Vector GreaterVector(Vector a, Vector b) {
+#if HWY_ARCH_X86
+  return hn::Max(a, b);
+#else
+  return hn::IfThenElse(hn::Gt(a, b), a, b);
+#endif
+}
+HWY_INLINE Vector LessVector(Vector a, Vector b) {
+#if HWY_ARCH_X86
+  return hn::Min(a, b);
+#else
+  return hn::IfThenElse(hn::Lt(a, b), a, b);
+#endif
+}
 HWY_INLINE Vec16 Greater16(const Vec16& a, const Vec16& b) {
-  return Make([&](int i) HWY_ATTR {
-    return hn::IfThenElse(hn::Gt(a.part[i], b.part[i]), a.part[i], b.part[i]);
-  });
+  return Make([&](int i) HWY_ATTR { return GreaterVector(a.part[i], b.part[i]); });
 }
 HWY_INLINE Vec16 Less16(const Vec16& a, const Vec16& b) {
-  return Make([&](int i) HWY_ATTR {
-    return hn::IfThenElse(hn::Lt(a.part[i], b.part[i]), a.part[i], b.part[i]);
-  });
+  return Make([&](int i) HWY_ATTR { return LessVector(a.part[i], b.part[i]); });
 }
 // x in its first `count` lanes, `other` in the rest.
 HWY_INLINE Vec16 First16(int count, const Vec16& x, const Vec16& other) {
@@ -106,8 +116,7 @@ HWY_INLINE Vector Exp2Vector(Vector x) {
   const auto lowest = hn::Set(floats, kExp2Lowest);
   const auto highest = hn::Set(floats, kExp2Highest);
   const auto in_range = hn::Gt(x, lowest);
-  const auto low = hn::IfThenElse(in_range, x, lowest);
-  const auto clamped = hn::IfThenElse(hn::Lt(low, highest), low, highest);
+  const auto clamped = LessVector(GreaterVector(x, lowest), highest);
   const auto whole = hn::Round(clamped);
   const auto f = hn::Sub(clamped, whole);
   auto p = hn::Set(floats, kExp2Coefficients[5]);
