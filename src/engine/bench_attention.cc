@@ -165,9 +165,6 @@ Status CheckOptions(const AttentionBenchOptions& options) {
                 options.kv_heads, options.group, options.head_dim);
   }
   if (options.repeats < 1) return Fail("{} repeats are too few", options.repeats);
-  for (const KvTypes types : options.kv_types) {
-    if (!AttentionReads(types)) return Fail("no attention over {} KV", KvTypesName(types));
-  }
   for (const int64_t n_kv : options.n_kv) {
     if (n_kv < 1) return Fail("a cache of {} tokens is not possible", n_kv);
   }

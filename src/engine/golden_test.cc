@@ -122,7 +122,7 @@ TEST(Golden, EveryIsaThreadsBatchAndPrefetchGiveTheSameLogits) {
   const bool update = std::getenv("BITFETCH_UPDATE_GOLDEN") != nullptr;
   auto golden = update ? std::map<std::string, std::string>() : ReadGolden();
   for (const auto& [name, path] : models) {
-    for (const char* types : {"f32", "f16"}) {
+    for (const char* types : {"f32", "f16", "q8_0", "q4_0", "q8_0:q4_0"}) {
       const std::string key = name + "/" + types;
       if (update) golden[key] = HashLogits(path, ParseKvTypes(types).value(), {.isa = "scalar"});
       for (const Variant& variant : Variants()) {

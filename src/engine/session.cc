@@ -82,7 +82,6 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
                     .limit = session->context_,
                     .pages = options.pages,
                     .l2_budget_bytes = static_cast<size_t>(topology.l2_bytes) / 4};
-  if (!AttentionReads(kv.types)) return Fail("no attention over {} KV", KvTypesName(kv.types));
   BITFETCH_RETURN_IF_ERROR(CheckMemory(kv, session->context_));
   auto cache = KvCache::Create(kv);
   if (!cache) {

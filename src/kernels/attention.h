@@ -20,12 +20,6 @@ PrefetchPlan PlanAttention(const PrefetchSetting& setting, const MachineProfile&
                            const KvLayout& layout, BlockPlacement placement, PageSize pages,
                            int group, int threads);
 
-// Whether attention is there for these types.
-inline bool AttentionReads(KvTypes types) {
-  const auto reads = [](KvType type) { return !IsQuantized(type); };
-  return reads(types.k) && reads(types.v);
-}
-
 // Grouped-query causal attention of one layer over its KV cache, shared out over a pool: for one
 // token, the ranges of what is stored; for a batch, its heads and every sixteen of its tokens. The
 // result has the same bits either way, with any number of threads and any plan. Keeps the memory
