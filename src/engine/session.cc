@@ -71,9 +71,6 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
   BITFETCH_ASSIGN_OR_RETURN(
       session->pool_,
       ThreadPool::Create(options.threads == 0 ? topology.threads : options.threads));
-  if (!AttentionReads(options.kv_types)) {
-    return Fail("no attention over {} KV", KvTypesName(options.kv_types));
-  }
   ProfileInBackground profile(topology, options.prefetch, *session->kernels_, options.kv_types);
   BITFETCH_ASSIGN_OR_RETURN(Model model,
                             Model::Load(path, options.mmap, *session->pool_, progress));

@@ -211,8 +211,7 @@ KernelProbe AttentionProbe(const Kernels& kernels, ProbeEffort effort,
   KernelProbe probe;
   std::vector<KvTypes> read;
   for (const KvTypes each : types) {
-    const bool again = std::ranges::count(read, each) > 0;
-    if (again || !AttentionReads(each)) continue;
+    if (std::ranges::count(read, each) > 0) continue;
     read.push_back(each);
     probe.names.push_back(AttentionName(kernels.isa, each));
   }
