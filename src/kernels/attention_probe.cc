@@ -26,6 +26,7 @@ constexpr size_t kHotBytes = size_t{2} << 20;
 constexpr int kHotLooks = 5;
 constexpr int kMinRounds = 3;  // of looks that are compared
 constexpr int kMaxRounds = 15;
+constexpr int kMaxQuickRounds = 7;
 
 // One kernel on a pool of threads.
 class Reader {
@@ -128,7 +129,7 @@ class Probe {
 
     const std::vector<Candidate> candidates = Candidates(profile, kernel, access);
     std::vector<Best> bests(candidates.size());
-    for (int round = 0; round < kMaxRounds; ++round) {
+    for (int round = 0; round < (tune_ ? kMaxRounds : kMaxQuickRounds); ++round) {
       if (round >= kMinRounds && NowNs() > share_end) break;
       if (!Round(reader, candidates, bests) && round < kMinRounds) return false;
     }
