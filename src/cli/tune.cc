@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "cli/profile_text.h"
 #include "cli/progress_line.h"
+#include "kernels/attention_probe.h"
 #include "machine/probe.h"
 #include "machine/profile_store.h"
 
@@ -12,9 +13,11 @@ namespace {
 
 Result<int> RunTune() {
   const Topology topology = ReadTopology();
+  BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
   ProgressLine line(std::chrono::milliseconds(0));
   line.Show("measuring this machine, for up to 3 seconds");
-  Result<Measurement> measured = MeasureMachine(topology, ProbeEffort::kTune);
+  Result<Measurement> measured =
+      MeasureMachine(topology, ProbeEffort::kTune, AttentionProbe(*kernels, ProbeEffort::kTune));
   line.Clear();
   if (!measured) return tl::unexpected(measured.error());
   if (!measured->complete) {

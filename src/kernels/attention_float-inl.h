@@ -31,6 +31,22 @@ struct Chunk {
 // What a kernel does with the line ahead of each that it reads.
 enum class Ahead { kNothing, kToL1, kToL2 };
 
+// The two products, by what is prefetched and by the number of query rows less one.
+using ScoreFunction = void (*)(const KvLayout&, const Chunk&, const float* queries, int row,
+                               Lookahead&, float* scores);
+using SumFunction = void (*)(const KvLayout&, const Chunk&, const float* weights, Lookahead&,
+                             float* partials);
+using ScoreFunctions = ScoreFunction[3][kQueryBlock];
+using SumFunctions = SumFunction[3][kQueryBlock];
+
+// Those over quantised tiles: an ISA may have several kinds of integer products.
+struct CodeProducts {
+  const ScoreFunctions& q8_scores;
+  const ScoreFunctions& q4_scores;
+  const SumFunctions& q8_sums;
+  const SumFunctions& q4_sums;
+};
+
 template <Ahead kAhead>
 HWY_INLINE void PrefetchInto(const std::byte* line) {
   if constexpr (kAhead == Ahead::kToL1) PrefetchLine(line);
