@@ -11,12 +11,31 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/attention_float-inl.h"
+#include "kernels/attention_int.h"
 #include "kernels/attention_math.h"
 #include "kernels/lookahead.h"
 #include "kernels/scalar.h"
 #include "kernels/vec16-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+#define BITFETCH_DOT plain
+#include "kernels/attention_int-inl.h"
+#undef BITFETCH_DOT
+HWY_AFTER_NAMESPACE();
+
+// Highway's own target with VNNI has AVX-VNNI as well, which no CPU with AVX-512 needs to have.
+#if HWY_TARGET == HWY_AVX3
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni")
+#define BITFETCH_DOT_VNNI
+#define BITFETCH_DOT vnni
+#include "kernels/attention_int-inl.h"
+#undef BITFETCH_DOT
+#undef BITFETCH_DOT_VNNI
+HWY_POP_ATTRIBUTES
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace bitfetch {
@@ -66,14 +85,6 @@ HWY_INLINE void WeighChunk(int tokens, int head_dim, float* scores, float* parti
   }
 }
 
-// The two products, by what is prefetched and by the number of query rows less one.
-using ScoreFunction = void (*)(const KvLayout&, const Chunk&, const float* queries, int row,
-                               Lookahead&, float* scores);
-using SumFunction = void (*)(const KvLayout&, const Chunk&, const float* weights, Lookahead&,
-                             float* partials);
-using ScoreFunctions = ScoreFunction[3][kQueryBlock];
-using SumFunctions = SumFunction[3][kQueryBlock];
-
 template <class Element>
 constexpr ScoreFunctions kScoreFloats = {
     {&ScoreFloats<1, Ahead::kNothing, Element>, &ScoreFloats<2, Ahead::kNothing, Element>,
@@ -91,7 +102,7 @@ constexpr SumFunctions kSumFloats = {
     {&SumFloats<1, Ahead::kToL2, Element>, &SumFloats<2, Ahead::kToL2, Element>,
      &SumFloats<3, Ahead::kToL2, Element>, &SumFloats<4, Ahead::kToL2, Element>}};
 
-HWY_INLINE const ScoreFunctions& ScoreFunctionsFor(KvType type) {
+HWY_INLINE const ScoreFunctions& ScoreFunctionsFor(KvType type, const CodeProducts& codes) {
   switch (type) {
     case KvType::kF32:
       return kScoreFloats<float>;
@@ -99,12 +110,15 @@ HWY_INLINE const ScoreFunctions& ScoreFunctionsFor(KvType type) {
       return kScoreFloats<hwy::float16_t>;
     case KvType::kBF16:
       return kScoreFloats<hwy::bfloat16_t>;
-    default:  // see AttentionReads
-      HWY_ABORT("no attention over quantised KV");
+    case KvType::kQ8_0:
+      return codes.q8_scores;
+    case KvType::kQ4_0:
+      break;
   }
+  return codes.q4_scores;
 }
 
-HWY_INLINE const SumFunctions& SumFunctionsFor(KvType type) {
+HWY_INLINE const SumFunctions& SumFunctionsFor(KvType type, const CodeProducts& codes) {
   switch (type) {
     case KvType::kF32:
       return kSumFloats<float>;
@@ -112,21 +126,24 @@ HWY_INLINE const SumFunctions& SumFunctionsFor(KvType type) {
       return kSumFloats<hwy::float16_t>;
     case KvType::kBF16:
       return kSumFloats<hwy::bfloat16_t>;
-    default:  // see AttentionReads
-      HWY_ABORT("no attention over quantised KV");
+    case KvType::kQ8_0:
+      return codes.q8_sums;
+    case KvType::kQ4_0:
+      break;
   }
+  return codes.q4_sums;
 }
 
 // Walks the tiles of a job.
 class Walk {
  public:
-  explicit Walk(const AttendJob& job)
+  Walk(const AttendJob& job, const CodeProducts& codes)
       : job_(job),
         layout_(job.kv.layout),
         heads_(job.end_head - job.first_head),
         partial_floats_(PartialFloats(layout_.head_dim)),
-        score_(ScoreFunctionsFor(layout_.types.k)),
-        sum_(SumFunctionsFor(layout_.types.v)),
+        score_(ScoreFunctionsFor(layout_.types.k, codes)),
+        sum_(SumFunctionsFor(layout_.types.v, codes)),
         lookahead_(job) {
     if (!job.prefetch.on) return;
     ahead_ = job.prefetch.hint == PrefetchHint::kL1 ? Ahead::kToL1 : Ahead::kToL2;
@@ -214,7 +231,10 @@ class Walk {
   Ahead ahead_ = Ahead::kNothing;
 };
 
-void Attend(const AttendJob& job) { Walk(job).Run(); }
+void Attend(const AttendJob& job) { Walk(job, plain::kCodeProducts).Run(); }
+#if HWY_TARGET == HWY_AVX3
+void AttendVnni(const AttendJob& job) { Walk(job, vnni::kCodeProducts).Run(); }
+#endif
 
 void Fold(const float* partials, int64_t ranges, int64_t range_stride, int head_dim,
           float* folded) {

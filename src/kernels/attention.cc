@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/attention_int.h"
 #include "kernels/attention_math.h"
 
 namespace bitfetch {
@@ -14,17 +15,22 @@ int64_t RangesFor(int64_t tokens) { return (tokens + kRangeTokens - 1) / kRangeT
 // Tokens of a batch that share a read of the cache: as many as keep a core at its arithmetic.
 constexpr int64_t kPieceTokens = 16;
 
-// The query rows of one KV head, `rows` of `group` to a token, to [QueryBlocks][head_dim]
-// [kQueryBlock], scaled so that weights are powers of two. from: [group][head_dim], and the same of
-// each next token `token_floats` on.
-void PrepareQueries(int head_dim, int rows, int group, const float* from, int64_t token_floats,
-                    float* to) {
+// The query rows of one KV head, `rows` of `group` to a token, as AttendJob has them. from:
+// [group][head_dim], and the same of each next token `token_floats` on.
+void PrepareQueries(const KvLayout& layout, int rows, int group, const float* from,
+                    int64_t token_floats, float* to) {
+  const int head_dim = layout.head_dim;
   const auto scale =
       static_cast<float>(1.4426950408889634 / std::sqrt(static_cast<double>(head_dim)));
   for (int row = 0; row < rows; ++row) {
     const float* query = from + row / group * token_floats + int64_t{row % group} * head_dim;
-    float* block = to + int64_t{row / kQueryBlock} * head_dim * kQueryBlock + row % kQueryBlock;
-    for (int d = 0; d < head_dim; ++d) block[d * kQueryBlock] = query[d] * scale;
+    float* block = to + int64_t{row / kQueryBlock} * head_dim * kQueryBlock;
+    if (IsQuantized(layout.types.k)) {
+      PrepareIntQuery(query, scale, head_dim, row % kQueryBlock, block);
+      continue;
+    }
+    for (int d = 0; d < head_dim; ++d)
+      block[d * kQueryBlock + row % kQueryBlock] = query[d] * scale;
   }
 }
 
@@ -41,23 +47,25 @@ void Normalize(const float* folded, int head_dim, float* out) {
 
 }  // namespace
 
-PrefetchPlan PlanAttention(const PrefetchSetting& setting, const MachineProfile& profile,
-                           const KvLayout& layout, BlockPlacement placement, PageSize pages,
-                           int group, int threads) {
-  const auto block_bytes = static_cast<int64_t>(layout.block_bytes());
+std::string AttentionName(Isa isa, KvTypes types) {
+  return fmt::format("{} {}", IsaName(isa), KvTypesName(types));
+}
+
+PrefetchAccess AttentionAccess(Isa isa, const KvLayout& layout, BlockPlacement placement,
+                               PageSize pages, int group, int threads) {
   const size_t query_heads = static_cast<size_t>(layout.kv_heads) * group;
   // Sums of V of every query head, read and written once a chunk, and the scores of a few.
   const size_t working_set =
       (query_heads * PartialFloats(layout.head_dim) + size_t{kChunkTokens} * kQueryBlock) *
       sizeof(float);
-  return ResolvePrefetch(
-      setting, profile,
-      {.tile_bytes = static_cast<int64_t>(layout.head_bytes()),
-       .run_bytes = placement == BlockPlacement::kShuffled ? block_bytes : PrefetchAccess::kNever,
-       .pages = pages,
-       .threads = threads,
-       .working_set_bytes = static_cast<int64_t>(working_set),
-       .max_streams = kChunkTiles});
+  return {.kernel = AttentionName(isa, layout.types),
+          .value_bits =
+              8 * static_cast<double>(layout.head_bytes()) / (2.0 * kTileTokens * layout.head_dim),
+          .paged = placement == BlockPlacement::kShuffled,
+          .pages = pages,
+          .threads = threads,
+          .working_set_bytes = static_cast<int64_t>(working_set),
+          .max_streams = kRangeTokens / kTileTokens};
 }
 
 void Attention::Run(const KvView& kv, int group, const float* queries, int64_t tokens,
@@ -79,7 +87,7 @@ void Attention::OneToken(const KvView& kv, int group, const float* queries,
   queries_.resize(kv.layout.kv_heads * prepared);
   partials_.resize(ranges * heads * partial_floats);
   for (int head = 0; head < kv.layout.kv_heads; ++head) {
-    PrepareQueries(head_dim, group, group, queries + int64_t{head} * group * head_dim, 0,
+    PrepareQueries(kv.layout, group, group, queries + int64_t{head} * group * head_dim, 0,
                    queries_.data() + head * prepared);
   }
 
@@ -143,7 +151,7 @@ void Attention::BatchPiece(AttendJob job, const float* queries, Worker& worker, 
   worker.queries.resize(PreparedFloats(head_dim, job.rows));
   worker.partials.resize(job.rows * partial_floats);
   worker.folded.resize(job.rows * partial_floats);
-  PrepareQueries(head_dim, job.rows, job.group, queries, token_floats, worker.queries.data());
+  PrepareQueries(job.kv.layout, job.rows, job.group, queries, token_floats, worker.queries.data());
   job.queries = worker.queries.data();
   job.partials = worker.partials.data();
   for (int row = 0; row < job.rows; ++row) {

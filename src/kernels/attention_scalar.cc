@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/float16.h"
+#include "kernels/attention_int.h"
 #include "kernels/attention_math.h"
 #include "kernels/exp2.h"
 #include "kernels/lookahead.h"
@@ -19,22 +20,41 @@ float Load(const std::byte* tile, KvType type, int64_t index) {
   return type == KvType::kF16 ? F16ToF32(bits) : BF16ToF32(bits);
 }
 
-// One query row over one chunk: `tokens` from `first`, whose tiles are `head_offset` bytes into
-// their blocks. `query` has its dims kQueryBlock floats apart.
-void AttendChunk(const KvView& kv, int64_t first, int64_t tokens, size_t head_offset,
-                 const float* query, float* partial) {
-  const KvLayout& layout = kv.layout;
-  const int dims = layout.head_dim;
+// The products of one query row and one chunk: `tokens` from `first`, whose tiles are `offset`
+// bytes into their blocks. queries: [head_dim][kQueryBlock].
+void ScoreFloats(const KvView& kv, int64_t first, int64_t tokens, size_t offset,
+                 const float* queries, int row, float* scores) {
+  for (int64_t t = 0; t < tokens; ++t) {
+    const std::byte* tile = kv.Block((first + t) / kTileTokens) + offset;
+    scores[t] = 0.0f;
+    for (int d = 0; d < kv.layout.head_dim; ++d) {
+      const float key = Load(tile, kv.layout.types.k, int64_t{d} * kTileTokens + t % kTileTokens);
+      scores[t] = std::fma(queries[d * kQueryBlock + row], key, scores[t]);
+    }
+  }
+}
+
+void SumFloats(const KvView& kv, int64_t first, int64_t tokens, size_t offset, const float* weights,
+               float* sums) {
+  for (int64_t t = 0; t < tokens; ++t) {
+    const std::byte* tile = kv.Block((first + t) / kTileTokens) + offset + kv.layout.k_tile_bytes();
+    for (int d = 0; d < kv.layout.head_dim; ++d) {
+      const int64_t index = (int64_t{d} / 16 * kTileTokens + t % kTileTokens) * 16 + d % 16;
+      sums[d] = std::fma(weights[t], Load(tile, kv.layout.types.v, index), sums[d]);
+    }
+  }
+}
+
+void AttendChunk(const KvView& kv, int64_t first, int64_t tokens, size_t offset,
+                 const float* queries, int row, float* partial) {
+  const KvTypes types = kv.layout.types;
+  const int dims = kv.layout.head_dim;
   float weights[kChunkTokens];
+  const auto score = IsQuantized(types.k) ? ScoreCodes : ScoreFloats;
+  score(kv, first, tokens, offset, queries, row, weights);
   float chunk_max = kLowestScore;
   for (int64_t t = 0; t < tokens; ++t) {
-    const std::byte* tile = kv.Block((first + t) / kTileTokens) + head_offset;
-    float score = 0.0f;
-    for (int d = 0; d < dims; ++d) {
-      const float key = Load(tile, layout.types.k, int64_t{d} * kTileTokens + t % kTileTokens);
-      score = std::fma(query[d * kQueryBlock], key, score);
-    }
-    weights[t] = ClampScore(score);
+    weights[t] = ClampScore(weights[t]);
     chunk_max = std::max(chunk_max, weights[t]);
   }
 
@@ -50,14 +70,8 @@ void AttendChunk(const KvView& kv, int64_t first, int64_t tokens, size_t head_of
     sums[t % kPartialSums] += weights[t];
   }
 
-  for (int64_t t = 0; t < tokens; ++t) {
-    const std::byte* tile =
-        kv.Block((first + t) / kTileTokens) + head_offset + layout.k_tile_bytes();
-    for (int d = 0; d < dims; ++d) {
-      const int64_t index = (int64_t{d} / 16 * kTileTokens + t % kTileTokens) * 16 + d % 16;
-      partial[d] = std::fma(weights[t], Load(tile, layout.types.v, index), partial[d]);
-    }
-  }
+  const auto sum = IsQuantized(types.v) ? SumCodes : SumFloats;
+  sum(kv, first, tokens, offset, weights, partial);
 }
 
 // Nothing is interleaved here: this kernel is for comparing, and slower than any memory.
@@ -85,12 +99,11 @@ void Attend(const AttendJob& job) {
       }
       for (int row = 0; row < job.rows; ++row) {
         InitPartial(partials, layout.head_dim);
-        const float* query = queries + int64_t{row / kQueryBlock} * kQueryBlock * layout.head_dim +
-                             row % kQueryBlock;
+        const float* block = queries + int64_t{row / kQueryBlock} * kQueryBlock * layout.head_dim;
         const int64_t row_end = std::min(end, job.visible + row / job.group);
         for (int64_t first = begin; first < row_end; first += kChunkTokens) {
           AttendChunk(job.kv, first, std::min<int64_t>(kChunkTokens, row_end - first), head_offset,
-                      query, partials);
+                      block, row % kQueryBlock, partials);
         }
         partials += partial_floats;
       }

@@ -45,7 +45,8 @@ struct AttendJob {
   int64_t end = 0;     // one past the last
   int first_head = 0;  // KV heads
   int end_head = 0;
-  // [heads][QueryBlocks(rows)][head_dim][kQueryBlock], times log2(e) / sqrt(head_dim).
+  // [heads][QueryBlocks(rows)][head_dim][kQueryBlock], times log2(e) / sqrt(head_dim), so that
+  // weights are powers of two; in the same room IntQueries (attention_int.h) if K is quantised.
   const float* queries = nullptr;
   int rows = 1;   // to a KV head
   int group = 1;  // query heads to a KV head
