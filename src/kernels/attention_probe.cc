@@ -209,16 +209,16 @@ bool MeasureAttention(const Kernels& kernels, bool tune, const std::vector<KvTyp
 KernelProbe AttentionProbe(const Kernels& kernels, ProbeEffort effort,
                            const std::vector<KvTypes>& types) {
   KernelProbe probe;
-  std::vector<KvTypes> read;
+  std::vector<KvTypes> distinct;
   for (const KvTypes each : types) {
-    if (std::ranges::count(read, each) > 0) continue;
-    read.push_back(each);
+    if (std::ranges::count(distinct, each) > 0) continue;
+    distinct.push_back(each);
     probe.names.push_back(AttentionName(kernels.isa, each));
   }
   const bool tune = effort == ProbeEffort::kTune;
-  probe.measure = [&kernels, tune, read](const KernelProbe::Ground& ground,
-                                         MachineProfile& profile) {
-    return MeasureAttention(kernels, tune, read, ground, profile);
+  probe.measure = [&kernels, tune, distinct](const KernelProbe::Ground& ground,
+                                             MachineProfile& profile) {
+    return MeasureAttention(kernels, tune, distinct, ground, profile);
   };
   return probe;
 }
