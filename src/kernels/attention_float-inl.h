@@ -88,9 +88,9 @@ HWY_INLINE T* Opaque(T* pointer) {
 }
 
 // Where sixteen floats fill one register there are registers enough for a whole chunk of scores,
-// and for two groups of V's dims. Elsewhere one tile and one group fill them.
+// and for four groups of V's dims. Elsewhere one tile and one group fill them.
 constexpr int kScoreTiles = kVectors == 1 ? kChunkTiles : 1;
-constexpr int kValueGroups = kVectors == 1 ? 2 : 1;
+constexpr int kValueGroups = kVectors == 1 ? 4 : 1;
 
 // So many lines are sixteen rows of a tile.
 template <class Element>
@@ -104,36 +104,36 @@ HWY_INLINE void ScoreTiles(bool fresh, const Element* const (&tiles)[kTiles], in
                            const float* HWY_RESTRICT queries, Lookahead& lookahead,
                            float* HWY_RESTRICT scores) {
   Vec16 sums[kQueries][kTiles];
-  for (int q = 0; q < kQueries; ++q) {
-    for (int i = 0; i < kTiles; ++i) {
-      sums[q][i] = Set16(0.0f);
-      if (!fresh) sums[q][i] = Load16(scores + q * kChunkTokens + i * kTileTokens);
-    }
-  }
+  const auto for_each = [](const auto& op) BITFETCH_LAMBDA {
+    Unroll<kQueries>(
+        [&](auto q) BITFETCH_LAMBDA { Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA { op(q, i); }); });
+  };
+  for_each([&](auto q, auto i) BITFETCH_LAMBDA {
+    sums[q][i] = Set16(0.0f);
+    if (!fresh) sums[q][i] = Load16(scores + q * kChunkTokens + i * kTileTokens);
+  });
   constexpr int kLines = kRowLines<Element>;
   for (int first = 0; first < dims; first += 16) {
     AheadLines<kAhead, kLines * kTiles> ahead(lookahead);
     const float* HWY_RESTRICT query_rows = Opaque(queries + size_t{kQueryBlock} * first);
-    const Element* HWY_RESTRICT key_rows[kTiles];
+    const Element* key_rows[kTiles];
     for (int i = 0; i < kTiles; ++i) key_rows[i] = tiles[i] + size_t{kTileTokens} * first;
-#pragma GCC unroll 16
-    for (int d = 0; d < 16; ++d) {
+    Unroll<16>([&](auto d) BITFETCH_LAMBDA {
       Vec16 keys[kTiles];
-      for (int i = 0; i < kTiles; ++i) {
-        if (d % (16 / kLines) == 0) ahead.Prefetch(d / (16 / kLines) * kTiles + i);
+      Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA {
+        if constexpr (d % (16 / kLines) == 0) ahead.Prefetch(d / (16 / kLines) * kTiles + i);
         keys[i] = Load16(key_rows[i] + d * kTileTokens);
-      }
-      for (int q = 0; q < kQueries; ++q) {
+      });
+      Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
         const Vec16 query = Set16(query_rows[d * kQueryBlock + q]);
-        for (int i = 0; i < kTiles; ++i) sums[q][i] = MulAdd16(query, keys[i], sums[q][i]);
-      }
-    }
+        Unroll<kTiles>([&](auto i)
+                           BITFETCH_LAMBDA { sums[q][i] = MulAdd16(query, keys[i], sums[q][i]); });
+      });
+    });
   }
-  for (int q = 0; q < kQueries; ++q) {
-    for (int i = 0; i < kTiles; ++i) {
-      Store16(sums[q][i], scores + q * kChunkTokens + i * kTileTokens);
-    }
-  }
+  for_each([&](auto q, auto i) BITFETCH_LAMBDA {
+    Store16(sums[q][i], scores + q * kChunkTokens + i * kTileTokens);
+  });
 }
 
 // Scores of kQueries rows against a chunk. queries: [head_dim][kQueryBlock], from the first row on;
@@ -169,36 +169,39 @@ HWY_INLINE void SumGroups(const Chunk& chunk, size_t offset, const float* HWY_RE
                           Lookahead& lookahead, float* HWY_RESTRICT partials,
                           size_t partial_floats) {
   Vec16 sums[kQueries][kGroups];
-  for (int q = 0; q < kQueries; ++q) {
-    for (int g = 0; g < kGroups; ++g) sums[q][g] = Load16(partials + q * partial_floats + g * 16);
-  }
+  const auto for_each = [](const auto& op) BITFETCH_LAMBDA {
+    Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+      Unroll<kGroups>([&](auto g) BITFETCH_LAMBDA { op(q, g); });
+    });
+  };
+  for_each([&](auto q, auto g)
+               BITFETCH_LAMBDA { sums[q][g] = Load16(partials + q * partial_floats + g * 16); });
+  constexpr int kLines = kRowLines<Element>;
   for (int first = 0; first < chunk.tokens; first += kTileTokens) {
     const auto* HWY_RESTRICT values =
         reinterpret_cast<const Element*>(chunk.tiles[first / kTileTokens] + offset);
     const float* HWY_RESTRICT tile_weights = Opaque(weights + first);
-    constexpr int kLines = kRowLines<Element>;
     AheadLines<kAhead, kLines * kGroups> ahead(lookahead);
-    const auto add = [&](int t) HWY_ATTR {
+    const auto add = [&](auto t) BITFETCH_LAMBDA {
       Vec16 rows[kGroups];
-      for (int g = 0; g < kGroups; ++g) {
+      Unroll<kGroups>([&](auto g) BITFETCH_LAMBDA {
         if (t % (16 / kLines) == 0) ahead.Prefetch(t / (16 / kLines) * kGroups + g);
         rows[g] = Load16(values + (g * kTileTokens + t) * 16);
-      }
-      for (int q = 0; q < kQueries; ++q) {
+      });
+      Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
         const Vec16 weight = Set16(tile_weights[q * kChunkTokens + t]);
-        for (int g = 0; g < kGroups; ++g) sums[q][g] = MulAdd16(weight, rows[g], sums[q][g]);
-      }
+        Unroll<kGroups>(
+            [&](auto g) BITFETCH_LAMBDA { sums[q][g] = MulAdd16(weight, rows[g], sums[q][g]); });
+      });
     };
     if (HWY_LIKELY(chunk.tokens - first >= kTileTokens)) {
-#pragma GCC unroll 16
-      for (int t = 0; t < kTileTokens; ++t) add(t);
+      Unroll<kTileTokens>(add);
     } else {
       for (int t = 0; t < chunk.tokens - first; ++t) add(t);
     }
   }
-  for (int q = 0; q < kQueries; ++q) {
-    for (int g = 0; g < kGroups; ++g) Store16(sums[q][g], partials + q * partial_floats + g * 16);
-  }
+  for_each([&](auto q, auto g)
+               BITFETCH_LAMBDA { Store16(sums[q][g], partials + q * partial_floats + g * 16); });
 }
 
 // Adds the weighted values of a chunk to the partials of kQueries rows. weights:

@@ -60,13 +60,10 @@ class Lookahead {
   };
   template <class Function>
   [[gnu::always_inline]] Slots TakeSlots(size_t lines, const Function& take) {
-    Slots slots;
-    const size_t bytes = lines * kCacheLineBytes / streams_;
-    if (kSlots % streams_ == 0 && stream_ == 0 && offset_ + bytes <= end_) [[likely]] {
-      for (int i = 0; i < kSlots; ++i) {
-        slots.next[i] = tiles_[i % streams_] + offset_ + i / streams_ * kCacheLineBytes;
-      }
-      slots.stride = kSlots / streams_ * kCacheLineBytes;
+    Slots slots = slots_;
+    const size_t bytes = lines / kSlots * slots.stride;
+    if (bytes > 0 && stream_ == 0 && offset_ + bytes <= end_) [[likely]] {
+      for (const std::byte*& next : slots.next) next += offset_;
       offset_ += bytes;
       if (offset_ == end_) NextPiece();
     } else {
@@ -105,6 +102,10 @@ class Lookahead {
     }
     offset_ = part_;
     end_ = part_ + (values_ ? layout().v_tile_bytes() : layout().k_tile_bytes());
+    slots_.stride = kSlots % streams_ == 0 ? kSlots / streams_ * kCacheLineBytes : 0;
+    for (int i = 0; i < kSlots; ++i) {
+      slots_.next[i] = tiles_[i % streams_] + i / streams_ * kCacheLineBytes;
+    }
   }
 
   [[gnu::noinline]] void NextPiece() {
@@ -128,6 +129,7 @@ class Lookahead {
     streams_ = 1;
     end_ = job_.end_head * layout().head_bytes();
     offset_ = end_ - kCacheLineBytes;
+    slots_.stride = 0;
   }
 
   const AttendJob& job_;
@@ -142,6 +144,7 @@ class Lookahead {
   size_t offset_ = 0;  // into the blocks
   size_t end_ = 0;     // of the piece
   bool done_ = false;
+  Slots slots_ = {};  // of the piece, less the offset; stride 0: its streams fill no slots evenly
   const std::byte* tiles_[kRangeTokens / kTileTokens] = {};  // [streams_] blocks
 };
 

@@ -11,6 +11,7 @@
 #endif
 
 #include <cstdint>
+#include <utility>
 
 #include "hwy/highway.h"
 #include "kernels/exp2.h"
@@ -33,46 +34,61 @@ struct Vec16 {
   Vector part[kVectors];
 };
 
+// A lambda's attributes: those of the ISA, and no call is left of it.
+#undef BITFETCH_LAMBDA
+#define BITFETCH_LAMBDA HWY_ATTR __attribute__((always_inline))
+
+// op(i) for i from 0 to kCount - 1, each a constant: arrays that only such code touches stay in
+// registers, also across the loops around it.
+template <int kCount, class Op>
+HWY_INLINE void Unroll(const Op& op) {
+  [&]<int... kIndices>(std::integer_sequence<int, kIndices...>) BITFETCH_LAMBDA {
+    (op(std::integral_constant<int, kIndices>()), ...);
+  }
+  (std::make_integer_sequence<int, kCount>());
+}
+
 // op(i) for the i-th vector.
 template <class Op>
 HWY_INLINE Vec16 Make(const Op& op) {
   Vec16 result;
-  for (int i = 0; i < kVectors; ++i) result.part[i] = op(i);
+  Unroll<kVectors>([&](auto i) BITFETCH_LAMBDA { result.part[i] = op(i); });
   return result;
 }
 
 HWY_INLINE Vec16 Load16(const float* from) {
-  return Make([&](int i) HWY_ATTR { return hn::LoadU(Floats(), from + i * kLanes); });
+  return Make([&](int i) BITFETCH_LAMBDA { return hn::LoadU(Floats(), from + i * kLanes); });
 }
 HWY_INLINE Vec16 Load16(const hwy::float16_t* from) {
   const hn::Rebind<hwy::float16_t, Floats> halves;
-  return Make([&](int i) HWY_ATTR {
+  return Make([&](int i) BITFETCH_LAMBDA {
     return hn::PromoteTo(Floats(), hn::LoadU(halves, from + i * kLanes));
   });
 }
 HWY_INLINE Vec16 Load16(const hwy::bfloat16_t* from) {
   const hn::Rebind<hwy::bfloat16_t, Floats> halves;
-  return Make([&](int i) HWY_ATTR {
+  return Make([&](int i) BITFETCH_LAMBDA {
     return hn::PromoteTo(Floats(), hn::LoadU(halves, from + i * kLanes));
   });
 }
 HWY_INLINE void Store16(const Vec16& x, float* to) {
-  for (int i = 0; i < kVectors; ++i) hn::StoreU(x.part[i], Floats(), to + i * kLanes);
+  Unroll<kVectors>([&](auto i)
+                       BITFETCH_LAMBDA { hn::StoreU(x.part[i], Floats(), to + i * kLanes); });
 }
 HWY_INLINE Vec16 Set16(float x) {
-  return Make([&](int) HWY_ATTR { return hn::Set(Floats(), x); });
+  return Make([&](int) BITFETCH_LAMBDA { return hn::Set(Floats(), x); });
 }
 HWY_INLINE Vec16 MulAdd16(const Vec16& a, const Vec16& b, const Vec16& c) {
-  return Make([&](int i) HWY_ATTR { return hn::MulAdd(a.part[i], b.part[i], c.part[i]); });
+  return Make([&](int i) BITFETCH_LAMBDA { return hn::MulAdd(a.part[i], b.part[i], c.part[i]); });
 }
 HWY_INLINE Vec16 Mul16(const Vec16& a, const Vec16& b) {
-  return Make([&](int i) HWY_ATTR { return hn::Mul(a.part[i], b.part[i]); });
+  return Make([&](int i) BITFETCH_LAMBDA { return hn::Mul(a.part[i], b.part[i]); });
 }
 HWY_INLINE Vec16 Add16(const Vec16& a, const Vec16& b) {
-  return Make([&](int i) HWY_ATTR { return hn::Add(a.part[i], b.part[i]); });
+  return Make([&](int i) BITFETCH_LAMBDA { return hn::Add(a.part[i], b.part[i]); });
 }
 HWY_INLINE Vec16 Sub16(const Vec16& a, const Vec16& b) {
-  return Make([&](int i) HWY_ATTR { return hn::Sub(a.part[i], b.part[i]); });
+  return Make([&](int i) BITFETCH_LAMBDA { return hn::Sub(a.part[i], b.part[i]); });
 }
 // a where it is greater (less), b elsewhere and where either is a NaN: the same on every ISA. On
 // x86 that is what the instruction does; others have maxima of their own.
@@ -91,14 +107,14 @@ HWY_INLINE Vector LessVector(Vector a, Vector b) {
 #endif
 }
 HWY_INLINE Vec16 Greater16(const Vec16& a, const Vec16& b) {
-  return Make([&](int i) HWY_ATTR { return GreaterVector(a.part[i], b.part[i]); });
+  return Make([&](int i) BITFETCH_LAMBDA { return GreaterVector(a.part[i], b.part[i]); });
 }
 HWY_INLINE Vec16 Less16(const Vec16& a, const Vec16& b) {
-  return Make([&](int i) HWY_ATTR { return LessVector(a.part[i], b.part[i]); });
+  return Make([&](int i) BITFETCH_LAMBDA { return LessVector(a.part[i], b.part[i]); });
 }
 // x in its first `count` lanes, `other` in the rest.
 HWY_INLINE Vec16 First16(int count, const Vec16& x, const Vec16& other) {
-  return Make([&](int i) HWY_ATTR {
+  return Make([&](int i) BITFETCH_LAMBDA {
     const int here = HWY_MIN(HWY_MAX(count - i * kLanes, 0), kLanes);
     return hn::IfThenElse(hn::FirstN(Floats(), here), x.part[i], other.part[i]);
   });
@@ -127,7 +143,7 @@ HWY_INLINE Vector Exp2Vector(Vector x) {
   return hn::IfThenElseZero(in_range, hn::Mul(p, power));
 }
 HWY_INLINE Vec16 Exp2Vec16(const Vec16& x) {
-  return Make([&](int i) HWY_ATTR { return Exp2Vector(x.part[i]); });
+  return Make([&](int i) BITFETCH_LAMBDA { return Exp2Vector(x.part[i]); });
 }
 
 }  // namespace HWY_NAMESPACE
