@@ -85,7 +85,8 @@ TEST(Float16, AgreesWithTheDefinitionOnFloatsOfEverySize) {
   }
 }
 
-#if defined(__FLT16_MAX__) && (defined(__x86_64__) || defined(__clang__))  // GCC 12 has the type for C++ on x86 only
+// GCC 12 has the type for C++ on x86 only.
+#if defined(__FLT16_MAX__) && (defined(__x86_64__) || defined(__clang__))
 TEST(Float16, AgreesWithTheCompilersHalf) {
   for (uint64_t bits = 0; bits < (1ull << 32); bits += 1021) {
     const float value = std::bit_cast<float>(static_cast<uint32_t>(bits));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <system_error>
 
 #include "base/file.h"
 #include "base/thread_pool.h"
@@ -53,14 +54,19 @@ std::string SpreadText(const Spread& spread) {
 // Where the rows of a benchmark go as they come: a table on stdout, or at the end JSON.
 class Report {
  public:
-  // Creates the file at once, not after minutes of measuring.
+  // Says at once, not after minutes of measuring, that the file cannot be created; creates it only
+  // in the end, since Ctrl-C may come before. What is no regular file may take one opening only.
   static Result<std::unique_ptr<Report>> Create(std::string_view header,
                                                 const std::string& json_path) {
     std::unique_ptr<Report> report(new Report(header));
     if (json_path == "-") {
       report->only_json_ = true;
     } else if (!json_path.empty()) {
-      BITFETCH_ASSIGN_OR_RETURN(report->file_, FileWriter::Create(json_path));
+      std::error_code none;
+      if (!std::filesystem::is_other(json_path, none)) {
+        BITFETCH_RETURN_IF_ERROR(FileWriter::Create(json_path));
+      }
+      report->json_path_ = json_path;
     }
     report->line_.Show("measuring the first row");
     return report;
@@ -81,10 +87,7 @@ class Report {
     BITFETCH_RETURN_IF_ERROR(printed_);
     const std::string text = rows_.dump(2) + "\n";
     if (only_json_) return Printed(text);
-    if (file_) {
-      BITFETCH_RETURN_IF_ERROR(file_->Append(text));
-      BITFETCH_RETURN_IF_ERROR(file_->Commit());
-    }
+    if (!json_path_.empty()) BITFETCH_RETURN_IF_ERROR(WriteFile(json_path_, text));
     return kExitOk;
   }
 
@@ -93,7 +96,7 @@ class Report {
 
   std::string header_;
   bool only_json_ = false;
-  std::optional<FileWriter> file_;
+  std::string json_path_;  // of a file
   ProgressLine line_{std::chrono::milliseconds(0)};
   Json rows_ = Json::array();
   Status printed_;

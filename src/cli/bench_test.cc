@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -55,6 +57,24 @@ TEST_F(BenchTest, AttentionGivesATableAndJson) {
     for (const char* name : {"gb_per_s", "read_gb_per_s", "fraction"}) ExpectSpread(row, name);
   }
   EXPECT_EQ(combinations.size(), 8u);
+}
+
+TEST_F(BenchTest, CtrlCLeavesNoHalfWrittenFile) {
+  std::string threads = "1";
+  for (int i = 0; i < 500; ++i) threads += ",1";
+  Program program({"bench", "memory", "-t", threads, "--pages", "4k", "--repeats", "3", "--json",
+                   dir_.Path("rows.json")});
+  ASSERT_NE(program.WaitForOut(1), "");
+  program.Signal(SIGINT);
+  EXPECT_EQ(program.Wait().code, 130);
+  for (const auto& entry : std::filesystem::directory_iterator(dir_.path())) {
+    EXPECT_EQ(entry.path().filename().string().find("rows"), std::string::npos) << entry.path();
+  }
+}
+
+TEST_F(BenchTest, AJsonFileThatCannotBeWrittenIsAnErrorAtOnce) {
+  ExpectError(RunProgram({"bench", "memory", "--repeats", "100000", "--json", dir_.path()}),
+              dir_.path());
 }
 
 TEST_F(BenchTest, JsonToStdoutIsAllThatIsThere) {

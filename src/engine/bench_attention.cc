@@ -7,6 +7,7 @@
 
 #include "base/thread_pool.h"
 #include "kernels/attention.h"
+#include "kernels/attention_probe.h"
 #include "kv/kv_cache.h"
 #include "machine/probe.h"
 #include "machine/stream_read.h"
@@ -127,8 +128,9 @@ Result<std::vector<AttentionBenchRow>> MeasureTogether(const AttentionBenchOptio
   const size_t count = options.prefetch.size();
   std::vector<PrefetchPlan> plans;
   for (const PrefetchSetting& setting : options.prefetch) {
-    plans.push_back(PlanAttention(setting, profile, slices.layout(), row.placement, row.pages,
-                                  options.group, row.threads));
+    plans.push_back(ResolvePrefetch(setting, profile,
+                                    AttentionAccess(kernels.isa, slices.layout(), row.placement,
+                                                    row.pages, options.group, row.threads)));
     rotation.Pass(plans.back());
   }
   std::vector<double> reads;
@@ -179,7 +181,9 @@ Result<std::vector<AttentionBenchRow>> BenchAttention(
   BITFETCH_RETURN_IF_ERROR(CheckOptions(options));
   const Topology topology = ReadTopology();
   BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
-  const ProbedProfile probed = ReadOrMeasureProfile(topology, ProbeEffort::kTune, BITFETCH_VERSION);
+  const ProbedProfile probed =
+      ReadOrMeasureProfile(topology, ProbeEffort::kTune, BITFETCH_VERSION,
+                           AttentionProbe(*kernels, ProbeEffort::kTune, options.kv_types));
   const auto total = static_cast<int64_t>(options.threads.size() * options.pages.size() *
                                           options.kv_types.size() * options.placements.size() *
                                           options.n_kv.size() * options.prefetch.size());

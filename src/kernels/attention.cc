@@ -47,23 +47,25 @@ void Normalize(const float* folded, int head_dim, float* out) {
 
 }  // namespace
 
-PrefetchPlan PlanAttention(const PrefetchSetting& setting, const MachineProfile& profile,
-                           const KvLayout& layout, BlockPlacement placement, PageSize pages,
-                           int group, int threads) {
-  const auto block_bytes = static_cast<int64_t>(layout.block_bytes());
+std::string AttentionName(Isa isa, KvTypes types) {
+  return fmt::format("{} {}", IsaName(isa), KvTypesName(types));
+}
+
+PrefetchAccess AttentionAccess(Isa isa, const KvLayout& layout, BlockPlacement placement,
+                               PageSize pages, int group, int threads) {
   const size_t query_heads = static_cast<size_t>(layout.kv_heads) * group;
   // Sums of V of every query head, read and written once a chunk, and the scores of a few.
   const size_t working_set =
       (query_heads * PartialFloats(layout.head_dim) + size_t{kChunkTokens} * kQueryBlock) *
       sizeof(float);
-  return ResolvePrefetch(
-      setting, profile,
-      {.tile_bytes = static_cast<int64_t>(layout.head_bytes()),
-       .run_bytes = placement == BlockPlacement::kShuffled ? block_bytes : PrefetchAccess::kNever,
-       .pages = pages,
-       .threads = threads,
-       .working_set_bytes = static_cast<int64_t>(working_set),
-       .max_streams = kChunkTiles});
+  return {.kernel = AttentionName(isa, layout.types),
+          .value_bits =
+              8 * static_cast<double>(layout.head_bytes()) / (2.0 * kTileTokens * layout.head_dim),
+          .paged = placement == BlockPlacement::kShuffled,
+          .pages = pages,
+          .threads = threads,
+          .working_set_bytes = static_cast<int64_t>(working_set),
+          .max_streams = kRangeTokens / kTileTokens};
 }
 
 void Attention::Run(const KvView& kv, int group, const float* queries, int64_t tokens,

@@ -3,22 +3,23 @@
 #define BITFETCH_KERNELS_ATTENTION_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
 #include "kv/block_pool.h"
 #include "kv/tile.h"
-#include "machine/profile.h"
-#include "prefetch/setting.h"
+#include "prefetch/law.h"
 
 namespace bitfetch {
 
-// What the prefetch law says to attention over blocks of this layout. Costs microseconds: ask once
-// for a cache.
-PrefetchPlan PlanAttention(const PrefetchSetting& setting, const MachineProfile& profile,
-                           const KvLayout& layout, BlockPlacement placement, PageSize pages,
-                           int group, int threads);
+// Attention over these types on that ISA as the machine profile names it: "avx2 f16".
+std::string AttentionName(Isa isa, KvTypes types);
+
+// How attention walks blocks of this layout: what the prefetch law is to be asked with.
+PrefetchAccess AttentionAccess(Isa isa, const KvLayout& layout, BlockPlacement placement,
+                               PageSize pages, int group, int threads);
 
 // Grouped-query causal attention of one layer over its KV cache, shared out over a pool: for one
 // token, the ranges of what is stored; for a batch, its heads and every sixteen of its tokens. The

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "kv/store.h"
-
 namespace bitfetch {
 namespace {
 
@@ -37,14 +35,19 @@ Result<KvCache> KvCache::Create(const KvConfig& config) {
   }
   BITFETCH_ASSIGN_OR_RETURN(BlockPool pool, BlockPool::Create(config.layers, layout, blocks,
                                                               config.pages, config.placement));
-  return KvCache(std::make_shared<BlockPool>(std::move(pool)), config.l2_budget_bytes);
+  BITFETCH_ASSIGN_OR_RETURN(const StoreToken store, ChooseStore());
+  return KvCache(std::make_shared<BlockPool>(std::move(pool)), store, config.l2_budget_bytes);
 }
 
-KvCache::KvCache(std::shared_ptr<BlockPool> pool, size_t l2_budget_bytes)
-    : pool_(std::move(pool)), l2_budget_bytes_(l2_budget_bytes), lengths_(pool_->layers()) {}
+KvCache::KvCache(std::shared_ptr<BlockPool> pool, StoreToken store, size_t l2_budget_bytes)
+    : pool_(std::move(pool)),
+      store_(store),
+      l2_budget_bytes_(l2_budget_bytes),
+      lengths_(pool_->layers()) {}
 
 KvCache& KvCache::operator=(KvCache&& other) noexcept {
   std::swap(pool_, other.pool_);
+  std::swap(store_, other.store_);
   std::swap(l2_budget_bytes_, other.l2_budget_bytes_);
   std::swap(blocks_, other.blocks_);
   std::swap(lengths_, other.lengths_);
@@ -56,7 +59,7 @@ KvCache::~KvCache() {
 }
 
 KvCache KvCache::Fork() const {
-  KvCache fork(pool_, l2_budget_bytes_);
+  KvCache fork(pool_, store_, l2_budget_bytes_);
   fork.blocks_ = blocks_;
   fork.lengths_ = lengths_;
   for (const uint32_t block : blocks_) pool_->Retain(block);
@@ -108,8 +111,8 @@ Status KvCache::Append(int layer, int64_t count, const float* k, const float* v)
   const int64_t token_floats = int64_t{layout.kv_heads} * layout.head_dim;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t token = begin + i;
-    StoreToken(layout, static_cast<int>(token % kTileTokens), k + i * token_floats,
-               v + i * token_floats, pool_->Block(layer, blocks_[token / kTileTokens]));
+    store_(layout, static_cast<int>(token % kTileTokens), k + i * token_floats,
+           v + i * token_floats, pool_->Block(layer, blocks_[token / kTileTokens]));
   }
   lengths_[layer] = begin + count;
   return {};

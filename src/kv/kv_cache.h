@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "kv/block_pool.h"
+#include "kv/store.h"
 #include "kv/tile.h"
 #include "prefetch/cursor.h"
 
@@ -33,8 +34,8 @@ struct KvConfig {
 // to one thread at a time.
 class KvCache {
  public:
-  // Errors: shapes that no tile takes, out of address space. Costs some system calls; memory comes
-  // with the tokens.
+  // Errors: shapes that no tile takes, out of address space, an ISA that can't be run. Costs some
+  // system calls; memory comes with the tokens.
   static Result<KvCache> Create(const KvConfig& config);
 
   KvCache(KvCache&&) = default;
@@ -76,13 +77,14 @@ class KvCache {
   size_t HugeBytes() const { return pool_->HugeBytes(); }
 
  private:
-  KvCache(std::shared_ptr<BlockPool> pool, size_t l2_budget_bytes);
+  KvCache(std::shared_ptr<BlockPool> pool, StoreToken store, size_t l2_budget_bytes);
 
   Status CheckLayer(int layer) const;
   // Gives this sequence blocks of its own for tokens [begin, end).
   Status OwnBlocks(int64_t begin, int64_t end);
 
   std::shared_ptr<BlockPool> pool_;
+  StoreToken store_;
   size_t l2_budget_bytes_;
   std::vector<uint32_t> blocks_;  // the block table: [ceil(longest layer / 16)]
   std::vector<int64_t> lengths_;  // [layers] tokens
