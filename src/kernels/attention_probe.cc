@@ -91,7 +91,7 @@ class Reader {
   // `memory` holds zeros, which are as good as any values.
   void Run(std::span<const std::byte> memory, const std::vector<uint32_t>& table,
            const PrefetchPlan& plan) {
-    const KvView view{layout_, memory.data(), table.data(),
+    const KvView view{layout_, memory.data(), layout_.block_bytes(), table.data(),
                       static_cast<int64_t>(table.size()) * kTileTokens};
     attention_.Run(view, kGroup, queries_.data(), 1, plan, out_.data());
   }
