@@ -32,8 +32,9 @@ Result<int> RunGenerate(const Options& options) {
   BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> prompt,
                             EncodeText(tokenizer, text, tokenizer.add_bos()));
   if (static_cast<int64_t>(prompt.size()) > session.context()) {
-    return Fail("the prompt has {} tokens, but the context holds only {}: --ctx makes it larger",
-                prompt.size(), session.context());
+    return Fail(
+        "{}: the prompt has {} tokens, but the context holds only {}: --ctx makes it larger",
+        session.model().file().path(), prompt.size(), session.context());
   }
   const SamplerOptions sampler_options = SamplerWithSeed(options.sampling);
   BITFETCH_ASSIGN_OR_RETURN(Sampler sampler, Sampler::Create(sampler_options));
