@@ -28,13 +28,19 @@ HWY_AFTER_NAMESPACE();
 
 // Highway's own target with VNNI has AVX-VNNI as well, which no CPU with AVX-512 needs to have.
 #if HWY_TARGET == HWY_AVX3
-HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni")
+#define BITFETCH_VNNI_TARGET HWY_TARGET_STR ",avx512vnni"
+HWY_PUSH_ATTRIBUTES(BITFETCH_VNNI_TARGET)
+#pragma push_macro("BITFETCH_LAMBDA")
+#undef BITFETCH_LAMBDA
+#define BITFETCH_LAMBDA __attribute__((target(BITFETCH_VNNI_TARGET), always_inline))
 #define BITFETCH_DOT_VNNI
 #define BITFETCH_DOT vnni
 #include "kernels/attention_int-inl.h"
 #undef BITFETCH_DOT
 #undef BITFETCH_DOT_VNNI
+#pragma pop_macro("BITFETCH_LAMBDA")
 HWY_POP_ATTRIBUTES
+#undef BITFETCH_VNNI_TARGET
 #endif
 
 HWY_BEFORE_NAMESPACE();

@@ -96,29 +96,26 @@ HWY_INLINE void LoadValues(const std::byte* lines, int /*part*/, ValueCodes<kTyp
   }
 }
 
-// The coefficients of a chunk, in bytes. Packing moves four tokens at a time: number i of a tile to
-// lane i of 128 bits, within which the tiles follow each other.
+// The coefficients of a chunk, in bytes: codes = 256 * high + low, both signed if codes are, else
+// both unsigned. Packing moves four tokens at a time: number i of a tile to lane i of 128 bits,
+// within which the tiles follow each other.
 template <int kQueries, KvType kType>
 class ChunkCoefs {
  public:
+  // Added to codes for Set.
+  static constexpr int kShift = kType == KvType::kQ8_0 ? 0 : 128;
+
   HWY_INLINE void Set(int query, const Totals (&codes)[kChunkTokens / kLanes]) {
     const __m512i first = _mm512_packs_epi32(codes[0].raw, codes[1].raw);
     const __m512i second = _mm512_packs_epi32(codes[2].raw, codes[3].raw);
-    if constexpr (kType == KvType::kQ8_0) {
-      const __m512i mask = _mm512_set1_epi16(255);
-      Store(bytes_[query][0],
-            _mm512_packus_epi16(_mm512_srli_epi16(first, 8), _mm512_srli_epi16(second, 8)));
-      Store(bytes_[query][1],
-            _mm512_packus_epi16(_mm512_and_si512(first, mask), _mm512_and_si512(second, mask)));
-    } else {
-      const __m512i half = _mm512_set1_epi16(128);
-      const __m512i high0 = _mm512_srai_epi16(_mm512_add_epi16(first, half), 8);
-      const __m512i high1 = _mm512_srai_epi16(_mm512_add_epi16(second, half), 8);
-      Store(bytes_[query][0], _mm512_packs_epi16(high0, high1));
-      Store(bytes_[query][1],
-            _mm512_packs_epi16(_mm512_sub_epi16(first, _mm512_slli_epi16(high0, 8)),
-                               _mm512_sub_epi16(second, _mm512_slli_epi16(high1, 8))));
-    }
+    const __m512i mask = _mm512_set1_epi16(255);
+    const __m512i low =
+        _mm512_packus_epi16(_mm512_and_si512(first, mask), _mm512_and_si512(second, mask));
+    const __m512i high =
+        _mm512_packs_epi16(_mm512_srai_epi16(first, 8), _mm512_srai_epi16(second, 8));
+    _mm512_store_si512(bytes_[query][0], high);
+    _mm512_store_si512(bytes_[query][1],
+                       _mm512_xor_si512(low, _mm512_set1_epi8(static_cast<char>(kShift))));
   }
   HWY_INLINE ValueCoefs Get(int query, int tile, int quad) const {
     const int first = (quad * kChunkTiles + tile) * 4;
@@ -127,7 +124,6 @@ class ChunkCoefs {
   }
 
  private:
-  static HWY_INLINE void Store(int8_t* to, __m512i bytes) { _mm512_store_si512(to, bytes); }
   alignas(64) int8_t bytes_[kQueries][2][kChunkTokens];
 };
 
@@ -203,7 +199,7 @@ class GroupCoefs {
     }
   }
   HWY_INLINE KeyCoefs Get(int line, int query) const {
-    return SetFour(coefs_ + (line * kQueryBlock + query) * 4);
+    return SetFour(Opaque(coefs_) + (line * kQueryBlock + query) * 4);
   }
 
  private:
@@ -212,11 +208,13 @@ class GroupCoefs {
 
 HWY_INLINE KeySums ZeroKeySums() { return {{hn::Zero(Ints()), hn::Zero(Ints())}}; }
 HWY_INLINE void Add(KeySums& sums, const KeyCodes& codes, KeyCoefs coefs) {
-  for (int half = 0; half < 2; ++half) {
+  Unroll<2>([&](auto half) BITFETCH_LAMBDA {
     Totals unused = sums.half[half];
     sums.half[half] =
         hn::ReorderWidenMulAccumulate(Ints(), codes.half[half], coefs, sums.half[half], unused);
-  }
+    // Else GCC adds up in an order of its own, for which the registers don't suffice.
+    asm("" : "+v"(sums.half[half].raw));
+  });
 }
 HWY_INLINE Totals Total(const KeySums& sums) {
   // Lanes of 128 bits apart, the sums of both halves are in order.
@@ -240,17 +238,24 @@ HWY_INLINE void LoadValues(const std::byte* lines, int part, ValueCodes<kType> (
   LoadKeys<kType>(lines, part, codes);
 }
 
+// The coefficients of a chunk. Packing two vectors moves four tokens at a time: number i of both to
+// lane i of 128 bits.
 template <int kQueries, KvType kType>
 class ChunkCoefs {
  public:
+  static constexpr int kShift = 0;
+
   HWY_INLINE void Set(int query, const Totals (&codes)[kChunkTokens / kLanes]) {
-    const hn::Rebind<int16_t, Ints> shorts;
-    for (int i = 0; i < kChunkTokens / kLanes; ++i) {
-      hn::StoreU(hn::DemoteTo(shorts, codes[i]), shorts, coefs_[query] + i * kLanes);
+    for (int i = 0; i < kChunkTokens / kLanes; i += 2) {
+      hn::Store(hn::ReorderDemote2To(Shorts(), codes[i], codes[i + 1]), Shorts(),
+                coefs_[query] + i * kLanes);
     }
   }
   HWY_INLINE ValueCoefs Get(int query, int tile, int quad) const {
-    return SetFour(coefs_[query] + tile * kTileTokens + quad * 4);
+    constexpr int kQuads = kLanes / 4;
+    const int vector = tile * kVectors + quad / kQuads;
+    const int place = vector / 2 * 2 * kQuads + quad % kQuads * 2 + vector % 2;
+    return SetFour(Opaque(coefs_[query]) + place * 4);
   }
 
  private:
@@ -326,11 +331,14 @@ HWY_INLINE void LoadValues(const std::byte* lines, int part, ValueCodes<kType> (
 template <int kQueries, KvType kType>
 class ChunkCoefs {
  public:
+  static constexpr int kShift = 128;
+
   HWY_INLINE void Set(int query, const Totals (&codes)[kChunkTokens / kLanes]) {
     const hn::Rebind<int8_t, Ints> bytes;
     for (int i = 0; i < kChunkTokens / kLanes; ++i) {
-      const Totals high = hn::ShiftRight<8>(hn::Add(codes[i], hn::Set(Ints(), 128)));
-      const Totals low = hn::Sub(codes[i], hn::ShiftLeft<8>(high));
+      const Totals high = hn::ShiftRight<8>(codes[i]);
+      const Totals low =
+          hn::Sub(hn::Sub(codes[i], hn::ShiftLeft<8>(high)), hn::Set(Ints(), kShift));
       hn::StoreU(hn::DemoteTo(bytes, high), bytes, bytes_[query][0] + i * kLanes);
       hn::StoreU(hn::DemoteTo(bytes, low), bytes, bytes_[query][1] + i * kLanes);
     }

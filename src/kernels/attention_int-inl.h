@@ -7,6 +7,9 @@ namespace bitfetch {
 namespace HWY_NAMESPACE {
 namespace BITFETCH_DOT {
 
+#if defined(BITFETCH_DOT_VNNI)
+#include "kernels/unroll-inl.h"
+#endif
 #include "kernels/attention_dot-inl.h"
 
 template <KvType kType>
@@ -35,49 +38,49 @@ HWY_INLINE void PrefetchScales(size_t lines, Lookahead& lookahead) {
 }
 
 // Adds to the scores of kQueries rows against kTiles tiles what 32 dims give. tiles: K;
-// codes: bytes from there to those of the dims; scales, coef_sums: [kQueries] of the queries.
+// codes: bytes from there to those of the dims; scales: [kQueries] of the queries; biases: what
+// their sums have too much.
 template <int kQueries, int kTiles, Ahead kAhead, KvType kType>
 HWY_INLINE void ScoreGroup(int group, const std::byte* const* tiles, size_t codes,
                            const GroupCoefs<kQueries>& coefs, const float* scales,
-                           const float* coef_sums, Lookahead& lookahead,
+                           const Vector (&biases)[kQueries], Lookahead& lookahead,
                            float* HWY_RESTRICT scores) {
+  constexpr int kStep = kLinesPerPair<kType>;
   AheadLines<kAhead, kTiles * kGroupLines<kType>> ahead(lookahead);
-  for (int part = 0; part < kVectors; ++part) {
+  Unroll<kVectors>([&](auto part) BITFETCH_LAMBDA {
     KeySums sums[kQueries][kTiles];
-    for (int q = 0; q < kQueries; ++q) {
-      for (int i = 0; i < kTiles; ++i) sums[q][i] = ZeroKeySums();
-    }
-#pragma GCC unroll 4
-    for (int pair = 0; pair < 4; ++pair) {
-      constexpr int kStep = kLinesPerPair<kType>;
+    Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+      Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA { sums[q][i] = ZeroKeySums(); });
+    });
+    Unroll<4>([&](auto pair) BITFETCH_LAMBDA {
       KeyCodes keys[kTiles][2];
-      for (int i = 0; i < kTiles; ++i) {
-        for (int line = 0; part == 0 && line < kStep; ++line) {
-          ahead.Prefetch((pair * kTiles + i) * kStep + line);
+      Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA {
+        if constexpr (part == 0) {
+          for (int line = 0; line < kStep; ++line) {
+            ahead.Prefetch((pair * kTiles + i) * kStep + line);
+          }
         }
         LoadKeys<kType>(tiles[i] + codes + pair * kStep * kCacheLineBytes, part, keys[i]);
-      }
-      for (int line = 0; line < 2; ++line) {
-        for (int q = 0; q < kQueries; ++q) {
-          const KeyCoefs four = coefs.Get(pair * 2 + line, q);
-          for (int i = 0; i < kTiles; ++i) Add(sums[q][i], keys[i][line], four);
-        }
-      }
-    }
-    for (int i = 0; i < kTiles; ++i) {
+      });
+      Unroll<2>([&](auto odd) BITFETCH_LAMBDA {
+        Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+          const KeyCoefs four = coefs.Get(pair * 2 + odd, q);
+          Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA { Add(sums[q][i], keys[i][odd], four); });
+        });
+      });
+    });
+    Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA {
       const Vector key_scales = LoadScales(tiles[i], group, part);
-      for (int q = 0; q < kQueries; ++q) {
+      Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
         Vector sum = hn::ConvertTo(Floats(), Total(sums[q][i]));
-        if constexpr (kKeyBias<kType> != 0) {
-          sum = hn::Sub(sum, hn::Set(Floats(), coef_sums[q] * kKeyBias<kType>));
-        }
+        if constexpr (kKeyBias<kType> != 0) sum = hn::Sub(sum, biases[q]);
         float* to = scores + q * kChunkTokens + i * kTileTokens + part * kLanes;
         const Vector before = group == 0 ? hn::Zero(Floats()) : hn::LoadU(Floats(), to);
         const Vector scale = hn::Mul(key_scales, hn::Set(Floats(), scales[q]));
         hn::StoreU(hn::MulAdd(sum, scale, before), Floats(), to);
-      }
-    }
-  }
+      });
+    });
+  });
 }
 
 // Scores of kQueries rows against a chunk. queries: of IntQueries, from row `row` on; scores:
@@ -94,15 +97,17 @@ void ScoreCodes(const KvLayout& layout, const Chunk& chunk, const float* queries
                                      (group * kQuantizedDims * kQueryBlock + row * 4));
     const float* scales = prepared.scales + group * kQueryBlock + row;
     const float* sums = prepared.sums + group * kQueryBlock + row;
+    Vector biases[kQueries];
+    for (int q = 0; q < kQueries; ++q) biases[q] = hn::Set(Floats(), sums[q] * kKeyBias<kType>);
     int tile = 0;
     for (; tile + kKeyTiles <= tiles; tile += kKeyTiles) {
       ScoreGroup<kQueries, kKeyTiles, kAhead, kType>(group, chunk.tiles + tile, codes, coefs,
-                                                     scales, sums, lookahead,
+                                                     scales, biases, lookahead,
                                                      scores + tile * kTileTokens);
     }
     for (; tile < tiles; ++tile) {
-      ScoreGroup<kQueries, 1, kAhead, kType>(group, chunk.tiles + tile, codes, coefs, scales, sums,
-                                             lookahead, scores + tile * kTileTokens);
+      ScoreGroup<kQueries, 1, kAhead, kType>(group, chunk.tiles + tile, codes, coefs, scales,
+                                             biases, lookahead, scores + tile * kTileTokens);
     }
     codes += kGroupLines<kType> * kCacheLineBytes;
   }
@@ -115,75 +120,140 @@ HWY_INLINE void LoadChunkScales(const Chunk& chunk, size_t offset, int group,
                                 Vector (&scales)[kChunkVectors]) {
   for (int i = 0; i < kChunkVectors; ++i) {
     const int seen = chunk.tokens - i * kLanes;
-    scales[i] = hn::Zero(Floats());
-    if (seen > 0) scales[i] = LoadScales(chunk.tiles[i / kVectors] + offset, group, i % kVectors);
-    if (seen > 0 && seen < kLanes) {
-      scales[i] = hn::IfThenElseZero(hn::FirstN(Floats(), seen), scales[i]);
+    if (HWY_LIKELY(seen >= kLanes)) {
+      scales[i] = LoadScales(chunk.tiles[i / kVectors] + offset, group, i % kVectors);
+    } else if (seen > 0) {
+      const Vector all = LoadScales(chunk.tiles[i / kVectors] + offset, group, i % kVectors);
+      scales[i] = hn::IfThenElseZero(hn::FirstN(Floats(), seen), all);
+    } else {
+      scales[i] = hn::Zero(Floats());
     }
   }
 }
 
-// Codes of the weighted scales, zero behind the first `vectors`; returns what a code is worth.
-HWY_INLINE float CodeWeights(int vectors, const float* HWY_RESTRICT weights,
-                             const Vector (&scales)[kChunkVectors],
-                             Totals (&codes)[kChunkVectors]) {
-  Vector weighted[kChunkVectors];
-  Totals most = hn::Zero(Ints());
-  for (int i = 0; i < kChunkVectors; ++i) {
-    weighted[i] = hn::Zero(Floats());
-    if (i < vectors) weighted[i] = hn::Mul(hn::LoadU(Floats(), weights + i * kLanes), scales[i]);
-    most = hn::Max(most, hn::BitCast(Ints(), hn::Abs(weighted[i])));
-  }
-  const float largest = hn::GetLane(hn::BitCast(Floats(), hn::MaxOfLanes(Ints(), most)));
-  const bool codable = largest >= kLeastWeightedScale;
-  const Vector factor = hn::Set(Floats(), codable ? kMostWeightCode / largest : 0.0f);
-  for (int i = 0; i < kChunkVectors; ++i) {
-    codes[i] = hn::NearestInt(hn::Mul(weighted[i], factor));
-  }
-  return largest * (1.0f / kMostWeightCode);
+struct Larger {
+  HWY_INLINE Totals operator()(Totals a, Totals b) const { return hn::Max(a, b); }
+};
+struct Plus {
+  HWY_INLINE Totals operator()(Totals a, Totals b) const { return hn::Add(a, b); }
+};
+
+// Row i's lanes folded into one, in lane i of every four.
+template <class Op>
+HWY_INLINE Totals FoldRows(const Totals (&rows)[kQueryBlock], const Op& op) {
+  const Ints ints;
+  const hn::Repartition<int64_t, Ints> pairs;
+  const Totals a =
+      op(hn::InterleaveLower(ints, rows[0], rows[1]), hn::InterleaveUpper(ints, rows[0], rows[1]));
+  const Totals b =
+      op(hn::InterleaveLower(ints, rows[2], rows[3]), hn::InterleaveUpper(ints, rows[2], rows[3]));
+  const auto lower = hn::InterleaveLower(pairs, hn::BitCast(pairs, a), hn::BitCast(pairs, b));
+  const auto upper = hn::InterleaveUpper(pairs, hn::BitCast(pairs, a), hn::BitCast(pairs, b));
+  Totals folded = op(hn::BitCast(ints, lower), hn::BitCast(ints, upper));
+  if constexpr (kLanes > 4) folded = op(folded, hn::ReverseBlocks(ints, folded));
+  if constexpr (kLanes > 8) folded = op(folded, hn::SwapAdjacentBlocks(folded));
+  return folded;
 }
 
-// Adds the weighted codes of kSides times sixteen dims of a chunk, which begin at byte `codes` of
-// its tiles, times `units`, to `sums`, `partial_floats` from row to row.
+// The largest weighted scale of each row, in lane i of every four. weights:
+// [kQueries][kChunkTokens], finite. A NaN if any scale is one.
+template <int kQueries>
+HWY_INLINE Vector LargestWeighted(const float* HWY_RESTRICT weights,
+                                  const Vector (&scales)[kChunkVectors]) {
+  Totals most[kQueryBlock];
+  Unroll<kQueryBlock>([&](auto q) BITFETCH_LAMBDA { most[q] = hn::Zero(Ints()); });
+  Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+    Unroll<kChunkVectors>([&](auto i) BITFETCH_LAMBDA {
+      const Vector weight = hn::Load(Floats(), weights + q * kChunkTokens + i * kLanes);
+      const Vector weighted = hn::Abs(hn::Mul(weight, scales[i]));
+      most[q] = hn::Max(most[q], hn::BitCast(Ints(), weighted));
+    });
+  });
+  return hn::BitCast(Floats(), FoldRows(most, Larger()));
+}
+
+// The weighted scales of 32 dims of a chunk as codes.
+template <int kQueries, KvType kType>
+struct CodedWeights {
+  HWY_INLINE CodedWeights(const float* HWY_RESTRICT weights, const Vector (&scales)[kChunkVectors],
+                          Vector largest) {
+    const auto codable = hn::Ge(largest, hn::Set(Floats(), kLeastWeightedScale));
+    const Vector inverse = hn::Div(hn::Set(Floats(), kMostWeightCode), largest);
+    alignas(64) float factors[kLanes];
+    hn::Store(hn::IfThenElseZero(codable, inverse), Floats(), factors);
+    hn::Store(hn::Mul(largest, hn::Set(Floats(), 1.0f / kMostWeightCode)), Floats(), units);
+
+    constexpr int kShift = ChunkCoefs<kQueries, kType>::kShift;
+    const Vector rounder = hn::Set(Floats(), kRounder);
+    const Totals zero = hn::Sub(hn::BitCast(Ints(), rounder), hn::Set(Ints(), kShift));
+    Totals sums[kQueryBlock];
+    Unroll<kQueryBlock>([&](auto q) BITFETCH_LAMBDA { sums[q] = hn::Zero(Ints()); });
+    Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+      const Vector factor = hn::Set(Floats(), factors[q]);
+      Totals codes[kChunkVectors];
+      Unroll<kChunkVectors>([&](auto i) BITFETCH_LAMBDA {
+        const Vector weight = hn::Load(Floats(), weights + q * kChunkTokens + i * kLanes);
+        const Vector rounded = hn::MulAdd(hn::Mul(weight, scales[i]), factor, rounder);
+        codes[i] = hn::Sub(hn::BitCast(Ints(), rounded), zero);
+        sums[q] = hn::Add(sums[q], codes[i]);
+      });
+      coefs.Set(q, codes);
+    });
+    if constexpr (kValueBias<kType> != 0) {
+      static_assert(kValueBias<kType> == 8);
+      const Totals shifts = hn::Set(Ints(), kChunkTokens * kShift);
+      hn::Store(hn::ShiftLeft<3>(hn::Sub(FoldRows(sums, Plus()), shifts)), Ints(), biases);
+    }
+  }
+
+  ChunkCoefs<kQueries, kType> coefs;
+  alignas(64) float units[kLanes];     // [kQueries], and again: what a code is worth
+  alignas(64) int32_t biases[kLanes];  // the same: what a sum of codes has too much
+};
+
+// Adds the weighted codes of kSides times sixteen dims of a chunk, of which those of one `part`, to
+// `sums`, `partial_floats` from row to row. from: bytes from the start of a tile to the codes. If
+// kAhead says so it prefetches for all of the 32 dims.
 template <int kQueries, int kSides, Ahead kAhead, KvType kType>
-HWY_INLINE void SumSides(const Chunk& chunk, size_t codes, const ChunkCoefs<kQueries, kType>& coefs,
-                         const Totals* biases, const float* units, Lookahead& lookahead,
-                         float* HWY_RESTRICT to, size_t partial_floats) {
-  constexpr int kSideLines = kGroupLines<kType> / 2;
-  for (int part = 0; part < kVectors; ++part) {
-    ValueSums sums[kQueries][kSides];
-    for (int q = 0; q < kQueries; ++q) {
-      for (int side = 0; side < kSides; ++side) sums[q][side] = ZeroValueSums();
-    }
-    for (int tile = 0; tile < chunk.count(); ++tile) {
-      const std::byte* from = chunk.tiles[tile] + codes;
-      if (part == 0) PrefetchScales<kAhead>(kSides * kSideLines, lookahead);
-#pragma GCC unroll 2
-      for (int pair = 0; pair < 2; ++pair) {
-        ValueCodes<kType> values[kSides][2];
-        for (int side = 0; side < kSides; ++side) {
-          const int line = side * kSideLines + pair * kLinesPerPair<kType>;
-          LoadValues<kType>(from + line * kCacheLineBytes, part, values[side]);
-        }
-        for (int odd = 0; odd < 2; ++odd) {
-          for (int q = 0; q < kQueries; ++q) {
-            const ValueCoefs four = coefs.Get(q, tile, pair * 2 + odd);
-            for (int side = 0; side < kSides; ++side) Add(sums[q][side], values[side][odd], four);
-          }
-        }
-      }
-    }
-    for (int q = 0; q < kQueries; ++q) {
-      for (int side = 0; side < kSides; ++side) {
-        Totals total = Total(sums[q][side]);
-        if constexpr (kValueBias<kType> != 0) total = hn::Sub(total, biases[q]);
-        float* sum = to + q * partial_floats + side * 16 + part * kLanes;
-        hn::StoreU(hn::MulAdd(hn::ConvertTo(Floats(), total), hn::Set(Floats(), units[q]),
-                              hn::LoadU(Floats(), sum)),
-                   Floats(), sum);
-      }
-    }
+HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part,
+                         const CodedWeights<kQueries, kType>& coded, Lookahead& lookahead,
+                         float* HWY_RESTRICT sums, size_t partial_floats) {
+  constexpr int kStep = kLinesPerPair<kType>;
+  ValueSums totals[kQueries][kSides];
+  Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+    Unroll<kSides>([&](auto side) BITFETCH_LAMBDA { totals[q][side] = ZeroValueSums(); });
+  });
+  const int tiles = chunk.count();
+  for (int tile = 0; tile < tiles; ++tile) {
+    const std::byte* codes = chunk.tiles[tile] + from;
+    AheadLines<kAhead, kGroupLines<kType>> ahead(lookahead);
+    Unroll<2>([&](auto pair) BITFETCH_LAMBDA {
+      ValueCodes<kType> values[kSides][2];
+      Unroll<kSides>([&](auto side) BITFETCH_LAMBDA {
+        LoadValues<kType>(codes + (side * 2 + pair) * kStep * kCacheLineBytes, part, values[side]);
+      });
+      Unroll<2>([&](auto odd) BITFETCH_LAMBDA {
+        for (int i = 0; i < kStep; ++i) ahead.Prefetch((pair * 2 + odd) * kStep + i);
+        Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+          const ValueCoefs four = coded.coefs.Get(q, tile, pair * 2 + odd);
+          Unroll<kSides>([&](auto side)
+                             BITFETCH_LAMBDA { Add(totals[q][side], values[side][odd], four); });
+        });
+      });
+    });
   }
+  Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+    Unroll<kSides>([&](auto side) BITFETCH_LAMBDA {
+      Totals total = Total(totals[q][side]);
+      if constexpr (kValueBias<kType> != 0) {
+        total = hn::Sub(total, hn::Set(Ints(), coded.biases[q]));
+      }
+      float* sum = sums + q * partial_floats + side * 16 + part * kLanes;
+      hn::StoreU(hn::MulAdd(hn::ConvertTo(Floats(), total), hn::Set(Floats(), coded.units[q]),
+                            hn::LoadU(Floats(), sum)),
+                 Floats(), sum);
+    });
+  });
 }
 
 // Adds the weighted values of a chunk to the partials of kQueries rows. weights:
@@ -195,30 +265,35 @@ void SumCodes(const KvLayout& layout, const Chunk& chunk, const float* weights,
   const size_t scales = layout.k_tile_bytes();
   const int tiles = chunk.count();
   PrefetchScales<kAhead>(tiles * layout.v_scales_bytes() / kCacheLineBytes, lookahead);
-  size_t codes = scales + layout.v_scales_bytes();
-  for (int group = 0; group < layout.head_dim / kQuantizedDims; ++group) {
-    Vector chunk_scales[kChunkVectors];
-    LoadChunkScales(chunk, scales, group, chunk_scales);
-    ChunkCoefs<kQueries, kType> coefs;
-    Totals biases[kQueries];
-    float units[kQueries];
+  alignas(64) float padded[kQueries * kChunkTokens];
+  if (HWY_UNLIKELY(tiles < kChunkTiles)) {
+    std::fill(padded, padded + kQueries * kChunkTokens, 0.0f);
     for (int q = 0; q < kQueries; ++q) {
-      Totals rounded[kChunkVectors];
-      units[q] = CodeWeights(tiles * kVectors, weights + q * kChunkTokens, chunk_scales, rounded);
-      coefs.Set(q, rounded);
-      if constexpr (kValueBias<kType> != 0) {
-        Totals sum = rounded[0];
-        for (int i = 1; i < kChunkVectors; ++i) sum = hn::Add(sum, rounded[i]);
-        static_assert(kValueBias<kType> == 8);
-        biases[q] = hn::ShiftLeft<3>(hn::SumOfLanes(Ints(), sum));
-      }
+      std::copy_n(weights + q * kChunkTokens, tiles * kTileTokens, padded + q * kChunkTokens);
     }
-    for (int side = 0; side < 2; side += kValueSides) {
-      SumSides<kQueries, kValueSides, kAhead, kType>(chunk, codes, coefs, biases, units, lookahead,
-                                                     partials + group * kQuantizedDims + side * 16,
-                                                     partial_floats);
-      codes += kValueSides * kGroupLines<kType> / 2 * kCacheLineBytes;
+    weights = padded;
+  }
+  const int groups = layout.head_dim / kQuantizedDims;
+  size_t codes = scales + layout.v_scales_bytes();
+  Vector chunk_scales[kChunkVectors];
+  LoadChunkScales(chunk, scales, 0, chunk_scales);
+  Vector largest = LargestWeighted<kQueries>(weights, chunk_scales);
+  for (int group = 0; group < groups; ++group) {
+    const CodedWeights<kQueries, kType> coded(weights, chunk_scales, largest);
+    if (group + 1 < groups) {  // so early, since it is slow to come, beside the products
+      LoadChunkScales(chunk, scales, group + 1, chunk_scales);
+      largest = LargestWeighted<kQueries>(weights, chunk_scales);
     }
+    float* sums = partials + group * kQuantizedDims;
+    SumSides<kQueries, kValueSides, kAhead>(chunk, codes, 0, coded, lookahead, sums,
+                                            partial_floats);
+    for (int pass = 1; pass < kVectors * 2 / kValueSides; ++pass) {
+      const int side = pass / kVectors;
+      SumSides<kQueries, kValueSides, Ahead::kNothing>(
+          chunk, codes + side * kGroupLines<kType> / 2 * kCacheLineBytes, pass % kVectors, coded,
+          lookahead, sums + side * 16, partial_floats);
+    }
+    codes += kGroupLines<kType> * kCacheLineBytes;
   }
 }
 

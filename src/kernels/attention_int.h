@@ -19,6 +19,10 @@ inline constexpr float kMostWeightCode = 127.0f * 256.0f;
 // add nothing to a sum of weights of at least 1; above, kMostWeightCode divided by it is finite.
 inline constexpr float kLeastWeightedScale = 0x1p-100f;
 
+// Added to a float that is far smaller, it rounds that to a whole number, half to even, in the low
+// bits of the sum.
+inline constexpr float kRounder = 0x1.8p23f;
+
 // A block of query rows for keys that are quantised, in the room of its floats.
 struct IntQueries {
   IntQueries(const float* block, int head_dim)

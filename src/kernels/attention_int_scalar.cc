@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 
@@ -8,9 +9,6 @@
 
 namespace bitfetch {
 namespace {
-
-// Added and taken away again, it rounds what is far smaller to whole numbers, half to even.
-constexpr float kRounder = 0x1.8p23f;
 
 // Code `index`, counted as if each had a byte, as the integer that it stands for.
 int Code(const std::byte* codes, KvType type, size_t index) {
@@ -32,25 +30,30 @@ void PrepareIntQuery(const float* query, float factor, int head_dim, int row, fl
   float* sums = scales + head_dim / kQuantizedDims * kQueryBlock;
   for (int first = 0; first < head_dim; first += kQuantizedDims) {
     float values[kQuantizedDims];
-    float largest = 0.0f;
-    float zero = 0.0f;  // a NaN if any value is not finite
+    int32_t largest_bits = 0;  // so that a NaN is larger than any number, and the loop vectorises
     for (int i = 0; i < kQuantizedDims; ++i) {
       values[i] = query[first + i] * factor;
-      largest = std::max(largest, std::fabs(values[i]));
-      zero += values[i] * 0.0f;
+      largest_bits = std::max(largest_bits, std::bit_cast<int32_t>(values[i]) & 0x7fffffff);
     }
+    const auto largest = std::bit_cast<float>(largest_bits);
     const float inverse = kMostQueryCode / largest;
-    const bool codable = zero == 0.0f && std::isfinite(inverse);  // else none is large enough
-    float sum = 0.0f;
-    for (int i = 0; i < kQuantizedDims; ++i) {
-      const float code = codable ? (values[i] * inverse + kRounder) - kRounder : 0.0f;
-      const int dim = first + i;
-      codes[(dim / 4 * kQueryBlock + row) * 4 + dim % 4] = static_cast<int8_t>(code);
-      sum += code;
+    const bool codable = inverse > 0.0f && std::isfinite(inverse);  // else too small, or not finite
+    std::array<int8_t, kQuantizedDims> group = {};
+    int32_t sum = 0;
+    if (codable) {
+      for (int i = 0; i < kQuantizedDims; ++i) {
+        const auto code = std::bit_cast<int32_t>(values[i] * inverse + kRounder) -
+                          std::bit_cast<int32_t>(kRounder);
+        group[i] = static_cast<int8_t>(code);
+        sum += code;
+      }
+    }
+    for (int i = 0; i < kQuantizedDims; i += 4) {
+      std::copy_n(&group[i], 4, codes + ((first + i) / 4 * kQueryBlock + row) * 4);
     }
     const int index = first / kQuantizedDims * kQueryBlock + row;
-    scales[index] = codable ? largest / kMostQueryCode : zero;
-    sums[index] = sum;
+    scales[index] = codable ? largest / kMostQueryCode : largest * 0.0f;
+    sums[index] = static_cast<float>(sum);
   }
 }
 
@@ -96,7 +99,8 @@ void SumCodes(const KvView& kv, int64_t first, int64_t tokens, size_t offset, co
     const bool codable = largest >= kLeastWeightedScale;  // and no NaN
     int codes[kChunkTokens] = {};
     for (int64_t t = 0; codable && t < tokens; ++t) {
-      codes[t] = static_cast<int>(std::nearbyint(weighted[t] * (kMostWeightCode / largest)));
+      const float rounded = std::fma(weighted[t], kMostWeightCode / largest, kRounder);
+      codes[t] = static_cast<int>(rounded - kRounder);
     }
     const float unit = largest * (1.0f / kMostWeightCode);
     for (int d = group * kQuantizedDims; d < (group + 1) * kQuantizedDims; ++d) {

@@ -11,7 +11,7 @@
 #endif
 
 #include <cstdint>
-#include <utility>
+#include <utility>  // for unroll-inl.h
 
 #include "hwy/highway.h"
 #include "kernels/exp2.h"
@@ -37,16 +37,7 @@ struct Vec16 {
 // A lambda's attributes: those of the ISA, and no call is left of it.
 #undef BITFETCH_LAMBDA
 #define BITFETCH_LAMBDA HWY_ATTR __attribute__((always_inline))
-
-// op(i) for i from 0 to kCount - 1, each a constant: arrays that only such code touches stay in
-// registers, also across the loops around it.
-template <int kCount, class Op>
-HWY_INLINE void Unroll(const Op& op) {
-  [&]<int... kIndices>(std::integer_sequence<int, kIndices...>) BITFETCH_LAMBDA {
-    (op(std::integral_constant<int, kIndices>()), ...);
-  }
-  (std::make_integer_sequence<int, kCount>());
-}
+#include "kernels/unroll-inl.h"
 
 // op(i) for the i-th vector.
 template <class Op>
