@@ -70,7 +70,7 @@ class WeightsFile {
     for (std::byte& byte : bytes) {
       state = state * 6364136223846793005 + 1442695040888963407;
       const auto bits = static_cast<uint8_t>(state >> 56);
-      byte = std::byte(bits & ~(bits >> 1 & 0x55));  // no code is 3
+      byte = static_cast<std::byte>(bits & ~(bits >> 1 & 0x55));  // no code is 3
     }
     FileWriter writer = FileWriter::Create(path()).value();
     if (!writer.Append(bytes) || !writer.Commit()) std::abort();

@@ -15,7 +15,8 @@ namespace bitfetch::BITFETCH_TERNARY_ISA {
 
 constexpr int kRows = 4;
 
-// Prefetch of the weights. One token on a Zen 4: 0.65 of the streaming read without, 0.98 with this.
+// Prefetch of the weights. One token on a Zen 4: 0.65 of the streaming read without, 0.98 with
+// this.
 constexpr int64_t kAheadBytes = 8 << 10;
 
 // Activations of these stay in L2 while all rows pass by.
@@ -175,6 +176,7 @@ HWY_INLINE void MultiplyRows(const TernaryRows& w, int64_t row, int64_t rows,
   }
 }
 
+// NOLINTNEXTLINE(misc-definitions-in-headers): once in each namespace
 void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,
                    float* out, int64_t out_stride) {
   for (int64_t token = 0; token < x.tokens; token += kTokensAtOnce) {

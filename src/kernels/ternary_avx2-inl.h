@@ -30,7 +30,7 @@ HWY_INLINE Sums ZeroSums() { return _mm256_setzero_si256(); }
 constexpr int64_t kChunkBlocks = 16;
 HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) {
   sums = _mm256_add_epi16(sums, _mm256_maddubs_epi16(codes, x));
-  asm("" : "+x"(sums));
+  asm("" : "+x"(sums));  // GCC 12 would add neighbours first, and run out of registers
   return sums;
 }
 HWY_INLINE __m256i Widen(Sums sums) { return _mm256_madd_epi16(sums, _mm256_set1_epi16(1)); }
