@@ -7,7 +7,7 @@ tools/packages.sh build bench tidy
 
 files=("$@")
 if ((!$#)); then
-  mapfile -t files < <(find include src bench -name '*.cc' -o -name '*.h' | sort)
+  mapfile -t files < <(find . -path ./build -prune -o \( -name '*.cc' -o -name '*.h' \) -printf '%P\n' | sort)
 fi
 clang-format --dry-run --Werror "${files[@]}"
 

@@ -19,8 +19,8 @@ namespace bitfetch {
 namespace {
 
 constexpr size_t kBufferBytes = size_t{1} << 20;
-// Linux moves at most 2 GiB less a page in one call.
-constexpr size_t kMostAtOnce = size_t{1} << 30;
+// In one call, which Ctrl-C waits for.
+constexpr size_t kMostAtOnce = size_t{1} << 22;
 
 std::string ErrnoText() { return std::generic_category().message(errno); }
 
@@ -43,20 +43,23 @@ class Descriptor {
   int fd_;
 };
 
-Status ReadAll(const std::string& path, int fd, std::span<std::byte> out) {
+Status ReadAll(const std::string& path, int fd, std::span<std::byte> out,
+               const Progress& progress) {
+  const auto total = static_cast<int64_t>(out.size());
   while (!out.empty()) {
     const ssize_t got = read(fd, out.data(), std::min(out.size(), kMostAtOnce));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return FailErrno(path);
     if (got == 0) return Fail("{}: became shorter while it was read", path);
     out = out.subspan(static_cast<size_t>(got));
+    if (progress) progress(total - static_cast<int64_t>(out.size()), total);
   }
   return {};
 }
 
 }  // namespace
 
-Result<MappedFile> MappedFile::Open(const std::string& path, bool mmap) {
+Result<MappedFile> MappedFile::Open(const std::string& path, bool mmap, const Progress& progress) {
   // Without O_NONBLOCK, opening a pipe would wait for a writer.
   const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) return FailErrno(path);
@@ -82,7 +85,7 @@ Result<MappedFile> MappedFile::Open(const std::string& path, bool mmap) {
     return Fail("{}: cannot hold its {} bytes in memory: {}", path, size, buffer.error().message);
   }
   file.copy_ = *std::move(buffer);
-  BITFETCH_RETURN_IF_ERROR(ReadAll(path, fd.get(), {file.copy_.data(), size}));
+  BITFETCH_RETURN_IF_ERROR(ReadAll(path, fd.get(), {file.copy_.data(), size}, progress));
   file.bytes_ = {file.copy_.data(), size};
   return file;
 }

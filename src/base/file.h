@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/progress.h"
 
 namespace bitfetch {
 
@@ -18,10 +19,11 @@ namespace bitfetch {
 class MappedFile {
  public:
   // Maps the file, or with `mmap` false reads it into anonymous memory (huge pages where there are
-  // any). A mapping costs nothing until it is read; the system is told to begin reading ahead.
-  // Errors, each naming the file: not there, no permission, a directory or another thing that is no
-  // regular file, empty, too large to map.
-  static Result<MappedFile> Open(const std::string& path, bool mmap = true);
+  // any), telling of the bytes. A mapping costs nothing until it is read; the system is told to
+  // begin reading ahead. Errors, each naming the file: not there, no permission, a directory or
+  // another thing that is no regular file, empty, too large to map.
+  static Result<MappedFile> Open(const std::string& path, bool mmap = true,
+                                 const Progress& progress = {});
 
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;

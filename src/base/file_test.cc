@@ -61,6 +61,20 @@ TEST_F(FileTest, WhatWasWrittenIsReadMappedOrNot) {
   }
 }
 
+TEST_F(FileTest, ReadingTellsHowFarItIs) {
+  constexpr int64_t kBytes = 10'000'000;
+  ASSERT_TRUE(WriteFile(Path("f"), RandomText(kBytes)));
+  std::vector<int64_t> seen = {0};
+  const Progress progress = [&](int64_t done, int64_t total) {
+    EXPECT_EQ(total, kBytes);
+    EXPECT_GT(done, seen.back());
+    seen.push_back(done);
+  };
+  ASSERT_TRUE(MappedFile::Open(Path("f"), /*mmap=*/false, progress));
+  EXPECT_EQ(seen.back(), kBytes);
+  EXPECT_GT(seen.size(), 3u);
+}
+
 TEST_F(FileTest, BytesStayWhereTheyAreWhenItMoves) {
   ASSERT_TRUE(WriteFile(Path("f"), "first"));
   ASSERT_TRUE(WriteFile(Path("g"), "second"));

@@ -51,13 +51,16 @@ constexpr float BF16ToF32(uint16_t brain) {
   return std::bit_cast<float>(static_cast<uint32_t>(brain) << 16);
 }
 
-// Rounds half to even, the largest floats to infinity; a NaN stays one, made quiet, with its sign
-// and upper payload.
+// Rounds half to even and saturates as F32ToF16 does, to the largest finite value; a NaN stays one,
+// made quiet, with its sign and upper payload.
 constexpr uint16_t F32ToBF16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
-  const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  const uint32_t nan = (bits >> 16) | 0x0040;
-  return static_cast<uint16_t>((bits & 0x7fffffff) > 0x7f800000 ? nan : rounded);
+  const uint32_t sign = (bits >> 16) & 0x8000;
+  const uint32_t magnitude = bits & 0x7fffffff;
+  const uint32_t rounded = (magnitude + 0x7fff + ((magnitude >> 16) & 1)) >> 16;
+  const uint32_t finite = rounded < 0x7f7f ? rounded : 0x7f7f;
+  const uint32_t nan = (magnitude >> 16) | 0x0040;
+  return static_cast<uint16_t>(sign | SelectBits(magnitude > 0x7f800000, nan, finite));
 }
 
 }  // namespace bitfetch

@@ -85,7 +85,8 @@ TEST(Float16, AgreesWithTheDefinitionOnFloatsOfEverySize) {
   }
 }
 
-#if defined(__FLT16_MAX__) && (defined(__x86_64__) || defined(__clang__))  // GCC 12 has the type for C++ on x86 only
+// GCC 12 has the type for C++ on x86 only.
+#if defined(__FLT16_MAX__) && (defined(__x86_64__) || defined(__clang__))
 TEST(Float16, AgreesWithTheCompilersHalf) {
   for (uint64_t bits = 0; bits < (1ull << 32); bits += 1021) {
     const float value = std::bit_cast<float>(static_cast<uint32_t>(bits));
@@ -111,13 +112,14 @@ TEST(BFloat16, IsTheUpperHalfOfAFloat) {
   for (int bits = 0; bits < 65536; ++bits) {
     const uint16_t brain = static_cast<uint16_t>(bits);
     EXPECT_EQ(std::bit_cast<uint32_t>(BF16ToF32(brain)), static_cast<uint32_t>(bits) << 16);
-    const bool nan = (brain & 0x7fff) > 0x7f80;
-    EXPECT_EQ(F32ToBF16(BF16ToF32(brain)), nan ? brain | 0x0040 : brain) << bits;
+    const int magnitude = bits & 0x7fff;
+    const int expected = magnitude > 0x7f80 ? bits | 0x0040 : magnitude == 0x7f80 ? bits - 1 : bits;
+    EXPECT_EQ(F32ToBF16(BF16ToF32(brain)), expected) << bits;
   }
 }
 
 TEST(BFloat16, TiesGoToEvenEverywhere) {
-  for (uint32_t bits = 0; bits < 0x7f80; ++bits) {
+  for (uint32_t bits = 0; bits < 0x7f7f; ++bits) {
     for (const uint32_t sign : {0u, 0x8000u}) {
       const uint32_t middle = (sign | bits) << 16 | 0x8000;
       const uint32_t even = bits % 2 == 0 ? bits : bits + 1;
@@ -125,6 +127,14 @@ TEST(BFloat16, TiesGoToEvenEverywhere) {
       ASSERT_EQ(F32ToBF16(std::bit_cast<float>(middle - 1)), sign | bits) << bits;
       ASSERT_EQ(F32ToBF16(std::bit_cast<float>(middle + 1)), sign | (bits + 1)) << bits;
     }
+  }
+}
+
+TEST(BFloat16, Saturates) {
+  for (const float value : {BF16ToF32(0x7f7f), std::numeric_limits<float>::max(),
+                            std::numeric_limits<float>::infinity()}) {
+    EXPECT_EQ(F32ToBF16(value), 0x7f7f) << value;
+    EXPECT_EQ(F32ToBF16(-value), 0xff7f) << value;
   }
 }
 

@@ -10,6 +10,7 @@
 #include "cli/progress_line.h"
 #include "cli/sampling_options.h"
 #include "cli/text_options.h"
+#include "cli/timings.h"
 #include "engine/read_tokenizer.h"
 
 namespace bitfetch {
@@ -70,11 +71,9 @@ Result<int> RunGenerate(const Options& options) {
   if (const std::string end = UnusualEnd(generated, session.context()); !end.empty()) {
     Say(end + "\n");
   }
-  std::string timings = fmt::format("load {:.2f} s | {} | {} | first token after {:.2f} s",
-                                    opened.seconds, PromptText(generated), GeneratedText(generated),
-                                    opened.seconds + generated.prompt_seconds);
-  if (sampler_options.temperature > 0) timings += fmt::format(" | seed {}", sampler_options.seed);
-  Say(timings + "\n");
+  Timings timings(opened.seconds);
+  timings.Add(generated);
+  Say(timings.Line(sampler_options));
   return Interrupted() ? kExitInterrupted : kExitOk;
 }
 

@@ -14,6 +14,7 @@
 #include "cli/profile_text.h"
 #include "engine/read_tokenizer.h"
 #include "kernels/attention.h"
+#include "kernels/attention_probe.h"
 #include "kernels/kernels.h"
 #include "machine/probe.h"
 #include "machine/profile_store.h"
@@ -128,7 +129,8 @@ Status AddModel(const std::string& path, Facts& facts) {
   AddTensors(file, facts);
   BITFETCH_RETURN_IF_ERROR(AddTokenizer(file, facts));
   facts.Add("KV cache", "in memory, as it fills");
-  for (const KvType type : {KvType::kF16, KvType::kF32}) {
+  for (const KvType type : kKvTypes) {
+    if (config.head_dim % KvDimStep(type) != 0) continue;
     const KvLayout layout{
         static_cast<int>(config.kv_heads), static_cast<int>(config.head_dim), {type, type}};
     const double token = static_cast<double>(layout.block_bytes()) / kTileTokens *
@@ -152,7 +154,7 @@ std::string HugePages() {
 }
 
 // What the law says to decode attention in the shape of BitNet b1.58 2B4T.
-void AddLaw(const MachineProfile& profile, int threads, Facts& facts) {
+void AddLaw(const MachineProfile& profile, Isa isa, int threads, Facts& facts) {
   constexpr KvLayout kLayout{.kv_heads = 5, .head_dim = 128, .types = {}};
   constexpr int kGroup = 4;
   facts.Add("prefetch law", "for attention in the shape of BitNet b1.58 2B4T, f16, {} threads",
@@ -160,12 +162,13 @@ void AddLaw(const MachineProfile& profile, int threads, Facts& facts) {
   for (const BlockPlacement placement : {BlockPlacement::kContiguous, BlockPlacement::kShuffled}) {
     for (const PageSize pages : {PageSize::kHuge, PageSize::k4K}) {
       const PrefetchPlan plan =
-          PlanAttention({}, profile, kLayout, placement, pages, kGroup, threads);
+          ChoosePrefetch(profile, AttentionAccess(isa, kLayout, placement, pages, kGroup, threads));
       const std::string_view place =
           placement == BlockPlacement::kContiguous ? "contiguous" : "paged";
       const std::string name = fmt::format("  {}, {} pages", place, PageSizeName(pages));
       if (plan.on) {
-        facts.Add(name, "{} bytes ahead over {} streams", plan.distance_bytes, plan.streams);
+        facts.Add(name, "{} bytes ahead over {} streams into {}", plan.distance_bytes, plan.streams,
+                  plan.hint == PrefetchHint::kL1 ? "L1" : "L2");
       } else {
         facts.Add(name, "off: it would not pay");
       }
@@ -196,12 +199,13 @@ Status AddMachine(Facts& facts) {
   facts.Add("huge pages", "{}", HugePages());
 
   const ProbedProfile probed =
-      ReadOrMeasureProfile(topology, ProbeEffort::kQuick, BITFETCH_VERSION);
+      ReadOrMeasureProfile(topology, ProbeEffort::kQuick, BITFETCH_VERSION,
+                           AttentionProbe(*kernels, ProbeEffort::kQuick, {KvTypes{}}));
   if (!probed.warning.empty()) Warn("{}", probed.warning);
   facts.Append(ProfileText(probed.profile));
   const std::string path = ProfilePath();
   facts.Add("profile", "{}", path.empty() ? "kept nowhere" : path);
-  AddLaw(probed.profile, topology.threads, facts);
+  AddLaw(probed.profile, kernels->isa, topology.threads, facts);
   return {};
 }
 

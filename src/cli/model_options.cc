@@ -35,9 +35,10 @@ void AddModelOptions(Command& command, ModelOptions* options, const std::string&
   command.AddParsed("-c,--ctx", "N",
                     fmt::format("tokens that the context holds (default: {})", context_default),
                     &session.context, Integer<int64_t>(1, kMostContext));
-  command.AddParsed("--kv-type", "TYPE",
-                    "how keys and values are kept: f16 (default) or f32, or K:V as f32:f16",
-                    &session.kv_types, ParseKvTypes);
+  command.AddParsed(
+      "--kv-type", "TYPE",
+      "how keys and values are kept: f32, f16 (default), bf16, q8_0 or q4_0, or K:V as q8_0:q4_0",
+      &session.kv_types, ParseKvTypes);
   command.AddParsed("--pages", "SIZE", "OS pages under the KV cache: huge (default) or 4k",
                     &session.pages, ParsePageSize);
   command.AddParsed("--prefetch", "HOW",

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "model/model.h"
+#include "base/progress.h"
 
 namespace bitfetch {
 

@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "cli/profile_text.h"
 #include "cli/progress_line.h"
+#include "kernels/attention_probe.h"
 #include "machine/probe.h"
 #include "machine/profile_store.h"
 
@@ -12,9 +13,11 @@ namespace {
 
 Result<int> RunTune() {
   const Topology topology = ReadTopology();
+  BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
   ProgressLine line(std::chrono::milliseconds(0));
-  line.Show("measuring this machine, for 3 seconds");
-  Result<Measurement> measured = MeasureMachine(topology, ProbeEffort::kTune);
+  line.Show("measuring this machine, for up to 3 seconds");
+  Result<Measurement> measured =
+      MeasureMachine(topology, ProbeEffort::kTune, AttentionProbe(*kernels, ProbeEffort::kTune));
   line.Clear();
   if (!measured) return tl::unexpected(measured.error());
   if (!measured->complete) {
@@ -41,8 +44,8 @@ void AddTune(Command& program) {
       {.usage = "",
        .summary = "measure this machine for the prefetch law",
        .more =
-           R"(Takes 3 seconds and keeps the result for this user ($XDG_CACHE_HOME/bitfetch, or ~/.cache). Without
-it, the first run of a model measures for a moment. The machine should be idle.
+           R"(Takes at most 3 seconds and keeps the result for this user ($XDG_CACHE_HOME/bitfetch, or ~/.cache).
+Without it, the first run of a model measures for a moment. The machine should be idle.
 
 example:
   bitfetch tune)"});

@@ -100,7 +100,7 @@ TEST_F(ReadTokenizerTest, NamesTheFileAndWhatIsWrong) {
               AllOf(HasSubstr("vocabulary.gguf"), HasSubstr("'llama' is not supported")));
   EXPECT_THAT(Message([](Keys& keys) { keys.pre = "qwen2"; }), HasSubstr("qwen2"));
   EXPECT_THAT(Message([](Keys& keys) { keys.bos = 260; }), HasSubstr("260"));
-  EXPECT_THAT(Message([](Keys& keys) { keys.merges.push_back("zz z"); }), HasSubstr("zz z"));
+  EXPECT_THAT(Message([](Keys& keys) { keys.merges.emplace_back("zz z"); }), HasSubstr("zz z"));
   EXPECT_THAT(Message([](Keys& keys) { keys.tokens[5] = keys.tokens[6]; }),
               HasSubstr("vocabulary.gguf"));
   EXPECT_NE(Message([](Keys& keys) { keys.types.resize(3); }), "accepted");

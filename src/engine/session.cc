@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "kernels/attention_probe.h"
 #include "machine/probe.h"
 #include "machine/topology.h"
 
@@ -16,11 +17,13 @@ namespace {
 // What the prefetch law goes by, measured if need be while the model loads.
 class ProfileInBackground {
  public:
-  ProfileInBackground(const Topology& topology, const PrefetchSetting& setting)
+  ProfileInBackground(const Topology& topology, const PrefetchSetting& setting,
+                      const Kernels& kernels, KvTypes types)
       : fallback_(DefaultProfile(topology)) {
-    if (setting.mode != PrefetchSetting::Mode::kLaw) return;
-    const auto probe = [topology] {
-      return ReadOrMeasureProfile(topology, ProbeEffort::kQuick, BITFETCH_VERSION);
+    if (setting.mode == PrefetchSetting::Mode::kOff) return;
+    const auto probe = [topology, &kernels, types] {
+      return ReadOrMeasureProfile(topology, ProbeEffort::kQuick, BITFETCH_VERSION,
+                                  AttentionProbe(kernels, ProbeEffort::kQuick, {KvTypes{}, types}));
     };
     try {
       probed_ = std::async(std::launch::async, probe);
@@ -68,7 +71,7 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
   BITFETCH_ASSIGN_OR_RETURN(
       session->pool_,
       ThreadPool::Create(options.threads == 0 ? topology.threads : options.threads));
-  ProfileInBackground profile(topology, options.prefetch);
+  ProfileInBackground profile(topology, options.prefetch, *session->kernels_, options.kv_types);
   BITFETCH_ASSIGN_OR_RETURN(Model model,
                             Model::Load(path, options.mmap, *session->pool_, progress));
   session->model_ = std::make_unique<const Model>(std::move(model));
@@ -92,9 +95,10 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
 
   const int group = static_cast<int>(config.heads / config.kv_heads);
   const ForwardPrefetch prefetch{
-      .in_kernel =
-          PlanAttention(options.prefetch, profile.Get(), {kv.kv_heads, kv.head_dim, kv.types},
-                        kv.placement, options.pages, group, session->threads()),
+      .in_kernel = ResolvePrefetch(
+          options.prefetch, profile.Get(),
+          AttentionAccess(session->kernels_->isa, {kv.kv_heads, kv.head_dim, kv.types},
+                          kv.placement, options.pages, group, session->threads())),
       .ahead = options.prefetch_ahead};
   session->forward_ = std::make_unique<ForwardPass>(*session->model_, *session->kernels_,
                                                     *session->pool_, prefetch);

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "model/model.h"
+#include "base/progress.h"
 #include "model/tensor_type.h"
 
 namespace bitfetch {

@@ -3,8 +3,10 @@
 #define BITFETCH_KERNELS_ATTENTION_MATH_H_
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
+#include "kernels/exp2.h"
 #include "kernels/kernels.h"
 
 // What every attention kernel does in the same way.
@@ -29,6 +31,24 @@ inline float ClampScore(float score) {
 inline void InitPartial(float* partial, int head_dim) {
   std::fill(partial, partial + head_dim + kPartialSums, 0.0f);
   partial[head_dim + kPartialSums] = -std::numeric_limits<float>::infinity();
+}
+
+// What the sums so far and those of one more range are multiplied by when they are folded.
+struct FoldFactors {
+  float old;
+  float range;
+};
+
+// Folds a range's maximum and sum of weights into those so far; the sums of V are the caller's.
+inline FoldFactors FoldRange(float range_total, const float* partial, int head_dim, float* folded) {
+  float& total = folded[head_dim];
+  float& max = folded[head_dim + kPartialSums];
+  const float range_max = partial[head_dim + kPartialSums];
+  const float new_max = std::max(max, range_max);
+  const FoldFactors factors{Exp2(max - new_max), Exp2(range_max - new_max)};
+  total = std::fma(range_total, factors.range, total * factors.old);
+  max = new_max;
+  return factors;
 }
 
 }  // namespace bitfetch

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "kv/tile.h"
 #include "machine/isa.h"
+#include "prefetch/law.h"
 
 namespace bitfetch {
 
@@ -25,21 +26,33 @@ inline constexpr int kPartialSums = 16;
 inline constexpr int kRangeTokens = 256;
 inline constexpr int kChunkTokens = kChunkTiles * kTileTokens;
 
-// What one range leaves for one query head: [head_dim] sums of V, [16] partial sums of the weights,
+// Query rows that share what is read of a tile while it is in registers: their sums must fit
+// beside it.
+inline constexpr int kQueryBlock = 4;
+inline int QueryBlocks(int rows) { return (rows + kQueryBlock - 1) / kQueryBlock; }
+
+// What one range leaves for one query row: [head_dim] sums of V, [16] partial sums of the weights,
 // the maximum that both are relative to, and padding.
 inline constexpr int kPartialExtra = 32;
 inline size_t PartialFloats(int head_dim) { return static_cast<size_t>(head_dim) + kPartialExtra; }
 
-// The queries of one token against a stretch of what one layer holds.
+// The query rows of one token, or of several, against a stretch of what some heads of one layer
+// hold. Row r of a KV head belongs to token r / group of those asked for, and attends to the first
+// `visible + r / group` tokens, as far as they lie in the stretch.
 struct AttendJob {
   KvView kv;
-  int64_t begin = 0;               // first token: a multiple of kRangeTokens
-  int64_t end = 0;                 // one past the last
-  const float* queries = nullptr;  // [kv_heads][head_dim][group], times log2(e) / sqrt(head_dim)
-  int group = 1;                   // query heads to a KV head
-  int64_t distance_bytes = 0;      // how far ahead to prefetch, over all streams; 0: not at all
-  float* partials = nullptr;       // out: [ranges][kv_heads * group][PartialFloats(head_dim)]
-  float* scratch = nullptr;        // [group][kChunkTokens]
+  int64_t begin = 0;   // first token: a multiple of kRangeTokens
+  int64_t end = 0;     // one past the last
+  int first_head = 0;  // KV heads
+  int end_head = 0;
+  // [heads][QueryBlocks(rows)][head_dim][kQueryBlock], times log2(e) / sqrt(head_dim), so that
+  // weights are powers of two; in the same room IntQueries (attention_int.h) if K is quantised.
+  const float* queries = nullptr;
+  int rows = 1;   // to a KV head
+  int group = 1;  // query heads to a KV head
+  int64_t visible = 0;
+  PrefetchPlan prefetch = {};
+  float* partials = nullptr;  // out: [ranges][heads][rows][PartialFloats(head_dim)]
 };
 
 // --- linear layers
@@ -116,14 +129,14 @@ struct Kernels {
   // x += y.
   void (*add)(float* x, const float* y, int64_t n);
 
-  // Scores, softmax and sums of V for every range of the job. The prefetches go four streams in
-  // turn.
+  // Scores, softmax and sums of V for every range of the job.
   void (*attend)(const AttendJob& job);
 
-  // Folds the partials of `ranges` ranges, [ranges][range_stride] floats apart, for one query head;
-  // out [head_dim]. Zeros where nothing was attended to.
+  // Folds the partials of `ranges` ranges of one query row, `range_stride` floats apart, into what
+  // was folded before: [PartialFloats], of which [head_dim] is the sum of the weights and
+  // [head_dim + 16] the maximum; InitPartial begins it.
   void (*fold)(const float* partials, int64_t ranges, int64_t range_stride, int head_dim,
-               float* out);
+               float* folded);
 };
 
 // The tables that were built and that this CPU runs, best last. Scalar is always the first.

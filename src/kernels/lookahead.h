@@ -11,52 +11,141 @@
 
 namespace bitfetch {
 
-// Where the lines lie that attention will read a fixed number of bytes from now. Attention walks
-// the blocks of a chunk side by side, each from its first head to its last; so do the prefetches,
-// each stream `lead` bytes further on, which may be in a later chunk.
+// How many tiles attention takes together, head by head: as many as are prefetched in turn, and a
+// chunk at least. A range at most, of which a walk is a part: 4, 8 or 16.
+inline int WalkTiles(const PrefetchPlan& plan) {
+  return std::clamp<int>(plan.streams, kChunkTiles, kRangeTokens / kTileTokens);
+}
+
+// The lines that attention will read, in its order, beginning a fixed distance ahead of where it
+// begins: head by head over the tiles of a walk, K before V, a line of each stream in turn. A
+// kernel that takes one for each line that it reads stays that distance behind.
 class Lookahead {
  public:
-  explicit Lookahead(const AttendJob& job)
-      : kv_(job.kv),
-        last_tile_((job.end - 1) / kTileTokens),
-        block_bytes_(job.kv.layout.block_bytes()) {
-    const size_t lines =
-        (static_cast<size_t>(job.distance_bytes) + kChunkTiles * kCacheLineBytes - 1) /
-        (kChunkTiles * kCacheLineBytes);
-    chunks_ = static_cast<int64_t>(lines * kCacheLineBytes / block_bytes_);
-    lead_ = lines * kCacheLineBytes % block_bytes_;
-  }
-
-  // Attention begins a chunk at this tile. Past the end, the last tile stands in: its lines are in
-  // the cache already.
-  void StartChunk(int64_t tile) {
-    for (int stream = 0; stream < kChunkTiles; ++stream) {
-      const int64_t ahead = tile + stream + chunks_ * kChunkTiles;
-      this_chunk_[stream] = kv_.Block(std::min(ahead, last_tile_));
-      next_chunk_[stream] = kv_.Block(std::min(ahead + kChunkTiles, last_tile_));
+  explicit Lookahead(const AttendJob& job) : job_(job), first_tile_(job.begin / kTileTokens) {
+    StartWalk();
+    int64_t lines = job.prefetch.distance_bytes / static_cast<int64_t>(kCacheLineBytes);
+    while (!done_ && lines >= PieceLines()) {
+      lines -= PieceLines();
+      NextPiece();
     }
+    if (done_) return;
+    offset_ += lines / streams_ * kCacheLineBytes;
+    stream_ = static_cast<int>(lines % streams_);
   }
 
-  // What lies ahead of `offset` bytes into the block of a stream (0 .. 3).
-  const std::byte* Address(int stream, size_t offset) const {
-    const size_t there = offset + lead_;
-    return there < block_bytes_ ? this_chunk_[stream] + there
-                                : next_chunk_[stream] + (there - block_bytes_);
+  // Calls take(line) for the next `lines` lines. Past the end it is the last line again, which is
+  // in the cache already. Costs a few instructions a line.
+  template <class Function>
+  [[gnu::always_inline]] void Take(size_t lines, const Function& take) {
+    int stream = stream_;
+    for (size_t i = 0; i < lines; ++i) {
+      take(tiles_[stream] + offset_);
+      if (++stream < streams_) continue;
+      stream = 0;
+      offset_ += kCacheLineBytes;
+      if (offset_ == end_) NextPiece();
+    }
+    stream_ = stream;
   }
 
-  // Whether what lies ahead of `bytes` from there on is in two places.
-  bool IsSplit(size_t offset, size_t bytes) const {
-    return offset + lead_ < block_bytes_ && offset + lead_ + bytes > block_bytes_;
+  // The next `lines` lines, a multiple of kSlots, for a kernel to take between its own steps: line
+  // i is number i / kSlots of slot i % kSlots, whose lines are `stride` bytes apart. Costs an
+  // instruction or two a line; where the lines lie in several pieces, they are taken at once, and
+  // the slots hold a line that is in the cache.
+  static constexpr int kSlots = 4;
+  struct Slots {
+    const std::byte* next[kSlots];
+    size_t stride;
+  };
+  template <class Function>
+  [[gnu::always_inline]] Slots TakeSlots(size_t lines, const Function& take) {
+    Slots slots = slots_;
+    const size_t bytes = lines / kSlots * slots.stride;
+    if (bytes > 0 && stream_ == 0 && offset_ + bytes <= end_) [[likely]] {
+      for (const std::byte*& next : slots.next) next += offset_;
+      offset_ += bytes;
+      if (offset_ == end_) NextPiece();
+    } else {
+      Take(lines, take);
+      std::fill(slots.next, slots.next + kSlots, tiles_[0] + part_);
+      slots.stride = 0;
+    }
+    return slots;
   }
 
  private:
-  const KvView& kv_;
-  int64_t last_tile_;
-  size_t block_bytes_;
-  int64_t chunks_;  // how many whole chunks ahead
-  size_t lead_;     // and how many bytes into a block
-  const std::byte* this_chunk_[kChunkTiles];
-  const std::byte* next_chunk_[kChunkTiles];
+  const KvLayout& layout() const { return job_.kv.layout; }
+  int64_t PieceLines() const {
+    return static_cast<int64_t>((end_ - offset_) / kCacheLineBytes) * streams_;
+  }
+
+  void StartWalk() {
+    const int64_t tiles = (job_.end + kTileTokens - 1) / kTileTokens - first_tile_;
+    if (tiles <= 0) return Finish();
+    walk_tiles_ = static_cast<int>(std::min<int64_t>(tiles, WalkTiles(job_.prefetch)));
+    head_ = job_.first_head;
+    StartPart(/*values=*/false);
+  }
+
+  void StartPart(bool values) {
+    values_ = values;
+    part_ = head_ * layout().head_bytes() + (values ? layout().k_tile_bytes() : 0);
+    StartPiece(0);
+  }
+
+  void StartPiece(int first_stream) {
+    first_stream_ = first_stream;
+    streams_ = std::min(job_.prefetch.streams, walk_tiles_ - first_stream);
+    for (int i = 0; i < streams_; ++i) {
+      tiles_[i] = job_.kv.Block(first_tile_ + first_stream + i);
+    }
+    offset_ = part_;
+    end_ = part_ + (values_ ? layout().v_tile_bytes() : layout().k_tile_bytes());
+    slots_.stride = kSlots % streams_ == 0 ? kSlots / streams_ * kCacheLineBytes : 0;
+    for (int i = 0; i < kSlots; ++i) {
+      slots_.next[i] = tiles_[i % streams_] + i / streams_ * kCacheLineBytes;
+    }
+  }
+
+  [[gnu::noinline]] void NextPiece() {
+    if (done_) {
+      offset_ = end_ - kCacheLineBytes;
+    } else if (first_stream_ + streams_ < walk_tiles_) {
+      StartPiece(first_stream_ + streams_);
+    } else if (!values_) {
+      StartPart(/*values=*/true);
+    } else if (++head_ < job_.end_head) {
+      StartPart(/*values=*/false);
+    } else {
+      first_tile_ += walk_tiles_;
+      StartWalk();
+    }
+  }
+
+  void Finish() {
+    done_ = true;
+    tiles_[0] = job_.kv.Block((job_.end - 1) / kTileTokens);
+    streams_ = 1;
+    end_ = job_.end_head * layout().head_bytes();
+    offset_ = end_ - kCacheLineBytes;
+    slots_.stride = 0;
+  }
+
+  const AttendJob& job_;
+  int64_t first_tile_;  // of the walk
+  int walk_tiles_ = 0;
+  int head_ = 0;
+  bool values_ = false;   // rather than keys
+  size_t part_ = 0;       // where the keys or values begin in a block
+  int first_stream_ = 0;  // of the piece, in the walk
+  int streams_ = 1;       // of the piece
+  int stream_ = 0;
+  size_t offset_ = 0;  // into the blocks
+  size_t end_ = 0;     // of the piece
+  bool done_ = false;
+  Slots slots_ = {};  // of the piece, less the offset; stride 0: its streams fill no slots evenly
+  const std::byte* tiles_[kRangeTokens / kTileTokens] = {};  // [streams_] blocks
 };
 
 }  // namespace bitfetch

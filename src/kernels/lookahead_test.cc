@@ -4,40 +4,65 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <tuple>
 #include <vector>
 
 namespace bitfetch {
 namespace {
 
-// Attention's own order is the reference: what it reads, line by line, each stream of a chunk by
-// itself. What lies ahead must be the same order, moved on by the distance.
+// Every line of the job, sorted by what comes first: the definition of attention's order.
+std::vector<const std::byte*> LinesInOrder(const AttendJob& job) {
+  const KvLayout& layout = job.kv.layout;
+  const int streams = job.prefetch.streams;
+  const int walk = std::max(streams, kChunkTiles);
+  using Key = std::tuple<int64_t, int, int, int64_t, size_t, int64_t, const std::byte*>;
+  std::vector<Key> lines;
+  const int64_t first_tile = job.begin / kTileTokens;
+  const int64_t tiles = (job.end + kTileTokens - 1) / kTileTokens - first_tile;
+  for (int64_t tile = 0; tile < tiles; ++tile) {
+    for (int head = job.first_head; head < job.end_head; ++head) {
+      for (int part = 0; part < 2; ++part) {
+        const size_t bytes = part == 0 ? layout.k_tile_bytes() : layout.v_tile_bytes();
+        const std::byte* begin = job.kv.Block(first_tile + tile) + head * layout.head_bytes() +
+                                 (part == 0 ? 0 : layout.k_tile_bytes());
+        for (size_t offset = 0; offset < bytes; offset += kCacheLineBytes) {
+          lines.emplace_back(tile / walk, head, part, tile % walk / streams, offset, tile,
+                             begin + offset);
+        }
+      }
+    }
+  }
+  std::sort(lines.begin(), lines.end());
+  std::vector<const std::byte*> order;
+  for (const Key& line : lines) order.push_back(std::get<6>(line));
+  return order;
+}
+
 TEST(Lookahead, IsTheOrderOfAttentionMovedOn) {
-  const KvLayout layout{.kv_heads = 2, .head_dim = 32};
-  const size_t block_lines = layout.block_bytes() / kCacheLineBytes;
-  std::vector<uint32_t> blocks(12);
-  for (uint32_t i = 0; i < blocks.size(); ++i) blocks[i] = i * 7 % 12;
+  const KvLayout layout{
+      .kv_heads = 3, .head_dim = 32, .types = {.k = KvType::kF32, .v = KvType::kF16}};
+  std::vector<uint32_t> blocks(37);
+  for (uint32_t i = 0; i < blocks.size(); ++i) blocks[i] = i * 7 % 37;
   const std::vector<std::byte> arena(blocks.size() * layout.block_bytes());
-  for (const int64_t distance : {1, 64, 256, 257, 4096, 6144, 16384, 20000, 65536, 1048576}) {
-    AttendJob job{.kv = {layout, arena.data(), blocks.data(), 12 * kTileTokens}};
-    job.end = job.kv.length;
-    job.distance_bytes = distance;
-    Lookahead lookahead(job);
-    const size_t lead_lines =
-        (distance + kChunkTiles * kCacheLineBytes - 1) / (kChunkTiles * kCacheLineBytes);
-    for (int64_t tile = 0; tile < 12; tile += kChunkTiles) {
-      lookahead.StartChunk(tile);
-      for (int stream = 0; stream < kChunkTiles; ++stream) {
-        for (size_t line = 0; line < block_lines; ++line) {
-          const size_t ahead = line + lead_lines;
-          const int64_t ahead_tile =
-              tile + stream + static_cast<int64_t>(ahead / block_lines) * kChunkTiles;
-          const std::byte* want = job.kv.Block(std::min<int64_t>(ahead_tile, 11)) +
-                                  ahead % block_lines * kCacheLineBytes;
-          ASSERT_EQ(lookahead.Address(stream, line * kCacheLineBytes), want)
-              << distance << " " << tile << " " << line;
-          const bool is_split = ahead % block_lines + 4 > block_lines &&
-                                (line + lead_lines % block_lines) < block_lines;
-          ASSERT_EQ(lookahead.IsSplit(line * kCacheLineBytes, 4 * kCacheLineBytes), is_split);
+  for (const int streams : {1, 2, 4, 8, 16}) {
+    for (const int64_t end : {16, 17, 300, 592}) {
+      for (const int64_t distance : {64, 128, 4096, 4160, 20032, 65536, 1048576}) {
+        for (const int first_head : {0, 1}) {
+          AttendJob job{.kv = {layout, arena.data(), layout.block_bytes(), blocks.data(), end},
+                        .begin = end > kRangeTokens ? kRangeTokens : 0,
+                        .end = end,
+                        .first_head = first_head,
+                        .end_head = 3,
+                        .prefetch = {.on = true, .distance_bytes = distance, .streams = streams}};
+          const auto order = LinesInOrder(job);
+          Lookahead lookahead(job);
+          size_t ahead = distance / kCacheLineBytes;
+          const auto check = [&](const std::byte* line) {
+            ASSERT_EQ(line, ahead < order.size() ? order[ahead] : order.back())
+                << streams << " streams, " << distance << " bytes, line " << ahead;
+            ++ahead;
+          };
+          for (size_t lines = 0; lines < order.size(); lines += 7) lookahead.Take(7, check);
         }
       }
     }

@@ -21,7 +21,7 @@ void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const Quant
 void DenseMatvec(const DenseMatrix& w, int64_t begin, int64_t end, const float* x, float* out);
 
 void Attend(const AttendJob& job);
-void Fold(const float* partials, int64_t ranges, int64_t range_stride, int head_dim, float* out);
+void Fold(const float* partials, int64_t ranges, int64_t range_stride, int head_dim, float* folded);
 
 // Adds up 16 partial sums: the upper half to the lower, until one is left.
 float FoldSums(float (&sums)[kPartialSums]);

@@ -34,6 +34,14 @@ Kernels Table() {
           .fold = Fold};
 }
 
+#if HWY_TARGET == HWY_AVX3
+Kernels VnniTable() {
+  Kernels table = Table();
+  table.attend = AttendVnni;
+  return table;
+}
+#endif
+
 }  // namespace HWY_NAMESPACE
 }  // namespace bitfetch
 HWY_AFTER_NAMESPACE();

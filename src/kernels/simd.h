@@ -14,6 +14,7 @@ Kernels Table();
 }
 namespace N_AVX3 {
 Kernels Table();
+Kernels VnniTable();
 }
 #elif defined(__aarch64__)
 namespace N_NEON {

@@ -11,6 +11,7 @@
 #endif
 
 #include <cstdint>
+#include <utility>  // for unroll-inl.h
 
 #include "hwy/highway.h"
 #include "kernels/exp2.h"
@@ -33,62 +34,78 @@ struct Vec16 {
   Vector part[kVectors];
 };
 
+// A lambda's attributes: those of the ISA, and no call is left of it.
+#undef BITFETCH_LAMBDA
+#define BITFETCH_LAMBDA HWY_ATTR __attribute__((always_inline))
+#include "kernels/unroll-inl.h"
+
 // op(i) for the i-th vector.
 template <class Op>
 HWY_INLINE Vec16 Make(const Op& op) {
   Vec16 result;
-  for (int i = 0; i < kVectors; ++i) result.part[i] = op(i);
+  Unroll<kVectors>([&](auto i) BITFETCH_LAMBDA { result.part[i] = op(i); });
   return result;
 }
 
 HWY_INLINE Vec16 Load16(const float* from) {
-  return Make([&](int i) HWY_ATTR { return hn::LoadU(Floats(), from + i * kLanes); });
+  return Make([&](int i) BITFETCH_LAMBDA { return hn::LoadU(Floats(), from + i * kLanes); });
 }
 HWY_INLINE Vec16 Load16(const hwy::float16_t* from) {
   const hn::Rebind<hwy::float16_t, Floats> halves;
-  return Make([&](int i) HWY_ATTR {
+  return Make([&](int i) BITFETCH_LAMBDA {
     return hn::PromoteTo(Floats(), hn::LoadU(halves, from + i * kLanes));
   });
 }
 HWY_INLINE Vec16 Load16(const hwy::bfloat16_t* from) {
   const hn::Rebind<hwy::bfloat16_t, Floats> halves;
-  return Make([&](int i) HWY_ATTR {
+  return Make([&](int i) BITFETCH_LAMBDA {
     return hn::PromoteTo(Floats(), hn::LoadU(halves, from + i * kLanes));
   });
 }
 HWY_INLINE void Store16(const Vec16& x, float* to) {
-  for (int i = 0; i < kVectors; ++i) hn::StoreU(x.part[i], Floats(), to + i * kLanes);
+  Unroll<kVectors>([&](auto i)
+                       BITFETCH_LAMBDA { hn::StoreU(x.part[i], Floats(), to + i * kLanes); });
 }
 HWY_INLINE Vec16 Set16(float x) {
-  return Make([&](int) HWY_ATTR { return hn::Set(Floats(), x); });
+  return Make([&](int) BITFETCH_LAMBDA { return hn::Set(Floats(), x); });
 }
 HWY_INLINE Vec16 MulAdd16(const Vec16& a, const Vec16& b, const Vec16& c) {
-  return Make([&](int i) HWY_ATTR { return hn::MulAdd(a.part[i], b.part[i], c.part[i]); });
+  return Make([&](int i) BITFETCH_LAMBDA { return hn::MulAdd(a.part[i], b.part[i], c.part[i]); });
 }
 HWY_INLINE Vec16 Mul16(const Vec16& a, const Vec16& b) {
-  return Make([&](int i) HWY_ATTR { return hn::Mul(a.part[i], b.part[i]); });
+  return Make([&](int i) BITFETCH_LAMBDA { return hn::Mul(a.part[i], b.part[i]); });
 }
 HWY_INLINE Vec16 Add16(const Vec16& a, const Vec16& b) {
-  return Make([&](int i) HWY_ATTR { return hn::Add(a.part[i], b.part[i]); });
+  return Make([&](int i) BITFETCH_LAMBDA { return hn::Add(a.part[i], b.part[i]); });
 }
 HWY_INLINE Vec16 Sub16(const Vec16& a, const Vec16& b) {
-  return Make([&](int i) HWY_ATTR { return hn::Sub(a.part[i], b.part[i]); });
+  return Make([&](int i) BITFETCH_LAMBDA { return hn::Sub(a.part[i], b.part[i]); });
 }
-// a where it is greater, b elsewhere and where either is a NaN: the same on every ISA, which their
-// own maxima are not.
+// a where it is greater (less), b elsewhere and where either is a NaN: the same on every ISA. On
+// x86 that is what the instruction does; others have maxima of their own.
+HWY_INLINE Vector GreaterVector(Vector a, Vector b) {
+#if HWY_ARCH_X86
+  return hn::Max(a, b);
+#else
+  return hn::IfThenElse(hn::Gt(a, b), a, b);
+#endif
+}
+HWY_INLINE Vector LessVector(Vector a, Vector b) {
+#if HWY_ARCH_X86
+  return hn::Min(a, b);
+#else
+  return hn::IfThenElse(hn::Lt(a, b), a, b);
+#endif
+}
 HWY_INLINE Vec16 Greater16(const Vec16& a, const Vec16& b) {
-  return Make([&](int i) HWY_ATTR {
-    return hn::IfThenElse(hn::Gt(a.part[i], b.part[i]), a.part[i], b.part[i]);
-  });
+  return Make([&](int i) BITFETCH_LAMBDA { return GreaterVector(a.part[i], b.part[i]); });
 }
 HWY_INLINE Vec16 Less16(const Vec16& a, const Vec16& b) {
-  return Make([&](int i) HWY_ATTR {
-    return hn::IfThenElse(hn::Lt(a.part[i], b.part[i]), a.part[i], b.part[i]);
-  });
+  return Make([&](int i) BITFETCH_LAMBDA { return LessVector(a.part[i], b.part[i]); });
 }
 // x in its first `count` lanes, `other` in the rest.
 HWY_INLINE Vec16 First16(int count, const Vec16& x, const Vec16& other) {
-  return Make([&](int i) HWY_ATTR {
+  return Make([&](int i) BITFETCH_LAMBDA {
     const int here = HWY_MIN(HWY_MAX(count - i * kLanes, 0), kLanes);
     return hn::IfThenElse(hn::FirstN(Floats(), here), x.part[i], other.part[i]);
   });
@@ -106,8 +123,7 @@ HWY_INLINE Vector Exp2Vector(Vector x) {
   const auto lowest = hn::Set(floats, kExp2Lowest);
   const auto highest = hn::Set(floats, kExp2Highest);
   const auto in_range = hn::Gt(x, lowest);
-  const auto low = hn::IfThenElse(in_range, x, lowest);
-  const auto clamped = hn::IfThenElse(hn::Lt(low, highest), low, highest);
+  const auto clamped = LessVector(GreaterVector(x, lowest), highest);
   const auto whole = hn::Round(clamped);
   const auto f = hn::Sub(clamped, whole);
   auto p = hn::Set(floats, kExp2Coefficients[5]);
@@ -118,7 +134,7 @@ HWY_INLINE Vector Exp2Vector(Vector x) {
   return hn::IfThenElseZero(in_range, hn::Mul(p, power));
 }
 HWY_INLINE Vec16 Exp2Vec16(const Vec16& x) {
-  return Make([&](int i) HWY_ATTR { return Exp2Vector(x.part[i]); });
+  return Make([&](int i) BITFETCH_LAMBDA { return Exp2Vector(x.part[i]); });
 }
 
 }  // namespace HWY_NAMESPACE

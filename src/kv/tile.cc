@@ -1,32 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kv/tile.h"
 
-#include <array>
+#include <fmt/ranges.h>
 
 namespace bitfetch {
 namespace {
 
-struct TypeRow {
-  KvType type;
-  std::string_view name;
-  size_t element_bytes;
-};
-constexpr std::array kTypes = {TypeRow{KvType::kF32, "f32", 4}, TypeRow{KvType::kF16, "f16", 2}};
-
-const TypeRow& Row(KvType type) { return kTypes[static_cast<size_t>(type)]; }
+constexpr std::array<std::string_view, kKvTypes.size()> kNames = {"f32", "f16", "bf16", "q8_0",
+                                                                  "q4_0"};
 
 Result<KvType> ParseKvType(std::string_view text) {
-  for (const TypeRow& row : kTypes) {
-    if (row.name == text) return row.type;
+  for (const KvType type : kKvTypes) {
+    if (KvTypeName(type) == text) return type;
   }
-  return Fail("'{}' is no KV type: use f32 or f16, or one for K and one for V as in f32:f16", text);
+  return Fail("'{}' is no KV type: use {}, or one for K and one for V as in q8_0:q4_0", text,
+              fmt::join(kNames, ", "));
 }
 
 }  // namespace
 
-std::string_view KvTypeName(KvType type) { return Row(type).name; }
-
-size_t KvElementBytes(KvType type) { return Row(type).element_bytes; }
+std::string_view KvTypeName(KvType type) { return kNames[static_cast<size_t>(type)]; }
 
 std::string KvTypesName(KvTypes types) {
   if (types.k == types.v) return std::string(KvTypeName(types.k));

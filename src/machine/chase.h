@@ -17,25 +17,25 @@ constexpr uint64_t LineInChase(uint64_t state, uint64_t mask) {
   return (state ^ (state >> 9)) & mask;
 }
 
-// Loads from random lines of a buffer, each address depending on the value loaded before, so that
-// what a step takes is the memory's latency and no prefetcher can help. The order is computed, so
-// nothing has to be written into the buffer first, and no line returns before all had their turn.
+// Loads from random lines of a buffer, in an order that no prefetcher guesses. The order is
+// computed, so nothing has to be written into the buffer first, and no line returns before all had
+// their turn.
 class Chase {
  public:
-  static constexpr int kMaxChains = 32;
-
   // `zeros` is touched memory full of zeros, at least 64 KiB; the largest power of two that fits is
   // used. It stays the caller's.
   explicit Chase(std::span<const std::byte> zeros);
 
-  // Makes `steps` loads along each of `chains` (1..kMaxChains) independent chains at once. Returns
-  // nanoseconds a load, of all chains together: with one chain, the latency.
-  double Walk(int chains, int64_t steps);
+  // Both make so many loads and return nanoseconds a load. In the first each address depends on the
+  // value loaded before, so that a load takes the memory's latency; in the second none depends on
+  // another, so that as many are on their way as the core keeps.
+  double OneByOne(int64_t loads);
+  double AllAtOnce(int64_t loads);
 
  private:
   const std::byte* base_;
   uint64_t mask_;
-  uint64_t state_[kMaxChains];
+  uint64_t state_ = 0;
 };
 
 }  // namespace bitfetch

@@ -59,11 +59,20 @@ std::span<const uint32_t> ColdBuffer::Piece::OfThread(int thread, int threads) c
 
 ColdBuffer::Piece ColdBuffer::NextPiece(size_t bytes, bool shuffled) {
   const size_t tiles = std::min(RoundDown(bytes / kReadTileBytes), tiles_);
-  if (next_tile_ + tiles > tiles_) next_tile_ = 0;
   const std::span<const uint32_t> order(shuffled ? shuffled_ : in_order_);
-  const Piece piece{memory_.data(), order.subspan(next_tile_, tiles)};
+  return {memory_.data(), order.subspan(TakeTiles(tiles), tiles)};
+}
+
+std::span<const std::byte> ColdBuffer::NextBytes(size_t bytes) {
+  const size_t tiles = std::min((bytes + kReadTileBytes - 1) / kReadTileBytes, tiles_);
+  return this->bytes().subspan(TakeTiles(tiles) * kReadTileBytes, tiles * kReadTileBytes);
+}
+
+size_t ColdBuffer::TakeTiles(size_t tiles) {
+  if (next_tile_ + tiles > tiles_) next_tile_ = 0;
+  const size_t first = next_tile_;
   next_tile_ += tiles;
-  return piece;
+  return first;
 }
 
 double ColdBuffer::Read(ThreadPool& pool, int threads, size_t bytes, bool shuffled,

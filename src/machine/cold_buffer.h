@@ -37,12 +37,18 @@ class ColdBuffer {
   };
   Piece NextPiece(size_t bytes, bool shuffled);
 
+  // The next `bytes` (at most size(), and rounded up to whole tiles), for whoever reads them in a
+  // way of its own.
+  std::span<const std::byte> NextBytes(size_t bytes);
+
   // Reads the next `bytes` (at most size()) with the pool's first `threads` threads; returns bytes
   // per second, of what was really read.
   double Read(ThreadPool& pool, int threads, size_t bytes, bool shuffled, const ReadStyle& style);
 
  private:
   ColdBuffer() = default;
+
+  size_t TakeTiles(size_t tiles);  // the first of so many, of which none was read lately
 
   PageBuffer memory_;
   size_t tiles_ = 0;

@@ -35,6 +35,18 @@ TEST_F(ColdBufferTest, RotatesThroughAllOfIt) {
   }
 }
 
+TEST_F(ColdBufferTest, BytesRotateWithPieces) {
+  ColdBuffer buffer = ColdBuffer::Create(*pool_, kBytes, PageSize::k4K).value();
+  const std::byte* const begin = buffer.bytes().data();
+  EXPECT_EQ(buffer.NextPiece(4 << 20, false).order[0], 0u);
+  const auto next = buffer.NextBytes((4 << 20) - 5);
+  EXPECT_EQ(next.data(), begin + (4 << 20));
+  EXPECT_EQ(next.size(), 4u << 20);
+  EXPECT_EQ(buffer.NextBytes(8 << 20).data(), begin + (8 << 20));
+  EXPECT_EQ(buffer.NextBytes(8 << 20).data(), begin);  // what is left is too short
+  EXPECT_EQ(buffer.NextBytes(size_t{1} << 40).size(), kBytes);
+}
+
 TEST_F(ColdBufferTest, ThreadsShareAPieceInWholeGroups) {
   ColdBuffer buffer = ColdBuffer::Create(*pool_, kBytes, PageSize::k4K).value();
   const auto piece = buffer.NextPiece(1 << 20, true);

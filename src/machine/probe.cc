@@ -25,15 +25,13 @@ struct Effort {
   size_t caches;      // the buffer's size in last-level caches
   size_t look_bytes;  // of one look at a speed
   int rounds;
-  std::vector<int> chains;
-  std::vector<int> streams;  // for the gains; 0, which is what they are gains over, goes first
 };
 
 Effort EffortOf(ProbeEffort effort) {
   if (effort == ProbeEffort::kQuick) {
-    return {125, 60, 3, size_t{8} << 20, 3, {8, 12, 16, 24}, {0, 1, 4, 8}};
+    return {125, 60, 3, size_t{8} << 20, 3};
   }
-  return {2800, 1000, 4, size_t{16} << 20, 9, {4, 8, 12, 16, 20, 24, 28, 32}, {0, 1, 2, 4, 8, 16}};
+  return {2800, 1000, 4, size_t{16} << 20, 9};
 }
 
 constexpr size_t kMinBytes = size_t{32} << 20;
@@ -44,73 +42,101 @@ constexpr int64_t kBurst = 512;  // loads: short enough to fall between two inte
 // they are compared to, because whatever disturbs a look only makes it slower.
 class Probe {
  public:
-  Probe(const Effort& effort, ThreadPool& pool, ColdBuffer buffer, double deadline,
-        MachineProfile& profile)
+  Probe(const Effort& effort, const KernelProbe& kernels, ThreadPool& pool, ColdBuffer buffer,
+        double deadline, MachineProfile& profile)
       : effort_(effort),
+        kernels_(kernels),
         pool_(pool),
         buffer_(std::move(buffer)),
         deadline_(deadline),
         profile_(profile) {}
 
-  // False if time ran out before the end: what was not measured then keeps its default. The chases
-  // come first and look at the front half, of which the caches hold nothing after the rest was
-  // touched.
-  bool Run(bool everything) {
-    Chase chase(buffer_.bytes().first(buffer_.size() / 2));
-    Latency(chase);
+  // What the machine does. Chases come first and look at the front half, of which the caches hold
+  // nothing after the rest was touched.
+  void Machine(bool every_style) {
+    Chase chase(Half(buffer_, 0));
+    profile_.latency_ns = BestLatency(chase);
     Misses(chase);
-    LoadedLatency(chase);
-    for (int threads = 1; threads < pool_.threads(); threads *= 2) Reads(threads, everything);
-    Reads(pool_.threads(), everything);
-    MissesOfStreams();
-    Gains();
-    if (everything) SmallPageLatency();
-    return !Late();
+    const Loaded loaded = LoadedLatency(chase, buffer_);
+    profile_.loaded_latency_ns = std::max(loaded.latency_ns, profile_.latency_ns);
+    profile_.jitter_ns = loaded.jitter_ns;
+    // Until, and unless, they are measured.
+    profile_.latency_4k_ns = profile_.latency_ns * 1.3;
+    profile_.loaded_latency_4k_ns = profile_.loaded_latency_ns * 1.3;
+    for (int threads = 1; threads < pool_.threads(); threads *= 2) Reads(threads, every_style);
+    Reads(pool_.threads(), every_style);
+    complete_ &= !Late();
   }
 
+  // Kernels on the buffer of huge pages, until `part` of what time is left has passed.
+  void Kernels(double part) {
+    const double now = NowNs();
+    Kernels(buffer_, PageSize::kHuge, now + std::max(deadline_ - now, 0.0) * part);
+  }
+
+  // The same on 4 KiB pages, and the latencies there if `machine`. The buffer is smaller: what
+  // counts is that page tables are walked, and 4 KiB pages take long to touch.
+  void SmallPages(bool machine) {
+    auto small = ColdBuffer::Create(pool_, std::min(buffer_.size(), size_t{128} << 20),
+                                    PageSize::k4K, deadline_);
+    if (!small || small->size() < kMinBytes) {
+      complete_ = false;
+      return;
+    }
+    if (machine) {
+      Chase chase(Half(*small, 0));
+      profile_.latency_4k_ns = std::max(BestLatency(chase), profile_.latency_ns);
+      profile_.loaded_latency_4k_ns =
+          std::max({LoadedLatency(chase, *small).latency_ns, profile_.latency_4k_ns,
+                    profile_.loaded_latency_ns});
+      complete_ &= !Late();
+    }
+    Kernels(*small, PageSize::k4K, deadline_);
+  }
+
+  // False if time ran out before the end: what was not measured then keeps its default.
+  bool complete() const { return complete_; }
+
  private:
+  struct Loaded {
+    double latency_ns;
+    double jitter_ns;
+  };
+
   bool Late() const { return NowNs() > deadline_; }
 
-  void Latency(Chase& chase) {
-    profile_.latency_ns = BestLatency(chase);
-    profile_.latency_4k_ns = profile_.latency_ns * 1.3;  // until, and unless, it is measured
+  static std::span<const std::byte> Half(const ColdBuffer& buffer, int half) {
+    return buffer.bytes().subspan(buffer.size() / 2 * half, buffer.size() / 2);
+  }
+
+  void Kernels(ColdBuffer& buffer, PageSize pages, double deadline) {
+    if (!kernels_.measure) return;
+    complete_ &= kernels_.measure({buffer, pages, pool_, deadline}, profile_);
   }
 
   double BestLatency(Chase& chase) {
-    double best = chase.Walk(1, kBurst);
-    for (int i = 1; i < 8 * effort_.rounds; ++i) best = std::min(best, chase.Walk(1, kBurst));
+    double best = chase.OneByOne(kBurst);
+    for (int i = 1; i < 8 * effort_.rounds; ++i) best = std::min(best, chase.OneByOne(kBurst));
     return best;
   }
 
-  // Little's law: what is in flight is what arrives in the time that one takes. Here along random
-  // chains, where page walks may be what is full.
+  // Little's law: what is in flight is what arrives in the time that one takes. From random lines,
+  // which no hardware prefetcher can help.
   void Misses(Chase& chase) {
     double fastest = profile_.latency_ns;
-    for (int round = 0; round < effort_.rounds; ++round) {
-      for (int chains : effort_.chains) {
-        fastest = std::min(fastest, chase.Walk(chains, kBurst));
-      }
+    for (int i = 0; i < 8 * effort_.rounds; ++i) {
+      fastest = std::min(fastest, chase.AllAtOnce(kBurst));
     }
     profile_.misses_in_flight = profile_.latency_ns / fastest;
   }
 
-  // The same for the best streaming read.
-  void MissesOfStreams() {
-    const double lines_per_ns = ReadBytesPerSecond(profile_, 1) / 64 * 1e-9;
-    profile_.misses_in_flight =
-        std::max(profile_.misses_in_flight, profile_.latency_ns * lines_per_ns);
-  }
-
-  // The others stream while this thread chases.
-  void LoadedLatency(Chase& chase) {
-    if (pool_.threads() == 1) {
-      profile_.loaded_latency_ns = profile_.latency_ns;  // nobody else loads the memory
-      profile_.jitter_ns = 0;
-      return;
-    }
+  // The others stream through the back half while this thread chases. Alone there is nobody else
+  // who loads the memory.
+  Loaded LoadedLatency(Chase& chase, const ColdBuffer& buffer) {
+    if (pool_.threads() == 1) return {BestLatency(chase), 0};
     constexpr int kLoads = 4;  // enough for the clock, few enough to see single late ones
     std::vector<double> looks(static_cast<size_t>(effort_.rounds) * 250);
-    const auto back = buffer_.bytes().subspan(buffer_.size() / 2);
+    const auto back = Half(buffer, 1);
     std::vector<uint32_t> order(back.size() / kReadTileBytes);
     for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<uint32_t>(i);
     std::atomic<int> streaming{0};
@@ -120,7 +146,7 @@ class Probe {
       if (thread == 0) {
         while (streaming < pool_.threads() - 1 && !Late()) {
         }
-        for (double& look : looks) look = chase.Walk(1, kLoads);
+        for (double& look : looks) look = chase.OneByOne(kLoads);
         done = true;
         return;
       }
@@ -134,9 +160,8 @@ class Probe {
     });
     std::sort(looks.begin(), looks.end());
     const double median = looks[looks.size() / 2];
-    profile_.loaded_latency_ns = std::max(median, profile_.latency_ns);
     // A look is the mean of several loads, of which each alone varies that much more.
-    profile_.jitter_ns = (looks[looks.size() * 9 / 10] - median) * std::sqrt(kLoads);
+    return {median, (looks[looks.size() * 9 / 10] - median) * std::sqrt(kLoads)};
   }
 
   size_t LookBytes() const {
@@ -145,26 +170,27 @@ class Probe {
   }
 
   // The best of `rounds` looks at each style, in turn; 0 where there was no time for one.
-  std::vector<double> BestReads(int threads, bool shuffled, const std::vector<ReadStyle>& styles) {
+  std::vector<double> BestReads(int threads, const std::vector<ReadStyle>& styles) {
     std::vector<double> best(styles.size(), 0);
     for (int round = 0; round < effort_.rounds; ++round) {
       for (size_t i = 0; i < styles.size() && !Late(); ++i) {
-        const double speed = buffer_.Read(pool_, threads, LookBytes(), shuffled, styles[i]);
+        const double speed =
+            buffer_.Read(pool_, threads, LookBytes(), /*shuffled=*/false, styles[i]);
         best[i] = std::max(best[i], speed);
       }
     }
     return best;
   }
 
-  void Reads(int threads, bool everything) {
+  void Reads(int threads, bool every_style) {
     const int widest = ReadWidths().back();
     std::vector<ReadStyle> styles = ReadStyles();
-    if (!everything) {
+    if (!every_style) {
       std::erase_if(styles, [&](const ReadStyle& style) {
         return style.width_bytes != widest || style.streams == 1 || style.streams == 2;
       });
     }
-    const std::vector<double> best = BestReads(threads, /*shuffled=*/false, styles);
+    const std::vector<double> best = BestReads(threads, styles);
     for (size_t i = 0; i < styles.size(); ++i) {
       if (best[i] == 0) continue;
       reads_.push_back({threads, styles[i].width_bytes, styles[i].streams, best[i]});
@@ -172,39 +198,20 @@ class Probe {
     if (!reads_.empty()) profile_.reads = reads_;
   }
 
-  void Gains() {
-    std::vector<ReadStyle> styles;
-    for (int streams : effort_.streams) styles.push_back({.streams = streams, .busy = true});
-    const auto contiguous = BestReads(pool_.threads(), /*shuffled=*/false, styles);
-    const auto paged = BestReads(pool_.threads(), /*shuffled=*/true, styles);
-    std::vector<StreamGain> gains;
-    for (size_t i = 1; i < styles.size(); ++i) {
-      if (contiguous[i] == 0 || paged[i] == 0) continue;
-      gains.push_back({styles[i].streams, contiguous[i] / contiguous[0], paged[i] / paged[0]});
-    }
-    if (!gains.empty()) profile_.gains = std::move(gains);
-  }
-
-  void SmallPageLatency() {
-    // Smaller: what counts is that page tables are walked, and 4 KiB pages take long to touch.
-    auto small = ColdBuffer::Create(pool_, std::min(buffer_.size(), size_t{128} << 20),
-                                    PageSize::k4K, deadline_);
-    if (!small || small->size() < kMinBytes) return;
-    Chase chase(small->bytes().first(small->size() / 2));
-    profile_.latency_4k_ns = std::max(BestLatency(chase), profile_.latency_ns);
-  }
-
   const Effort& effort_;
+  const KernelProbe& kernels_;
   ThreadPool& pool_;
   ColdBuffer buffer_;
   double deadline_;
   MachineProfile& profile_;
   std::vector<ReadSpeed> reads_;
+  bool complete_ = true;
 };
 
 }  // namespace
 
-Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort probe_effort) {
+Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort probe_effort,
+                                   const KernelProbe& kernels, const MachineProfile* known) {
   const double begin = NowNs();
   const Effort effort = EffortOf(probe_effort);
   const auto caches = static_cast<size_t>(topology.last_level_bytes);
@@ -220,13 +227,23 @@ Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort probe_e
     return Fail("the machine is too busy to measure its memory");
   }
 
-  Measurement measured{DefaultProfile(topology), false};
+  Measurement measured{known != nullptr ? *known : DefaultProfile(topology), false};
   MachineProfile& profile = measured.profile;
+  const std::vector<KernelSpeed> before = std::exchange(profile.kernels, {});
   const bool tune = probe_effort == ProbeEffort::kTune;
-  profile.source = tune ? ProfileSource::kTune : ProfileSource::kQuick;
-  profile.huge_pages = buffer.memory().HugeBytes() >= buffer.size() / 2;
-  Probe probe(effort, *pool, std::move(buffer), begin + effort.ms * 1e6, profile);
-  measured.complete = probe.Run(tune);
+  if (known == nullptr) {
+    profile.source = tune ? ProfileSource::kTune : ProfileSource::kQuick;
+    profile.huge_pages = buffer.memory().HugeBytes() >= buffer.size() / 2;
+  }
+  Probe probe(effort, kernels, *pool, std::move(buffer), begin + effort.ms * 1e6, profile);
+  if (known == nullptr) probe.Machine(/*every_style=*/tune);
+  probe.Kernels(tune ? 0.5 : 1.0);
+  if (tune) probe.SmallPages(/*machine=*/known == nullptr);
+  for (const KernelSpeed& kernel : before) {  // what was not measured anew
+    const bool assumed = kernel.name.empty() && !profile.kernels.empty();
+    if (!assumed && !FindKernel(profile, kernel.name)) profile.kernels.push_back(kernel);
+  }
+  measured.complete = probe.complete();
   if (const Status sane = CheckProfile(profile); !sane) {
     return Fail("what was measured makes no sense: {}", sane.error().message);
   }
@@ -234,16 +251,18 @@ Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort probe_e
 }
 
 ProbedProfile ReadOrMeasureProfile(const Topology& topology, ProbeEffort effort,
-                                   std::string_view version) {
+                                   std::string_view version, const KernelProbe& kernels) {
   const std::string path = ProfilePath();
   LoadedProfile kept = LoadProfile(path, topology, version);
-  if (kept.profile) return {*std::move(kept.profile), ""};
+  const auto lacks = [&](const std::string& name) { return !FindKernel(*kept.profile, name); };
+  if (kept.profile && std::ranges::none_of(kernels.names, lacks)) return {*kept.profile, ""};
   std::string warning = std::move(kept.warning);
   const auto warn = [&](std::string text) {  // of the first thing that went wrong
     if (warning.empty()) warning = std::move(text);
   };
-  ProbedProfile probed{DefaultProfile(topology), ""};
-  if (Result<Measurement> measured = MeasureMachine(topology, effort); !measured) {
+  ProbedProfile probed{kept.profile ? *kept.profile : DefaultProfile(topology), ""};
+  const MachineProfile* known = kept.profile ? &*kept.profile : nullptr;
+  if (Result<Measurement> measured = MeasureMachine(topology, effort, kernels, known); !measured) {
     // The quick probe was nobody's wish, and the next run tries again.
     if (effort == ProbeEffort::kTune) {
       warn(fmt::format("assuming an average machine for prefetch: {}", measured.error().message));

@@ -2,10 +2,15 @@
 #ifndef BITFETCH_MACHINE_PROBE_H_
 #define BITFETCH_MACHINE_PROBE_H_
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
+#include "base/memory.h"
+#include "base/thread_pool.h"
+#include "machine/cold_buffer.h"
 #include "machine/profile.h"
 #include "machine/topology.h"
 
@@ -15,15 +20,33 @@ namespace bitfetch {
 // way to read and every number of threads, and repeats more.
 enum class ProbeEffort { kQuick, kTune };
 
+// Measures the kernels that a profile holds, for who lies below them and knows none
+// (kernels/attention_probe.h). One without names measures nothing.
+struct KernelProbe {
+  struct Ground {
+    ColdBuffer& buffer;
+    PageSize pages;  // that it sits on
+    ThreadPool& pool;
+    double deadline_ns;  // as NowNs counts
+  };
+
+  std::vector<std::string> names;  // of the kernels
+  // Adds them, or more of their gains, to the profile; false if time ran out before.
+  std::function<bool(const Ground&, MachineProfile&)> measure;
+};
+
 struct Measurement {
   MachineProfile profile;
   bool complete;  // false: time ran out, and what was not measured has its default
 };
 
 // Measures what MachineProfile describes, with `topology.threads` threads of its own. Other work
-// that runs meanwhile disturbs little: the best of several short looks counts. Fails without memory
-// for a buffer larger than the caches, or when the machine is too busy to touch one.
-Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort effort);
+// that runs meanwhile disturbs little: the best of several short looks counts. What is `known`, if
+// given, stays as it is but for the kernels that are measured. Fails without memory for a buffer
+// larger than the caches, or when the machine is too busy to touch one.
+Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort effort,
+                                   const KernelProbe& kernels,
+                                   const MachineProfile* known = nullptr);
 
 struct ProbedProfile {
   MachineProfile profile;
@@ -31,11 +54,12 @@ struct ProbedProfile {
       warning;  // one line for a person if something kept it from being read or kept, or empty
 };
 
-// The profile kept for this machine (machine/profile_store.h); else what MeasureMachine finds with
-// that effort, which is then kept if it is complete; else the default. Never fails. Takes as long
-// as MeasureMachine in the first run and under a millisecond later.
+// The profile kept for this machine (machine/profile_store.h); else, or where it lacks one of the
+// kernels, what MeasureMachine finds with that effort, which is then kept if it is complete; else
+// the default. Never fails. Takes as long as MeasureMachine in the first run and under a
+// millisecond later.
 ProbedProfile ReadOrMeasureProfile(const Topology& topology, ProbeEffort effort,
-                                   std::string_view version);
+                                   std::string_view version, const KernelProbe& kernels);
 
 }  // namespace bitfetch
 

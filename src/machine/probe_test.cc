@@ -6,6 +6,8 @@
 
 #include <set>
 
+#include "machine/stream_read.h"
+
 namespace bitfetch {
 namespace {
 
@@ -16,7 +18,7 @@ TEST(MeasureMachine, MeasuresOrSaysThatTheMachineIsBusy) {
     Topology topology;
     topology.threads = threads;
     topology.last_level_bytes = 1 << 20;  // a small buffer: this tests the path, not the numbers
-    const auto measured = MeasureMachine(topology, ProbeEffort::kTune);
+    const auto measured = MeasureMachine(topology, ProbeEffort::kTune, {});
     if (!measured) {
       EXPECT_THAT(measured.error().message, HasSubstr("busy"));
       continue;
@@ -27,19 +29,45 @@ TEST(MeasureMachine, MeasuresOrSaysThatTheMachineIsBusy) {
     EXPECT_GE(profile->loaded_latency_ns, profile->latency_ns);
     if (!measured->complete) continue;
     EXPECT_GE(profile->latency_4k_ns, profile->latency_ns);
-    std::set<int> counts, streams;
-    for (const ReadSpeed& read : profile->reads) counts.insert(read.threads);
-    for (const StreamGain& gain : profile->gains) streams.insert(gain.streams);
+    EXPECT_GE(profile->loaded_latency_4k_ns, profile->loaded_latency_ns);
+    EXPECT_GE(profile->misses_in_flight, 1);
+    std::set<int> counts;
+    std::set<std::pair<int, int>> styles;
+    for (const ReadSpeed& read : profile->reads) {
+      counts.insert(read.threads);
+      styles.insert({read.width_bytes, read.streams});
+    }
+    EXPECT_EQ(styles.size(), ReadStyles().size());
     for (int count = 1; count < threads; count *= 2) EXPECT_TRUE(counts.contains(count));
     EXPECT_TRUE(counts.contains(threads));
-    EXPECT_EQ(streams, (std::set{1, 2, 4, 8, 16}));
   }
+}
+
+TEST(MeasureMachine, ShowsKernelsColdMemoryOnBothPageSizes) {
+  Topology topology;
+  topology.threads = 2;
+  topology.last_level_bytes = 1 << 20;
+  std::vector<PageSize> pages;
+  KernelProbe probe;
+  probe.names = {"k"};
+  probe.measure = [&](const KernelProbe::Ground& ground, MachineProfile& profile) {
+    pages.push_back(ground.pages);
+    EXPECT_EQ(ground.pool.threads(), 2);
+    EXPECT_GE(ground.buffer.size(), size_t{32} << 20);
+    if (!FindKernel(profile, "k")) profile.kernels.push_back({"k", 16, 1e9, {{}}});
+    return true;
+  };
+  const auto measured = MeasureMachine(topology, ProbeEffort::kTune, probe);
+  if (!measured || !measured->complete) GTEST_SKIP() << "the machine is too busy";
+  EXPECT_EQ(pages, (std::vector{PageSize::kHuge, PageSize::k4K}));
+  ASSERT_EQ(measured->profile.kernels.size(), 1);  // and no assumed one
+  EXPECT_EQ(measured->profile.kernels[0].name, "k");
 }
 
 TEST(MeasureMachine, CachesLargerThanMemoryAreAnError) {
   Topology topology;
   topology.last_level_bytes = int64_t{1} << 40;
-  const auto profile = MeasureMachine(topology, ProbeEffort::kQuick);
+  const auto profile = MeasureMachine(topology, ProbeEffort::kQuick, {});
   ASSERT_FALSE(profile.has_value());
   EXPECT_THAT(profile.error().message, HasSubstr("no memory to measure with"));
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "machine/topology.h"
 
 namespace bitfetch {
@@ -25,12 +26,27 @@ struct ReadSpeed {
   double bytes_per_s = 0;  // of all threads together
 };
 
-// What walking and prefetching `streams` tiles in turn gains for a reader as busy as attention:
-// its speed over the same reader's without prefetch, one tile after another.
-struct StreamGain {
-  int streams = 1;
-  double contiguous = 1;  // tiles one after another
-  double paged = 1;       // 8 KiB tiles in shuffled places
+// Where a prefetch brings its line.
+enum class PrefetchHint { kL1, kL2 };
+
+std::string_view PrefetchHintName(PrefetchHint hint);  // "l1", "l2"
+
+// What prefetching gains a kernel: its speed over its own without prefetch.
+struct PrefetchGain {
+  PageSize pages = PageSize::kHuge;
+  int threads = 1;
+  PrefetchHint hint = PrefetchHint::kL2;
+  int streams = 1;        // tiles walked in turn
+  double contiguous = 1;  // blocks one after another
+  double paged = 1;       // blocks in shuffled places
+};
+
+// A kernel that was measured.
+struct KernelSpeed {
+  std::string name;                 // "avx2 f16"
+  double value_bits = 16;           // of a value that it reads, with what scales add
+  double hot_bytes_per_s = 0;       // of one thread, on data that its L2 holds
+  std::vector<PrefetchGain> gains;  // never empty
 };
 
 // What this machine can do: all that the prefetch law knows of it. A default-made profile holds
@@ -43,14 +59,16 @@ struct MachineProfile {
   int64_t l3_bytes = 8 << 20;  // 0: there is none
 
   ProfileSource source = ProfileSource::kDefault;
-  bool huge_pages = false;         // whether the system gave 2 MiB pages when asked
-  double latency_ns = 100;         // of a load that misses every cache, on huge pages
-  double latency_4k_ns = 130;      // the same on 4 KiB pages
-  double loaded_latency_ns = 150;  // while the other cores stream
-  double jitter_ns = 50;           // by how much nine in ten loaded ones stay below
-  double misses_in_flight = 16;    // of one core
+  bool huge_pages = false;            // whether the system gave 2 MiB pages when asked
+  double latency_ns = 100;            // of a load that misses every cache, on huge pages
+  double latency_4k_ns = 130;         // the same on 4 KiB pages
+  double loaded_latency_ns = 150;     // on huge pages, while the other cores stream
+  double loaded_latency_4k_ns = 200;  // the same on 4 KiB pages
+  double jitter_ns = 50;              // that nine in ten loaded ones come later at most
+  double misses_in_flight = 16;       // of one core, out of L1
   std::vector<ReadSpeed> reads = {{1, 16, 0, 10e9}, {2, 16, 0, 15e9}};  // never empty
-  std::vector<StreamGain> gains = {{1, 1.1, 1.2}, {4, 1.2, 1.4}};       // never empty
+  std::vector<KernelSpeed> kernels = {
+      {"", 16, 12e9, {{.streams = 4, .contiguous = 1.2, .paged = 1.4}}}};  // never empty
 
   bool measured() const { return source != ProfileSource::kDefault; }
 };
@@ -71,16 +89,8 @@ MachineProfile ClampProfile(const MachineProfile& profile);
 // straight line between numbers of threads that were measured, and constant beyond the last.
 double ReadBytesPerSecond(const MachineProfile& profile, int threads);
 
-// `version` is that of the program: another one may measure otherwise.
-std::string ProfileToJson(const MachineProfile& profile, std::string_view version);
-
-// Fails on anything but what ProfileToJson writes: unknown or missing fields, wrong types, numbers
-// that CheckProfile refuses.
-struct StoredProfile {
-  MachineProfile profile;
-  std::string version;
-};
-Result<StoredProfile> ProfileFromJson(std::string_view text);
+// The kernel of that name, or null.
+const KernelSpeed* FindKernel(const MachineProfile& profile, std::string_view name);
 
 }  // namespace bitfetch
 

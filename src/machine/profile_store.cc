@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/file.h"
+#include "machine/profile_json.h"
 
 namespace bitfetch {
 namespace {
@@ -47,16 +48,14 @@ LoadedProfile LoadProfile(const std::string& path, const Topology& topology,
   const auto file = MappedFile::Open(path, /*mmap=*/false);
   if (!file) return {std::nullopt, "no machine profile: " + file.error().message};
   const auto bytes = file->bytes();
-  auto stored = ProfileFromJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  if (!stored) return ignore(stored.error().message);
-
-  MachineProfile& profile = stored->profile;
+  auto kept = ProfileFromJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, version);
+  if (!kept) return ignore(kept.error().message);
+  std::optional<MachineProfile>& profile = *kept;
+  if (!profile || profile->cpu != topology.cpu) return {};
   int threads = 0;
-  for (const ReadSpeed& read : profile.reads) threads = std::max(threads, read.threads);
-  if (profile.cpu != topology.cpu || stored->version != version || threads < topology.threads) {
-    return {};
-  }
-  SetFacts(profile, topology);
+  for (const ReadSpeed& read : profile->reads) threads = std::max(threads, read.threads);
+  if (threads < topology.threads) return {};
+  SetFacts(*profile, topology);
   return {std::move(profile), ""};
 }
 

@@ -3,9 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -123,23 +123,75 @@ TEST_F(ProfileStoreTest, ThePathFollowsXdg) {
   EXPECT_EQ(ProfilePath(), "");
 }
 
-TEST_F(ProfileStoreTest, ReadOrMeasureTakesWhatIsKept) {
-  ScopedVariable cache("XDG_CACHE_HOME");
-  cache.Set(folder_.c_str());
-  ASSERT_TRUE(SaveProfile(path_, profile_, "1").has_value());
-  const ProbedProfile probed = ReadOrMeasureProfile(topology_, ProbeEffort::kQuick, "1");
-  EXPECT_EQ(probed.profile.latency_ns, 77);
-  EXPECT_EQ(probed.warning, "");
+// Kernels that cost no time to measure, all as fast as `hot_bytes_per_s`; counts how often it is
+// asked.
+KernelProbe FakeProbe(std::vector<std::string> names, double hot_bytes_per_s, int* asked,
+                      bool complete = true) {
+  KernelProbe probe;
+  probe.names = names;
+  probe.measure = [=](const KernelProbe::Ground&, MachineProfile& profile) {
+    ++*asked;
+    for (const std::string& name : complete ? names : std::vector<std::string>()) {
+      profile.kernels.push_back({name, 16, hot_bytes_per_s, {{}}});
+    }
+    return complete;
+  };
+  return probe;
 }
 
-TEST_F(ProfileStoreTest, ReadOrMeasureGoesOnWithADamagedFile) {
+class ReadOrMeasureTest : public ProfileStoreTest {
+ protected:
+  ReadOrMeasureTest() {
+    cache_.Set(folder_.c_str());
+    topology_.last_level_bytes = 1 << 20;  // a smaller buffer
+    topology_.threads = 1;
+    profile_ = DefaultProfile(topology_);
+    profile_.latency_ns = 77;
+    profile_.kernels = {{"a", 16, 1e9, {{}}}, {"b", 8, 1e9, {{}}}};
+  }
+  ProbedProfile Read(const KernelProbe& kernels) {
+    return ReadOrMeasureProfile(topology_, ProbeEffort::kQuick, "1", kernels);
+  }
+
+  ScopedVariable cache_{"XDG_CACHE_HOME"};
+  int asked_ = 0;
+};
+
+TEST_F(ReadOrMeasureTest, TakesWhatIsKept) {
+  ASSERT_TRUE(SaveProfile(path_, profile_, "1").has_value());
+  const ProbedProfile probed = Read(FakeProbe({"b"}, 5e9, &asked_));
+  EXPECT_EQ(probed.profile.latency_ns, 77);
+  EXPECT_EQ(FindKernel(probed.profile, "b")->hot_bytes_per_s, 1e9);
+  EXPECT_EQ(probed.warning, "");
+  EXPECT_EQ(asked_, 0);
+}
+
+TEST_F(ReadOrMeasureTest, AddsKernelsThatAreNotKept) {
+  ASSERT_TRUE(SaveProfile(path_, profile_, "1").has_value());
+  const ProbedProfile probed = Read(FakeProbe({"b", "c"}, 5e9, &asked_));
+  EXPECT_EQ(probed.warning, "");
+  if (asked_ == 0) GTEST_SKIP() << "the machine was too busy";
+  const auto kept = LoadProfile(path_, topology_, "1");
+  for (const MachineProfile* profile : {&probed.profile, &*kept.profile}) {
+    EXPECT_EQ(profile->latency_ns, 77);
+    EXPECT_EQ(FindKernel(*profile, "a")->hot_bytes_per_s, 1e9);
+    EXPECT_EQ(FindKernel(*profile, "b")->hot_bytes_per_s, 5e9);
+    EXPECT_EQ(FindKernel(*profile, "c")->hot_bytes_per_s, 5e9);
+  }
+}
+
+TEST_F(ReadOrMeasureTest, KeepsOnlyWhatIsComplete) {
+  ASSERT_TRUE(SaveProfile(path_, profile_, "1").has_value());
+  const ProbedProfile probed = Read(FakeProbe({"c"}, 5e9, &asked_, /*complete=*/false));
+  EXPECT_NE(FindKernel(probed.profile, "a"), nullptr);
+  EXPECT_EQ(FindKernel(probed.profile, "c"), nullptr);
+  EXPECT_EQ(FindKernel(*LoadProfile(path_, topology_, "1").profile, "c"), nullptr);
+}
+
+TEST_F(ReadOrMeasureTest, GoesOnWithADamagedFile) {
   fs::create_directories(folder_ / "bitfetch");
   std::ofstream(path_) << "{";
-  ScopedVariable cache("XDG_CACHE_HOME");
-  cache.Set(folder_.c_str());
-  topology_.last_level_bytes = 1 << 20;  // a smaller buffer
-  topology_.threads = 1;
-  const ProbedProfile probed = ReadOrMeasureProfile(topology_, ProbeEffort::kQuick, "1");
+  const ProbedProfile probed = Read({});
   EXPECT_TRUE(CheckProfile(probed.profile).has_value());
   EXPECT_THAT(probed.warning, HasSubstr(path_));
 }

@@ -19,43 +19,25 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr size_t kLine = 64;
 constexpr size_t kTileLines = kReadTileBytes / kLine;
 
-// Eight sums, so that no addition waits for the one before.
+// Two sums, so that no addition waits for the one before.
 template <class D>
-struct Sums {
-  hn::Vec<D> s0, s1, s2, s3, s4, s5, s6, s7;
-};
-
-template <bool kBusy, class D>
-HWY_INLINE void ReadLine(D d, const std::byte* line, Sums<D>& sums) {
+HWY_INLINE void ReadLine(D d, const std::byte* line, hn::Vec<D>& even, hn::Vec<D>& odd) {
   const auto* lanes = reinterpret_cast<const uint64_t*>(line);
   constexpr size_t kLanes = hn::MaxLanes(D());
-  const auto mix = [](hn::Vec<D>& sum, hn::Vec<D> v)
-                       HWY_ATTR { sum = hn::Xor(hn::Add(sum, v), hn::ShiftLeft<7>(sum)); };
   for (size_t i = 0; i < kLine / 8; i += 2 * kLanes) {
-    const auto v0 = hn::Load(d, lanes + i);
-    const auto v1 = hn::Load(d, lanes + (i + kLanes) % (kLine / 8));
-    if constexpr (kBusy) {
-      // Four times three instructions for each vector: what attention spends on a vector of f16 for
-      // four queries, in multiplications, conversions and loads.
-      mix(sums.s0, v0), mix(sums.s1, v1), mix(sums.s2, v0), mix(sums.s3, v1);
-      if constexpr (kLanes < 8) {
-        mix(sums.s4, v0), mix(sums.s5, v1), mix(sums.s6, v0), mix(sums.s7, v1);
-      }
-    } else {
-      sums.s0 = hn::Add(sums.s0, v0);
-      sums.s1 = hn::Add(sums.s1, v1);
-    }
+    even = hn::Add(even, hn::Load(d, lanes + i));
+    if (i + kLanes < kLine / 8) odd = hn::Add(odd, hn::Load(d, lanes + i + kLanes));
   }
 }
 
 // `kStreams` tiles in turn; 0 is one of them without prefetch.
-template <size_t kStreams, bool kBusy, class D>
+template <size_t kStreams, class D>
 uint64_t Read(D d, const std::byte* base, std::span<const uint32_t> order, size_t distance_bytes) {
   constexpr size_t kWalked = std::max<size_t>(kStreams, 1);
   // No farther than the next group: beyond it this would not know where to look.
   const size_t ahead = std::clamp<size_t>(distance_bytes / (kLine * kWalked), 1, kTileLines);
-  const auto zero = hn::Zero(d);
-  Sums<D> sums = {zero, zero, zero, zero, zero, zero, zero, zero};
+  auto even = hn::Zero(d);
+  auto odd = hn::Zero(d);
   for (size_t first = 0; first + kWalked <= order.size(); first += kWalked) {
     const std::byte* now[kWalked];
     const std::byte* next[kWalked];
@@ -71,47 +53,40 @@ uint64_t Read(D d, const std::byte* base, std::span<const uint32_t> order, size_
           __builtin_prefetch(wanted < kTileLines ? now[s] + wanted * kLine
                                                  : next[s] + (wanted - kTileLines) * kLine);
         }
-        ReadLine<kBusy>(d, now[s] + line * kLine, sums);
+        ReadLine(d, now[s] + line * kLine, even, odd);
       }
     }
   }
-  const auto total = hn::Add(hn::Add(hn::Add(sums.s0, sums.s1), hn::Add(sums.s2, sums.s3)),
-                             hn::Add(hn::Add(sums.s4, sums.s5), hn::Add(sums.s6, sums.s7)));
-  return hn::GetLane(hn::SumOfLanes(d, total));
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd)));
 }
 
-template <bool kBusy, class D>
+template <class D>
 uint64_t ReadStreams(D d, const std::byte* base, std::span<const uint32_t> order,
                      const ReadStyle& style) {
   const size_t distance = style.distance_bytes;
   switch (style.streams) {
     case 0:
-      return Read<0, kBusy>(d, base, order, distance);
+      return Read<0>(d, base, order, distance);
     case 1:
-      return Read<1, kBusy>(d, base, order, distance);
+      return Read<1>(d, base, order, distance);
     case 2:
-      return Read<2, kBusy>(d, base, order, distance);
+      return Read<2>(d, base, order, distance);
     case 4:
-      return Read<4, kBusy>(d, base, order, distance);
-    case 8:
-      return Read<8, kBusy>(d, base, order, distance);
+      return Read<4>(d, base, order, distance);
     default:
-      return Read<16, kBusy>(d, base, order, distance);
+      return Read<8>(d, base, order, distance);
   }
 }
 
 uint64_t ReadTilesHere(const std::byte* base, std::span<const uint32_t> order,
                        const ReadStyle& style) {
   const hn::CappedTag<uint64_t, 8> widest;
-  if (style.busy) return ReadStreams<true>(widest, base, order, style);
-  switch (style.width_bytes) {
-    case 64:
-      return ReadStreams<false>(widest, base, order, style);
-    case 32:
-      return ReadStreams<false>(hn::CappedTag<uint64_t, 4>(), base, order, style);
-    default:
-      return ReadStreams<false>(hn::CappedTag<uint64_t, 2>(), base, order, style);
+  // Not a switch: where no vector is wider than 32 bytes, two of its cases would be the same.
+  if (style.width_bytes == 64) return ReadStreams(widest, base, order, style);
+  if (style.width_bytes == 32) {
+    return ReadStreams(hn::CappedTag<uint64_t, 4>(), base, order, style);
   }
+  return ReadStreams(hn::CappedTag<uint64_t, 2>(), base, order, style);
 }
 
 int MaxWidth() { return static_cast<int>(hn::Lanes(hn::CappedTag<uint64_t, 8>())) * 8; }

@@ -14,11 +14,10 @@ inline constexpr size_t kReadTileBytes = 8 << 10;  // f16 K and V of 16 tokens a
 // How ReadTiles goes about it.
 struct ReadStyle {
   int width_bytes = 16;  // of a load: 16, or one more of ReadWidths()
-  // 0: plain loads, one tile after another. Else 1, 2, 4, 8 or 16: that many tiles in turn, a line
-  // of each, and each line requested `distance_bytes` (of all streams together) before it is read.
+  // 0: plain loads, one tile after another. Else 1, 2, 4 or 8: that many tiles in turn, a line of
+  // each, and each line requested `distance_bytes` (of all streams together) before it is read.
   int streams = 0;
   size_t distance_bytes = 4 << 10;
-  bool busy = false;  // does about as much arithmetic as attention on f16, at the best width
 };
 
 // Widths of a load that this CPU has, in ascending order.

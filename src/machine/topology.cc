@@ -90,14 +90,14 @@ void AskHwloc(hwloc_topology_t hwloc, Topology& topology) {
 }
 
 void AskSystem(Topology& topology) {
-  const long l1 = sysconf(_SC_LEVEL1_DCACHE_SIZE);
-  const long l2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
-  const long l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
-  const long line = sysconf(_SC_LEVEL1_DCACHE_LINESIZE);
+  const int64_t l1 = sysconf(_SC_LEVEL1_DCACHE_SIZE);
+  const int64_t l2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  const int64_t l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  const int64_t line = sysconf(_SC_LEVEL1_DCACHE_LINESIZE);
   if (l1 <= 0 || l2 <= 0) return;
   topology.l1d_bytes = l1;
   topology.l2_bytes = l2;
-  topology.l3_bytes = std::max(l3, 0L);
+  topology.l3_bytes = std::max<int64_t>(l3, 0);
   topology.last_level_bytes = std::max(l2, l3);
   if (line > 0) topology.line_bytes = line;
   topology.cache_source = CacheSource::kSystem;
@@ -116,7 +116,8 @@ std::string CpuNameFromCpuinfo(std::string_view cpuinfo) {
   for (std::string line; std::getline(in, line);) {
     const size_t colon = line.find(':');
     if (colon == std::string::npos) continue;
-    const std::string key = Trim(line.substr(0, colon)), value = Trim(line.substr(colon + 1));
+    const std::string key = Trim(line.substr(0, colon));
+    std::string value = Trim(line.substr(colon + 1));
     if (value.empty()) continue;
     if (key == "model name" || key == "Model") return value;
     if (key == "CPU implementer") implementer = value;

@@ -75,9 +75,9 @@ void ExpectElements(TensorType type, const std::vector<int64_t>& scale_at,
   }
 }
 
-TEST(Dequantize, Q8_0) { ExpectElements(TensorType::kQ8_0, {0}, Q8_0Element); }
-TEST(Dequantize, Q4_K) { ExpectElements(TensorType::kQ4_K, {0, 2}, Q4_KElement); }
-TEST(Dequantize, Q6_K) { ExpectElements(TensorType::kQ6_K, {208}, Q6_KElement); }
+TEST(Dequantize, Q8Blocks) { ExpectElements(TensorType::kQ8_0, {0}, Q8_0Element); }
+TEST(Dequantize, Q4KBlocks) { ExpectElements(TensorType::kQ4_K, {0, 2}, Q4_KElement); }
+TEST(Dequantize, Q6KBlocks) { ExpectElements(TensorType::kQ6_K, {208}, Q6_KElement); }
 
 // With powers of two for scales everything is exact, at the ends of each range.
 TEST(Dequantize, EndsOfTheRanges) {

@@ -78,7 +78,7 @@ Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t log
     }
   }
   const int64_t before = cache.length();
-  if (const Status status = RunLayers(tokens, cache); !status) {
+  if (Status status = RunLayers(tokens, cache); !status) {
     cache.Truncate(before);
     return status;
   }
@@ -146,7 +146,7 @@ Status ForwardPass::RunAttention(int layer, int64_t tokens, KvCache& cache) {
   BITFETCH_RETURN_IF_ERROR(cache.Append(layer, tokens, k_.data(), v_.data()));
   BITFETCH_ASSIGN_OR_RETURN(const KvView view, cache.View(layer));
   attention_.Run(view, static_cast<int>(config.heads / config.kv_heads), q_.data(), tokens,
-                 prefetch_.in_kernel.distance_bytes, attended_.data());
+                 prefetch_.in_kernel, attended_.data());
 
   NormAndQuantize(attended_.data(), weights.attn_sub_norm, query_size, tokens);
   projected_.resize(tokens * config.hidden);

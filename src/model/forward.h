@@ -20,7 +20,7 @@ namespace bitfetch {
 
 // How the KV cache is fetched before it is needed.
 struct ForwardPrefetch {
-  PrefetchPlan in_kernel;  // by attention, some bytes ahead of itself (PlanAttention)
+  PrefetchPlan in_kernel;  // by attention, some bytes ahead of itself (AttentionAccess)
   bool ahead = true;       // by KvCache::Prefetch, before attention starts
 };
 

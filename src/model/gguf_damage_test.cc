@@ -50,7 +50,8 @@ class Bytes {
   Bytes& Key(std::string_view name, GgufType type) {
     return Text(name).Put(static_cast<uint32_t>(type));
   }
-  Bytes& Tensor(std::string_view name, std::vector<uint64_t> dims, uint32_t type, uint64_t offset) {
+  Bytes& Tensor(std::string_view name, const std::vector<uint64_t>& dims, uint32_t type,
+                uint64_t offset) {
     Text(name).Put(static_cast<uint32_t>(dims.size()));
     for (const uint64_t size : dims) Put(size);
     return Put(type).Put(offset);

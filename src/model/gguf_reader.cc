@@ -241,8 +241,8 @@ class GgufParser {
   std::vector<uint64_t> offsets_;  // of the tensors, as the table says
 };
 
-Result<GgufReader> GgufReader::Open(const std::string& path, bool mmap) {
-  BITFETCH_ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path, mmap));
+Result<GgufReader> GgufReader::Open(const std::string& path, bool mmap, const Progress& progress) {
+  BITFETCH_ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path, mmap, progress));
   GgufReader reader(std::move(file));
   BITFETCH_RETURN_IF_ERROR(GgufParser(&reader).Parse());
   return reader;

@@ -39,7 +39,8 @@ class GgufReader {
   // tensor data is not touched. All views below point into the file and live as long as this object
   // or what it was moved to. Costs milliseconds for a vocabulary of 128 K tokens, and memory for
   // the names alone. Errors name the file and what is wrong with it.
-  static Result<GgufReader> Open(const std::string& path, bool mmap = true);
+  static Result<GgufReader> Open(const std::string& path, bool mmap = true,
+                                 const Progress& progress = {});
 
   const std::string& path() const { return file_.path(); }
   int64_t file_bytes() const { return static_cast<int64_t>(file_.bytes().size()); }

@@ -107,7 +107,7 @@ Status ReadTernaryTensors(const std::vector<TernaryJob>& jobs, const std::string
 
 Result<Model> Model::Load(const std::string& path, bool mmap, ThreadPool& pool,
                           const Progress& progress) {
-  BITFETCH_ASSIGN_OR_RETURN(GgufReader file, GgufReader::Open(path, mmap));
+  BITFETCH_ASSIGN_OR_RETURN(GgufReader file, GgufReader::Open(path, mmap, progress));
   BITFETCH_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
   Model model(std::move(file), config);
   BITFETCH_RETURN_IF_ERROR(model.ReadWeights(pool, progress));

@@ -3,11 +3,11 @@
 #define BITFETCH_MODEL_MODEL_H_
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "base/thread_pool.h"
 #include "model/gguf_reader.h"
 #include "model/model_config.h"
@@ -28,9 +28,6 @@ struct LayerWeights {
   std::vector<float> ffn_sub_norm;   // [ffn]; empty without sub-norms
   TernaryMatrix ffn_down;            // [hidden][ffn]
 };
-
-// How much of something is done, for a progress line.
-using Progress = std::function<void(int64_t done, int64_t total)>;
 
 // A model as read from a file: immutable, to be shared by any number of sessions and threads.
 // Ternary weights in I2_S and the embedding stay where they lie in the mapped file.

@@ -87,7 +87,7 @@ class TestModelWriter {
     const bool sub_norms = arch != "llama";
     Add("token_embd.weight", model_.embedding, {hidden, model_.vocab});
     for (int64_t layer = 0; layer < model_.layers; ++layer) {
-      const auto add = [&](const char* name, TensorType type, std::vector<int64_t> shape) {
+      const auto add = [&](const char* name, TensorType type, const std::vector<int64_t>& shape) {
         Add(fmt::format("blk.{}.{}.weight", layer, name), type, shape);
       };
       add("attn_norm", TensorType::kF32, {hidden});

@@ -2,25 +2,31 @@
 #include "prefetch/law.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "machine/topology.h"
-#include "prefetch/breadth.h"
+#include "prefetch/streams.h"
 
 namespace bitfetch {
 namespace {
 
-// What a thread reads at most, in bytes per nanosecond.
-double Rate(const MachineProfile& profile, const PrefetchAccess& access, int threads) {
+// A gain below this is within the noise of measuring it.
+constexpr double kNoise = 1.02;
+
+// The part of L2 that a lead may always take: lines that wait there cost nothing else.
+constexpr int64_t kL2Part = 16;
+
+// What a thread uses at most, in bytes per nanosecond.
+double Rate(const MachineProfile& profile, const KernelSpeed& kernel, int threads) {
   const double share = ReadBytesPerSecond(profile, threads) / threads;
-  const double hot = access.hot_bytes_per_s;
-  return (hot > 0 ? std::min(share, hot) : share) * 1e-9;
+  return std::min(share, kernel.hot_bytes_per_s) * 1e-9;
 }
 
-double Latency(const MachineProfile& profile, const PrefetchAccess& access) {
-  const double latency = std::max(profile.loaded_latency_ns, profile.latency_ns);
-  if (access.pages == PageSize::kHuge) return latency;
-  return latency + std::max(profile.latency_4k_ns - profile.latency_ns, 0.0);  // page walks
+double Latency(const MachineProfile& profile, PageSize pages) {
+  return pages == PageSize::kHuge ? std::max(profile.loaded_latency_ns, profile.latency_ns)
+                                  : std::max({profile.loaded_latency_4k_ns, profile.latency_4k_ns,
+                                              profile.loaded_latency_ns, profile.latency_ns});
 }
 
 // The lines that a cache has room for, beside what the kernel keeps there.
@@ -28,40 +34,50 @@ int64_t RoomLines(int64_t cache_bytes, int64_t working_set_bytes, int sharers) {
   return (cache_bytes / sharers - std::max<int64_t>(working_set_bytes, 0)) / kLineBytes;
 }
 
-}  // namespace
+int64_t LinesFor(double bytes) { return static_cast<int64_t>(std::ceil(bytes / kLineBytes)); }
 
-PrefetchPlan ChoosePrefetch(const MachineProfile& any_profile, const PrefetchAccess& access) {
-  const MachineProfile profile = ClampProfile(any_profile);
+// PlanAlong for a profile that CheckProfile accepts.
+PrefetchPlan Plan(const MachineProfile& profile, const PrefetchAccess& access,
+                  const KernelSpeed& kernel, PrefetchHint hint, int streams) {
   const int threads = std::max(access.threads, 1);
-
-  // What stays in L2 from visit to visit doesn't come from DRAM.
-  if (access.revisit_bytes > 0 &&
-      access.revisit_bytes / std::min(threads, profile.cores) <= profile.l2_bytes) {
-    return {};
-  }
-  const Breadth breadth = ChooseBreadth(profile, access);
-  if (breadth.gain <= 1) return {};
-
-  // Little's law: latency x rate, and no more than a core keeps in flight; and what it would use
-  // while a late line is waited for.
-  const double rate = Rate(profile, access, threads);
-  const double bytes =
-      std::min(Latency(profile, access) * rate, profile.misses_in_flight * kLineBytes) +
-      profile.jitter_ns * rate;
-
-  PrefetchPlan plan{.on = true};
   const int sharers = (threads + profile.cores - 1) / profile.cores;  // of a core
+  const double rate = Rate(profile, kernel, threads);
+  // Little's law, and what the kernel would use while a late line is waited for.
+  const double in_flight = Latency(profile, access.pages) * rate;
+  const double late = profile.jitter_ns * rate;
+
   int64_t room = RoomLines(profile.l1d_bytes, access.working_set_bytes, sharers);
-  if (room < 1) {
-    plan.hint = PrefetchHint::kL2;
+  int64_t wanted = LinesFor(std::min(in_flight, profile.misses_in_flight * kLineBytes) + late);
+  if (room < 1) hint = PrefetchHint::kL2;
+  if (hint == PrefetchHint::kL2) {
     room = std::max<int64_t>(RoomLines(profile.l2_bytes, access.working_set_bytes, sharers), 1);
+    wanted =
+        std::max(LinesFor(in_flight + late), profile.l2_bytes / sharers / kL2Part / kLineBytes);
   }
-  const int64_t wanted = static_cast<int64_t>(std::ceil(bytes / kLineBytes));
+
+  PrefetchPlan plan{.on = true, .hint = hint};
   const int64_t lines = std::clamp<int64_t>(wanted, 1, room);
-  plan.streams = static_cast<int>(std::min<int64_t>(breadth.streams, lines));
+  plan.streams = std::max(streams, 1);
+  if (plan.streams > lines) plan.streams = static_cast<int>(std::bit_floor<uint64_t>(lines));
   const int64_t each = std::min((lines + plan.streams - 1) / plan.streams, room / plan.streams);
   plan.distance_bytes = each * plan.streams * kLineBytes;
   return plan;
+}
+
+}  // namespace
+
+PrefetchPlan PlanAlong(const MachineProfile& any_profile, const PrefetchAccess& access,
+                       PrefetchHint hint, int streams) {
+  const MachineProfile profile = ClampProfile(any_profile);
+  return Plan(profile, access, NearestKernel(profile, access), hint, streams);
+}
+
+PrefetchPlan ChoosePrefetch(const MachineProfile& any_profile, const PrefetchAccess& access) {
+  const MachineProfile profile = ClampProfile(any_profile);
+  const KernelSpeed& kernel = NearestKernel(profile, access);
+  const Streams best = ChooseStreams(kernel, access);
+  if (best.gain < kNoise) return {};
+  return Plan(profile, access, kernel, best.hint, best.streams);
 }
 
 }  // namespace bitfetch

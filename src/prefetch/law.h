@@ -3,7 +3,7 @@
 #define BITFETCH_PREFETCH_LAW_H_
 
 #include <cstdint>
-#include <limits>
+#include <string>
 
 #include "base/memory.h"
 #include "machine/profile.h"
@@ -12,19 +12,14 @@ namespace bitfetch {
 
 // How a kernel walks its data: the other half of what the law goes by.
 struct PrefetchAccess {
-  static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-
-  int64_t tile_bytes = 8 << 10;      // contiguous, and walked in address order
-  double hot_bytes_per_s = 16e9;     // one thread's rate on data in L1
-  int64_t run_bytes = kNever;        // contiguous bytes before a jump to another place
-  PageSize pages = PageSize::kHuge;  // what the data really sits on
+  std::string kernel = {};           // its name in the profile
+  double value_bits = 16;            // of a value that it reads, for one that was not measured
+  bool paged = false;                // blocks in shuffled places, not one after another
+  PageSize pages = PageSize::kHuge;  // what the data sits on
   int threads = 1;                   // that read at once
   int64_t working_set_bytes = 0;     // what the kernel itself keeps in L1
   int max_streams = 1;               // that the kernel can walk in turn
-  int64_t revisit_bytes = kNever;    // read by all threads between two visits to the same place
 };
-
-enum class PrefetchHint { kL1, kL2 };
 
 // What a kernel shall do. It walks `streams` tiles in turn, a line of each, and has requested
 // `distance_bytes` more than it has used, of all streams together: so it is
@@ -39,9 +34,15 @@ struct PrefetchPlan {
 };
 
 // The law: docs/prefetch.md. Pure. Never fails: a profile is taken as ClampProfile makes it, and
-// what makes no sense in `access` (not positive, no number) counts as 1 or as no limit. Costs about
-// a microsecond: ask once for each kernel and shape, not for each call.
+// what makes no sense in `access` (not positive, no number) counts as 1. Costs some microseconds:
+// ask once for each kernel and shape, not for each call.
 PrefetchPlan ChoosePrefetch(const MachineProfile& profile, const PrefetchAccess& access);
+
+// The same for a hint and a number of streams that are given, and always on: the law's distance for
+// them. With no room in L1 the hint becomes L2; a distance of fewer lines than streams takes fewer
+// streams.
+PrefetchPlan PlanAlong(const MachineProfile& profile, const PrefetchAccess& access,
+                       PrefetchHint hint, int streams);
 
 }  // namespace bitfetch
 

@@ -2,11 +2,12 @@
 #include "prefetch/setting.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <system_error>
 
 #include "machine/topology.h"
-#include "prefetch/breadth.h"
+#include "prefetch/streams.h"
 
 namespace bitfetch {
 
@@ -43,12 +44,15 @@ PrefetchPlan ResolvePrefetch(const PrefetchSetting& setting, const MachineProfil
   if (setting.mode == PrefetchSetting::Mode::kOff) return {};
   if (setting.mode == PrefetchSetting::Mode::kLaw) return ChoosePrefetch(profile, access);
   const int64_t lines = (std::max<int64_t>(setting.bytes, 1) + kLineBytes - 1) / kLineBytes;
-  const Breadth breadth = ChooseBreadth(ClampProfile(profile), access);
-  const int64_t streams = std::min<int64_t>(breadth.streams, lines);
+  const MachineProfile sane = ClampProfile(profile);
+  const Streams best = ChooseStreams(NearestKernel(sane, access), access);
+  int64_t streams = best.streams;
+  if (streams > lines) streams = static_cast<int64_t>(std::bit_floor<uint64_t>(lines));
   const int64_t each = (lines + streams - 1) / streams;
   return {.on = true,
           .distance_bytes = each * streams * kLineBytes,
-          .streams = static_cast<int>(streams)};
+          .streams = static_cast<int>(streams),
+          .hint = best.hint};
 }
 
 }  // namespace bitfetch

@@ -28,9 +28,9 @@ Result<PrefetchSetting> ParsePrefetchSetting(std::string_view text);
 // As it was given.
 std::string PrefetchSettingText(const PrefetchSetting& setting);
 
-// The law's plan, or none, or that distance with the law's streams: at least a line in each, so
-// fewer streams where the distance is short. A distance is rounded up to whole lines in each
-// stream.
+// The law's plan, or none, or that distance with the law's streams and hint: at least a line in
+// each, so fewer streams where the distance is short. A distance is rounded up to whole lines in
+// each stream.
 PrefetchPlan ResolvePrefetch(const PrefetchSetting& setting, const MachineProfile& profile,
                              const PrefetchAccess& access);
 

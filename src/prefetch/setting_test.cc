@@ -28,30 +28,33 @@ TEST(PrefetchSetting, QuotesWhatItCannotRead) {
 
 PrefetchPlan Resolve(std::string_view text, const PrefetchAccess& access) {
   MachineProfile profile;
-  profile.gains = {{1, 1.1, 1.1}, {8, 1.5, 1.5}};
+  profile.kernels[0].gains = {
+      {.hint = PrefetchHint::kL1, .streams = 1, .contiguous = 1.1, .paged = 0.5},
+      {.hint = PrefetchHint::kL2, .streams = 8, .contiguous = 1.5, .paged = 0.9}};
   return ResolvePrefetch(ParsePrefetchSetting(text).value(), profile, access);
 }
 
-TEST(ResolvePrefetch, ObeysTheSetting) {
+TEST(ResolvePrefetch, ObeysTheSettingAndKeepsTheLawsStreamsAndHint) {
   const PrefetchAccess access{.max_streams = 8};
+  constexpr PrefetchHint kL2 = PrefetchHint::kL2;
   EXPECT_EQ(Resolve("off", access), PrefetchPlan{});
   EXPECT_TRUE(Resolve("law", access).on);
-  EXPECT_EQ(Resolve("64", access), (PrefetchPlan{true, 64, 1}));
-  EXPECT_EQ(Resolve("100", access), (PrefetchPlan{true, 128, 2}));
-  EXPECT_EQ(Resolve("4096", access), (PrefetchPlan{true, 4096, 8}));
-  EXPECT_EQ(Resolve("1048576", access), (PrefetchPlan{true, 1048576, 8}));
-  EXPECT_EQ(Resolve("4096", {.max_streams = 1}), (PrefetchPlan{true, 4096, 1}));
+  EXPECT_EQ(Resolve("64", access), (PrefetchPlan{true, 64, 1, kL2}));
+  EXPECT_EQ(Resolve("100", access), (PrefetchPlan{true, 128, 2, kL2}));
+  EXPECT_EQ(Resolve("4096", access), (PrefetchPlan{true, 4096, 8, kL2}));
+  EXPECT_EQ(Resolve("1048576", access), (PrefetchPlan{true, 1048576, 8, kL2}));
+  EXPECT_EQ(Resolve("4096", {.max_streams = 1}), (PrefetchPlan{true, 4096, 1, PrefetchHint::kL1}));
 }
 
 TEST(ResolvePrefetch, AFixedDistanceOverrulesTheLaw) {
-  const PrefetchAccess cached{.revisit_bytes = 1024};
-  EXPECT_FALSE(Resolve("law", cached).on);
-  EXPECT_TRUE(Resolve("4096", cached).on);
+  const PrefetchAccess paged{.paged = true, .max_streams = 8};
+  EXPECT_FALSE(Resolve("law", paged).on);
+  EXPECT_TRUE(Resolve("4096", paged).on);
 }
 
 TEST(ResolvePrefetch, ABrokenProfileCountsAsTheDefault) {
   MachineProfile broken;
-  broken.gains.clear();
+  broken.kernels.clear();
   const auto setting = ParsePrefetchSetting("256").value();
   EXPECT_EQ(ResolvePrefetch(setting, broken, {}), ResolvePrefetch(setting, MachineProfile(), {}));
 }

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two products of attention over quantised tiles, in integers: the steps of
+// attention_int_scalar.cc. Included by attention-inl.h once for each kind of integer product that
+// an ISA has, within its attributes, with BITFETCH_DOT naming the namespace.
+
+namespace bitfetch {
+namespace HWY_NAMESPACE {
+namespace BITFETCH_DOT {
+
+#if defined(BITFETCH_DOT_VNNI)
+#include "kernels/unroll-inl.h"
+#endif
+#include "kernels/attention_dot-inl.h"
+
+template <KvType kType>
+constexpr int kGroupLines = 4 * kLinesPerPair<kType>;  // of 32 dims of a tile
+
+// Where products are bytes, registers hold the sums of two tiles and of two times sixteen dims.
+#if defined(BITFETCH_DOT_VNNI)
+constexpr int kKeyTiles = 2;
+constexpr int kValueSides = 2;
+#else
+constexpr int kKeyTiles = 1;
+constexpr int kValueSides = 1;
+#endif
+
+HWY_INLINE Vector LoadScales(const std::byte* tile, int group, int part) {
+  const hn::Rebind<hwy::float16_t, Floats> halves;
+  const auto* scales = reinterpret_cast<const hwy::float16_t*>(tile) + group * kTileTokens;
+  return hn::PromoteTo(Floats(), hn::LoadU(halves, scales + part * kLanes));
+}
+
+template <Ahead kAhead>
+HWY_INLINE void PrefetchScales(size_t lines, Lookahead& lookahead) {
+  if constexpr (kAhead != Ahead::kNothing) {
+    lookahead.Take(lines, [](const std::byte* line) { PrefetchInto<kAhead>(line); });
+  }
+}
+
+// Adds to the scores of kQueries rows against kTiles tiles what 32 dims give. tiles: K;
+// codes: bytes from there to those of the dims; scales: [kQueries] of the queries; biases: what
+// their sums have too much.
+template <int kQueries, int kTiles, Ahead kAhead, KvType kType>
+HWY_INLINE void ScoreGroup(int group, const std::byte* const* tiles, size_t codes,
+                           const GroupCoefs<kQueries>& coefs, const float* scales,
+                           const Vector (&biases)[kQueries], Lookahead& lookahead,
+                           float* HWY_RESTRICT scores) {
+  constexpr int kStep = kLinesPerPair<kType>;
+  AheadLines<kAhead, kTiles * kGroupLines<kType>> ahead(lookahead);
+  Unroll<kVectors>([&](auto part) BITFETCH_LAMBDA {
+    KeySums sums[kQueries][kTiles];
+    Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+      Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA { sums[q][i] = ZeroKeySums(); });
+    });
+    Unroll<4>([&](auto pair) BITFETCH_LAMBDA {
+      KeyCodes keys[kTiles][2];
+      Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA {
+        if constexpr (part == 0) {
+          for (int line = 0; line < kStep; ++line) {
+            ahead.Prefetch((pair * kTiles + i) * kStep + line);
+          }
+        }
+        LoadKeys<kType>(tiles[i] + codes + pair * kStep * kCacheLineBytes, part, keys[i]);
+      });
+      Unroll<2>([&](auto odd) BITFETCH_LAMBDA {
+        Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+          const KeyCoefs four = coefs.Get(pair * 2 + odd, q);
+          Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA { Add(sums[q][i], keys[i][odd], four); });
+        });
+      });
+    });
+    Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA {
+      const Vector key_scales = LoadScales(tiles[i], group, part);
+      Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+        Vector sum = hn::ConvertTo(Floats(), Total(sums[q][i]));
+        if constexpr (kKeyBias<kType> != 0) sum = hn::Sub(sum, biases[q]);
+        float* to = scores + q * kChunkTokens + i * kTileTokens + part * kLanes;
+        const Vector before = group == 0 ? hn::Zero(Floats()) : hn::LoadU(Floats(), to);
+        const Vector scale = hn::Mul(key_scales, hn::Set(Floats(), scales[q]));
+        hn::StoreU(hn::MulAdd(sum, scale, before), Floats(), to);
+      });
+    });
+  });
+}
+
+// Scores of kQueries rows against a chunk. queries: of IntQueries, from row `row` on; scores:
+// [kQueries][kChunkTokens].
+template <int kQueries, Ahead kAhead, KvType kType>
+void ScoreCodes(const KvLayout& layout, const Chunk& chunk, const float* queries, int row,
+                Lookahead& lookahead, float* scores) {
+  const IntQueries prepared(queries, layout.head_dim);
+  const int tiles = chunk.count();
+  PrefetchScales<kAhead>(tiles * layout.k_scales_bytes() / kCacheLineBytes, lookahead);
+  size_t codes = layout.k_scales_bytes();
+  for (int group = 0; group < layout.head_dim / kQuantizedDims; ++group) {
+    const GroupCoefs<kQueries> coefs(prepared.codes +
+                                     (group * kQuantizedDims * kQueryBlock + row * 4));
+    const float* scales = prepared.scales + group * kQueryBlock + row;
+    const float* sums = prepared.sums + group * kQueryBlock + row;
+    Vector biases[kQueries];
+    for (int q = 0; q < kQueries; ++q) biases[q] = hn::Set(Floats(), sums[q] * kKeyBias<kType>);
+    int tile = 0;
+    for (; tile + kKeyTiles <= tiles; tile += kKeyTiles) {
+      ScoreGroup<kQueries, kKeyTiles, kAhead, kType>(group, chunk.tiles + tile, codes, coefs,
+                                                     scales, biases, lookahead,
+                                                     scores + tile * kTileTokens);
+    }
+    for (; tile < tiles; ++tile) {
+      ScoreGroup<kQueries, 1, kAhead, kType>(group, chunk.tiles + tile, codes, coefs, scales,
+                                             biases, lookahead, scores + tile * kTileTokens);
+    }
+    codes += kGroupLines<kType> * kCacheLineBytes;
+  }
+}
+
+constexpr int kChunkVectors = kChunkTokens / kLanes;
+
+// The scales of V of 32 dims of a chunk; zero for tokens that are not seen, whatever lies there.
+HWY_INLINE void LoadChunkScales(const Chunk& chunk, size_t offset, int group,
+                                Vector (&scales)[kChunkVectors]) {
+  for (int i = 0; i < kChunkVectors; ++i) {
+    const int seen = chunk.tokens - i * kLanes;
+    if (HWY_LIKELY(seen >= kLanes)) {
+      scales[i] = LoadScales(chunk.tiles[i / kVectors] + offset, group, i % kVectors);
+    } else if (seen > 0) {
+      const Vector all = LoadScales(chunk.tiles[i / kVectors] + offset, group, i % kVectors);
+      scales[i] = hn::IfThenElseZero(hn::FirstN(Floats(), seen), all);
+    } else {
+      scales[i] = hn::Zero(Floats());
+    }
+  }
+}
+
+struct Larger {
+  HWY_INLINE Totals operator()(Totals a, Totals b) const { return hn::Max(a, b); }
+};
+struct Plus {
+  HWY_INLINE Totals operator()(Totals a, Totals b) const { return hn::Add(a, b); }
+};
+
+// Row i's lanes folded into one, in lane i of every four.
+template <class Op>
+HWY_INLINE Totals FoldRows(const Totals (&rows)[kQueryBlock], const Op& op) {
+  const Ints ints;
+  const hn::Repartition<int64_t, Ints> pairs;
+  const Totals a =
+      op(hn::InterleaveLower(ints, rows[0], rows[1]), hn::InterleaveUpper(ints, rows[0], rows[1]));
+  const Totals b =
+      op(hn::InterleaveLower(ints, rows[2], rows[3]), hn::InterleaveUpper(ints, rows[2], rows[3]));
+  const auto lower = hn::InterleaveLower(pairs, hn::BitCast(pairs, a), hn::BitCast(pairs, b));
+  const auto upper = hn::InterleaveUpper(pairs, hn::BitCast(pairs, a), hn::BitCast(pairs, b));
+  Totals folded = op(hn::BitCast(ints, lower), hn::BitCast(ints, upper));
+  if constexpr (kLanes > 4) folded = op(folded, hn::ReverseBlocks(ints, folded));
+  if constexpr (kLanes > 8) folded = op(folded, hn::SwapAdjacentBlocks(folded));
+  return folded;
+}
+
+// The largest weighted scale of each row, in lane i of every four. weights:
+// [kQueries][kChunkTokens], finite. A NaN if any scale is one.
+template <int kQueries>
+HWY_INLINE Vector LargestWeighted(const float* HWY_RESTRICT weights,
+                                  const Vector (&scales)[kChunkVectors]) {
+  Totals most[kQueryBlock];
+  Unroll<kQueryBlock>([&](auto q) BITFETCH_LAMBDA { most[q] = hn::Zero(Ints()); });
+  Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+    Unroll<kChunkVectors>([&](auto i) BITFETCH_LAMBDA {
+      const Vector weight = hn::Load(Floats(), weights + q * kChunkTokens + i * kLanes);
+      const Vector weighted = hn::Abs(hn::Mul(weight, scales[i]));
+      most[q] = hn::Max(most[q], hn::BitCast(Ints(), weighted));
+    });
+  });
+  return hn::BitCast(Floats(), FoldRows(most, Larger()));
+}
+
+// The weighted scales of 32 dims of a chunk as codes.
+template <int kQueries, KvType kType>
+struct CodedWeights {
+  HWY_INLINE CodedWeights(const float* HWY_RESTRICT weights, const Vector (&scales)[kChunkVectors],
+                          Vector largest) {
+    const auto codable = hn::Ge(largest, hn::Set(Floats(), kLeastWeightedScale));
+    const Vector inverse = hn::Div(hn::Set(Floats(), kMostWeightCode), largest);
+    alignas(64) float factors[kLanes];
+    hn::Store(hn::IfThenElseZero(codable, inverse), Floats(), factors);
+    hn::Store(hn::Mul(largest, hn::Set(Floats(), 1.0f / kMostWeightCode)), Floats(), units);
+
+    constexpr int kShift = ChunkCoefs<kQueries, kType>::kShift;
+    const Vector rounder = hn::Set(Floats(), kRounder);
+    const Totals zero = hn::Sub(hn::BitCast(Ints(), rounder), hn::Set(Ints(), kShift));
+    Totals sums[kQueryBlock];
+    Unroll<kQueryBlock>([&](auto q) BITFETCH_LAMBDA { sums[q] = hn::Zero(Ints()); });
+    Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+      const Vector factor = hn::Set(Floats(), factors[q]);
+      Totals codes[kChunkVectors];
+      Unroll<kChunkVectors>([&](auto i) BITFETCH_LAMBDA {
+        const Vector weight = hn::Load(Floats(), weights + q * kChunkTokens + i * kLanes);
+        const Vector rounded = hn::MulAdd(hn::Mul(weight, scales[i]), factor, rounder);
+        codes[i] = hn::Sub(hn::BitCast(Ints(), rounded), zero);
+        sums[q] = hn::Add(sums[q], codes[i]);
+      });
+      coefs.Set(q, codes);
+    });
+    if constexpr (kValueBias<kType> != 0) {
+      static_assert(kValueBias<kType> == 8);
+      const Totals shifts = hn::Set(Ints(), kChunkTokens * kShift);
+      hn::Store(hn::ShiftLeft<3>(hn::Sub(FoldRows(sums, Plus()), shifts)), Ints(), biases);
+    }
+  }
+
+  ChunkCoefs<kQueries, kType> coefs;
+  alignas(64) float units[kLanes];     // [kQueries], and again: what a code is worth
+  alignas(64) int32_t biases[kLanes];  // the same: what a sum of codes has too much
+};
+
+// Adds the weighted codes of kSides times sixteen dims of a chunk, of which those of one `part`, to
+// `sums`, `partial_floats` from row to row. from: bytes from the start of a tile to the codes. If
+// kAhead says so it prefetches for all of the 32 dims.
+template <int kQueries, int kSides, Ahead kAhead, KvType kType>
+HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part,
+                         const CodedWeights<kQueries, kType>& coded, Lookahead& lookahead,
+                         float* HWY_RESTRICT sums, size_t partial_floats) {
+  constexpr int kStep = kLinesPerPair<kType>;
+  ValueSums totals[kQueries][kSides];
+  Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+    Unroll<kSides>([&](auto side) BITFETCH_LAMBDA { totals[q][side] = ZeroValueSums(); });
+  });
+  const int tiles = chunk.count();
+  for (int tile = 0; tile < tiles; ++tile) {
+    const std::byte* codes = chunk.tiles[tile] + from;
+    AheadLines<kAhead, kGroupLines<kType>> ahead(lookahead);
+    Unroll<2>([&](auto pair) BITFETCH_LAMBDA {
+      ValueCodes<kType> values[kSides][2];
+      Unroll<kSides>([&](auto side) BITFETCH_LAMBDA {
+        LoadValues<kType>(codes + (side * 2 + pair) * kStep * kCacheLineBytes, part, values[side]);
+      });
+      Unroll<2>([&](auto odd) BITFETCH_LAMBDA {
+        for (int i = 0; i < kStep; ++i) ahead.Prefetch((pair * 2 + odd) * kStep + i);
+        Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+          const ValueCoefs four = coded.coefs.Get(q, tile, pair * 2 + odd);
+          Unroll<kSides>([&](auto side)
+                             BITFETCH_LAMBDA { Add(totals[q][side], values[side][odd], four); });
+        });
+      });
+    });
+  }
+  Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+    Unroll<kSides>([&](auto side) BITFETCH_LAMBDA {
+      Totals total = Total(totals[q][side]);
+      if constexpr (kValueBias<kType> != 0) {
+        total = hn::Sub(total, hn::Set(Ints(), coded.biases[q]));
+      }
+      float* sum = sums + q * partial_floats + side * 16 + part * kLanes;
+      hn::StoreU(hn::MulAdd(hn::ConvertTo(Floats(), total), hn::Set(Floats(), coded.units[q]),
+                            hn::LoadU(Floats(), sum)),
+                 Floats(), sum);
+    });
+  });
+}
+
+// Adds the weighted values of a chunk to the partials of kQueries rows. weights:
+// [kQueries][kChunkTokens].
+template <int kQueries, Ahead kAhead, KvType kType>
+void SumCodes(const KvLayout& layout, const Chunk& chunk, const float* weights,
+              Lookahead& lookahead, float* partials) {
+  const size_t partial_floats = PartialFloats(layout.head_dim);
+  const size_t scales = layout.k_tile_bytes();
+  const int tiles = chunk.count();
+  PrefetchScales<kAhead>(tiles * layout.v_scales_bytes() / kCacheLineBytes, lookahead);
+  alignas(64) float padded[kQueries * kChunkTokens];
+  if (HWY_UNLIKELY(tiles < kChunkTiles)) {
+    std::fill(padded, padded + kQueries * kChunkTokens, 0.0f);
+    for (int q = 0; q < kQueries; ++q) {
+      std::copy_n(weights + q * kChunkTokens, tiles * kTileTokens, padded + q * kChunkTokens);
+    }
+    weights = padded;
+  }
+  const int groups = layout.head_dim / kQuantizedDims;
+  size_t codes = scales + layout.v_scales_bytes();
+  Vector chunk_scales[kChunkVectors];
+  LoadChunkScales(chunk, scales, 0, chunk_scales);
+  Vector largest = LargestWeighted<kQueries>(weights, chunk_scales);
+  for (int group = 0; group < groups; ++group) {
+    const CodedWeights<kQueries, kType> coded(weights, chunk_scales, largest);
+    if (group + 1 < groups) {  // so early, since it is slow to come, beside the products
+      LoadChunkScales(chunk, scales, group + 1, chunk_scales);
+      largest = LargestWeighted<kQueries>(weights, chunk_scales);
+    }
+    float* sums = partials + group * kQuantizedDims;
+    SumSides<kQueries, kValueSides, kAhead>(chunk, codes, 0, coded, lookahead, sums,
+                                            partial_floats);
+    for (int pass = 1; pass < kVectors * 2 / kValueSides; ++pass) {
+      const int side = pass / kVectors;
+      SumSides<kQueries, kValueSides, Ahead::kNothing>(
+          chunk, codes + side * kGroupLines<kType> / 2 * kCacheLineBytes, pass % kVectors, coded,
+          lookahead, sums + side * 16, partial_floats);
+    }
+    codes += kGroupLines<kType> * kCacheLineBytes;
+  }
+}
+
+#define BITFETCH_BY_ROWS(function, ahead, type)                                      \
+  {                                                                                  \
+    &function<1, ahead, type>, &function<2, ahead, type>, &function<3, ahead, type>, \
+        &function<4, ahead, type>                                                    \
+  }
+#define BITFETCH_BY_AHEAD(function, type)               \
+  {                                                     \
+    BITFETCH_BY_ROWS(function, Ahead::kNothing, type),  \
+        BITFETCH_BY_ROWS(function, Ahead::kToL1, type), \
+        BITFETCH_BY_ROWS(function, Ahead::kToL2, type)  \
+  }
+template <KvType kType>
+constexpr ScoreFunctions kScoreCodes = BITFETCH_BY_AHEAD(ScoreCodes, kType);
+template <KvType kType>
+constexpr SumFunctions kSumCodes = BITFETCH_BY_AHEAD(SumCodes, kType);
+#undef BITFETCH_BY_AHEAD
+#undef BITFETCH_BY_ROWS
+
+constexpr CodeProducts kCodeProducts = {kScoreCodes<KvType::kQ8_0>, kScoreCodes<KvType::kQ4_0>,
+                                        kSumCodes<KvType::kQ8_0>, kSumCodes<KvType::kQ4_0>};
+
+}  // namespace BITFETCH_DOT
+}  // namespace HWY_NAMESPACE
+}  // namespace bitfetch

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/attention_probe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <set>
+#include <tuple>
+
+#include "kernels/attention.h"
+#include "machine/clock.h"
+
+namespace bitfetch {
+namespace {
+
+using ::testing::ElementsAre;
+
+class AttentionProbeTest : public ::testing::Test {
+ protected:
+  // As SupportedKernels has them: scalar first, which is slow, and the best last.
+  const Kernels& kernels_ = *SupportedKernels().back();
+  std::unique_ptr<ThreadPool> pool_ = ThreadPool::Create(2).value();
+  ColdBuffer buffer_ = ColdBuffer::Create(*pool_, 4 << 20, PageSize::k4K).value();
+  MachineProfile profile_;
+  const std::string f16_ = AttentionName(kernels_.isa, {});
+
+  bool Run(const KernelProbe& probe, double deadline_ns) {
+    return probe.measure({buffer_, PageSize::k4K, *pool_, deadline_ns}, profile_);
+  }
+};
+
+constexpr double kForever = 1e18;
+
+TEST_F(AttentionProbeTest, NamesWhatItMeasures) {
+  const KvTypes mixed{KvType::kF32, KvType::kBF16};
+  const KernelProbe probe =
+      AttentionProbe(kernels_, ProbeEffort::kQuick, {KvTypes{}, mixed, KvTypes{}});
+  EXPECT_THAT(probe.names, ElementsAre(f16_, AttentionName(kernels_.isa, mixed)));
+  EXPECT_EQ(AttentionProbe(kernels_, ProbeEffort::kTune).names.size(), kKvTypes.size());
+}
+
+TEST_F(AttentionProbeTest, MeasuresEveryTypeItReads) {
+  const KernelProbe probe = AttentionProbe(kernels_, ProbeEffort::kTune);
+  profile_.kernels.clear();           // the assumed one
+  EXPECT_FALSE(Run(probe, NowNs()));  // no time
+  EXPECT_TRUE(profile_.kernels.empty());
+
+  ASSERT_TRUE(Run(probe, kForever));
+  EXPECT_TRUE(CheckProfile(profile_).has_value());
+  ASSERT_EQ(profile_.kernels.size(), probe.names.size());
+  for (const std::string& name : probe.names) {
+    const KernelSpeed* kernel = FindKernel(profile_, name);
+    ASSERT_NE(kernel, nullptr) << name;
+    EXPECT_GT(kernel->hot_bytes_per_s, 0);
+    std::set<std::tuple<int, PrefetchHint, int>> seen;
+    for (const PrefetchGain& gain : kernel->gains) {
+      EXPECT_EQ(gain.pages, PageSize::k4K);
+      seen.insert({gain.threads, gain.hint, gain.streams});
+    }
+    EXPECT_EQ(seen.size(), 2u * 2 * 5);
+    EXPECT_EQ(seen.size(), kernel->gains.size());
+  }
+}
+
+TEST_F(AttentionProbeTest, AddsToAKernelThatIsThere) {
+  const KernelProbe probe = AttentionProbe(kernels_, ProbeEffort::kQuick, {KvTypes{}});
+  profile_.kernels = {{f16_, 16, 123e9, {{}}}};
+  ASSERT_TRUE(Run(probe, kForever));
+  ASSERT_EQ(profile_.kernels.size(), 1u);
+  EXPECT_EQ(profile_.kernels[0].hot_bytes_per_s, 123e9);
+  EXPECT_EQ(profile_.kernels[0].gains.size(), 1u + 6);
+}
+
+TEST_F(AttentionProbeTest, AccessTellsKernelsAndLayoutsApart) {
+  const auto access = [&](KvTypes types, BlockPlacement placement) {
+    return AttentionAccess(Isa::kAvx2, {5, 128, types}, placement, PageSize::k4K, 4, 2);
+  };
+  const PrefetchAccess f16 = access({}, BlockPlacement::kContiguous);
+  EXPECT_EQ(f16.kernel, "avx2 f16");
+  EXPECT_EQ(f16.value_bits, 16);
+  EXPECT_FALSE(f16.paged);
+  EXPECT_EQ(f16.max_streams, 16);
+  const PrefetchAccess mixed = access({KvType::kQ8_0, KvType::kQ4_0}, BlockPlacement::kShuffled);
+  EXPECT_EQ(mixed.kernel, "avx2 q8_0:q4_0");
+  EXPECT_EQ(mixed.value_bits, 6.5);
+  EXPECT_TRUE(mixed.paged);
+}
+
+}  // namespace
+}  // namespace bitfetch
