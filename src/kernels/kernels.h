@@ -64,12 +64,15 @@ struct AttendJob {
 struct TernaryRows {
   const uint8_t* codes = nullptr;
   int64_t rows = 0;
-  int64_t cols = 0;
+  int64_t cols = 0;      // at most kMostTernaryCols
   size_t row_bytes = 0;  // ceil(cols / 128) * 32
   float scale = 0;
 };
 
 inline constexpr int kTernaryBlock = 128;  // elements
+
+// Beyond, sums of code * x would leave an int32 on some ISA.
+inline constexpr int64_t kMostTernaryCols = int64_t{1} << 22;
 
 // Tokens as int8: what a linear layer of W1.58A8 multiplies.
 struct QuantizedRows {

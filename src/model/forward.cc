@@ -14,7 +14,18 @@ namespace {
 // ones evenly.
 constexpr int64_t kRowsAtATime = 64;
 
-int64_t Pieces(int64_t rows) { return (rows + kRowsAtATime - 1) / kRowsAtATime; }
+int64_t Pieces(int64_t rows, int64_t at_a_time = kRowsAtATime) {
+  return (rows + at_a_time - 1) / at_a_time;
+}
+
+// The same for a ternary product. One token reads each weight once, and the longer the run, the
+// better the prefetchers do: a share for each thread. A batch computes for longer than it reads.
+int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads) {
+  constexpr int64_t kOfABatch = 128;
+  constexpr int64_t kTogether = 4;  // rows that the kernels take at once
+  if (tokens > 1) return kOfABatch;
+  return Pieces(Pieces(rows, threads), kTogether) * kTogether;
+}
 
 int64_t PadToBlock(int64_t cols) {
   return (cols + kTernaryBlock - 1) / kTernaryBlock * kTernaryBlock;
@@ -186,15 +197,21 @@ void ForwardPass::NormAndQuantize(const float* x, const std::vector<float>& norm
 void ForwardPass::Multiply(std::initializer_list<Product> products, int64_t tokens) {
   const int64_t stride = PadToBlock(products.begin()->weights->cols);
   const QuantizedRows input{quantized_.data(), sums_.data(), scales_.data(), tokens, stride};
+  const auto at_a_time = [&](const Product& product) {
+    return ProductRowsAtATime(product.weights->rows, tokens, pool_.threads());
+  };
+  const auto pieces_of = [&](const Product& product) {
+    return Pieces(product.weights->rows, at_a_time(product));
+  };
   int64_t pieces = 0;
-  for (const Product& product : products) pieces += Pieces(product.weights->rows);
+  for (const Product& product : products) pieces += pieces_of(product);
   pool_.ParallelFor(pieces, [&](int64_t piece, int) {
     const Product* product = products.begin();
-    while (piece >= Pieces(product->weights->rows)) piece -= Pieces((product++)->weights->rows);
+    while (piece >= pieces_of(*product)) piece -= pieces_of(*product++);
     const TernaryRows rows = RowsOf(*product->weights);
-    const int64_t begin = piece * kRowsAtATime;
-    kernels_.ternary_matmul(rows, begin, std::min(begin + kRowsAtATime, rows.rows), input,
-                            product->out, rows.rows);
+    const int64_t begin = piece * at_a_time(*product);
+    const int64_t end = std::min(begin + at_a_time(*product), rows.rows);
+    kernels_.ternary_matmul(rows, begin, end, input, product->out, rows.rows);
   });
 }
 
