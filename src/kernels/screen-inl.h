@@ -88,38 +88,32 @@ void ScreenRow(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values
   }
 }
 
-using ScreenShorts = hn::CappedTag<int16_t, 32>;
-using ScreenSums = hn::RepartitionToWide<ScreenShorts>;
-
-template <int kRows>
-HWY_INLINE void ScreenTile(const int8_t* rows, int64_t stride, const int16_t* x, int32_t* out) {
-  const ScreenShorts shorts;
-  const hn::Rebind<int8_t, ScreenShorts> bytes;
-  const ScreenSums ints;
-  constexpr int64_t kStep = HWY_MIN(32, HWY_LANES(int16_t));
-  using Sum = hn::Vec<ScreenSums>;
-  // Two sums a row: NEON takes the halves of a vector apart, the others use but the first.
-  Sum low[kRows];
-  Sum high[kRows];
-  for (int r = 0; r < kRows; ++r) low[r] = high[r] = hn::Zero(ints);
-  for (int64_t c = 0; c < stride; c += kStep) {
-    const auto input = hn::LoadU(shorts, x + c);
-    for (int r = 0; r < kRows; ++r) {
-      const auto w = hn::PromoteTo(shorts, hn::LoadU(bytes, rows + r * stride + c));
-      low[r] = hn::ReorderWidenMulAccumulate(ints, w, input, low[r], high[r]);
-    }
-  }
-  for (int r = 0; r < kRows; ++r) {
-    out[r] = hn::GetLane(hn::SumOfLanes(ints, hn::Add(low[r], high[r])));
-  }
-}
-
+// Row after row: memory then sees one stream, which the hardware prefetcher follows twice as fast
+// as four rows side by side.
 void Screen(const ScreenRows& w, int64_t begin, int64_t end, const int16_t* x, int32_t* out) {
-  int64_t r = begin;
-  for (; r + 4 <= end; r += 4) {
-    ScreenTile<4>(w.values + r * w.stride, w.stride, x, out + r - begin);
+  const hn::CappedTag<int16_t, 32> shorts;
+  const hn::Rebind<int8_t, decltype(shorts)> bytes;
+  const hn::RepartitionToWide<decltype(shorts)> ints;
+  using Sum = hn::Vec<decltype(ints)>;
+  constexpr int64_t kStep = HWY_MIN(32, HWY_LANES(int16_t));
+  constexpr int kSums = kScreenBlock / kStep;
+  for (int64_t r = begin; r < end; ++r) {
+    const int8_t* row = w.values + r * w.stride;
+    // Two for each: NEON adds the halves of a vector apart, the others use only the first.
+    Sum low[kSums];
+    Sum high[kSums];
+    for (int i = 0; i < kSums; ++i) low[i] = high[i] = hn::Zero(ints);
+    for (int64_t c = 0; c < w.stride; c += kScreenBlock) {
+      for (int i = 0; i < kSums; ++i) {
+        const auto values = hn::PromoteTo(shorts, hn::LoadU(bytes, row + c + i * kStep));
+        const auto input = hn::LoadU(shorts, x + c + i * kStep);
+        low[i] = hn::ReorderWidenMulAccumulate(ints, values, input, low[i], high[i]);
+      }
+    }
+    Sum sum = hn::Zero(ints);
+    for (int i = 0; i < kSums; ++i) sum = hn::Add(sum, hn::Add(low[i], high[i]));
+    out[r - begin] = hn::GetLane(hn::SumOfLanes(ints, sum));
   }
-  for (; r < end; ++r) ScreenTile<1>(w.values + r * w.stride, w.stride, x, out + r - begin);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -74,14 +74,13 @@ std::vector<Case> Cases() {
   }
   add("near-ties", hidden, weights, x);
 
-  // The residual of each row turned towards x or away from it, as far as int8 lets it.
-  weights = random_head();
+  // Residuals of almost half a step, all of them along x or against it: the bound is met.
+  for (float& value : x) value = value > 0 ? 1.0f : -1.0f;
   for (int64_t r = 0; r < vocab; ++r) {
-    weights[r * hidden] = 1;
+    weights[r * hidden] = 127;
     for (int64_t c = 1; c < hidden; ++c) {
-      const double residual = (r % 2 == 0 ? 0.499 : -0.499) * (x[c] > 0 ? 1 : -1);
-      weights[r * hidden + c] =
-          static_cast<float>((static_cast<int>(random() % 9) - 4 + residual) / 127);
+      const float residual = (r % 2 == 0 ? 0.4999f : -0.4999f) * x[c];
+      weights[r * hidden + c] = static_cast<float>(static_cast<int>(random() % 9) - 4) + residual;
     }
   }
   add("residuals along x", hidden, weights, x);
@@ -98,9 +97,18 @@ std::vector<Case> Cases() {
   add("x of zeros", hidden, random_head(), std::vector<float>(hidden));
   add("a head of zeros", hidden, std::vector<float>(vocab * hidden), random_x());
   add("x of ones", hidden, random_head(), std::vector<float>(hidden, 1.0f));
-  weights.assign(vocab * hidden, 1.0f);
-  for (int64_t i = 0; i < vocab * hidden; ++i) weights[i] = (i / hidden) % 2 == 0 ? 1.0f : -1.0f;
-  add("largest integers", hidden, weights, std::vector<float>(hidden, -3.0f));
+  weights.assign(20 * 2560, 1.0f);
+  for (int64_t i = 0; i < 20 * 2560; ++i) weights[i] = (i / 2560) % 2 == 0 ? 1.0f : -1.0f;
+  add("the largest integers", 2560, weights, std::vector<float>(2560, -3.0f));
+  // Each partial sum passes 2^24, and then loses every 1 that is added.
+  x.assign(2560, 1.0f);
+  std::fill_n(x.begin(), 96, 32767.0f);
+  weights.assign(20 * 2560, 1.0f);
+  for (int64_t r = 0; r < 20; ++r) std::fill_n(weights.begin() + r * 2560, 96, 127.0f);
+  add("sums that lose what is small", 2560, weights, x);
+  add("products that underflow", hidden, std::vector<float>(vocab * hidden, 0.4f),
+      std::vector<float>(hidden, 1e-45f));
+  weights = random_head();
   // No residuals: all that is off comes from x.
   for (float& weight : weights) weight = static_cast<float>(static_cast<int>(random() % 255) - 127);
   for (int64_t r = 0; r < vocab; ++r) weights[r * hidden] = 127;
