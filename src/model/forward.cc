@@ -49,7 +49,7 @@ Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t log
     }
   }
   const int64_t before = cache.length();
-  if (const Status status = RunLayers(tokens, cache); !status) {
+  if (Status status = RunLayers(tokens, cache); !status) {
     cache.Truncate(before);
     return status;
   }

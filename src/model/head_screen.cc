@@ -20,8 +20,9 @@ constexpr double kUp = 1 + 0x1p-30;
 // Bounds the relative error of a float sum of `n` products in 16 fused partial sums: no product
 // goes through more roundings than there are in one partial sum and in the fold.
 double SumError(int64_t n) {
-  const double roundings = static_cast<double>((n + kPartialSums - 1) / kPartialSums) + 4;
-  return roundings * kUnit / (1 - roundings * kUnit) * kUp;
+  const int64_t roundings = (n + kPartialSums - 1) / kPartialSums + 4;
+  const double error = static_cast<double>(roundings) * kUnit;
+  return error / (1 - error) * kUp;
 }
 
 // At least the square root of what was summed as floats.
