@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/dense-inl.h"
 #include "kernels/scalar.h"
 #include "kernels/vec16-inl.h"
 
@@ -23,7 +24,6 @@ namespace HWY_NAMESPACE {
 template <class Element>
 void ScreenElements(const Element* row, int64_t cols, int64_t stride, int8_t* values,
                     ScreenFit* fit) {
-  const Floats floats;
   const hn::Rebind<int8_t, Floats> bytes;
   const int64_t whole = cols / 16 * 16;
   Vec16 largest = Set16(0.0f);
