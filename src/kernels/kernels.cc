@@ -16,6 +16,8 @@ Kernels ScalarTable() {
           .quantize = scalar::Quantize,
           .ternary_matmul = scalar::TernaryMatmul,
           .dense_matvec = scalar::DenseMatvec,
+          .screen_row = scalar::ScreenRow,
+          .screen = scalar::Screen,
           .rope = scalar::Rope,
           .relu2_gate = scalar::Relu2Gate,
           .silu_gate = scalar::SiluGate,

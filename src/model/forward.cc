@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "model/dequantize.h"
 
@@ -36,20 +35,6 @@ TernaryRows RowsOf(const TernaryMatrix& matrix) {
           matrix.scale};
 }
 
-// The kernels' name for a type that they read directly.
-std::optional<DenseType> DenseTypeOf(TensorType type) {
-  switch (type) {
-    case TensorType::kF32:
-      return DenseType::kF32;
-    case TensorType::kF16:
-      return DenseType::kF16;
-    case TensorType::kBF16:
-      return DenseType::kBF16;
-    default:
-      return std::nullopt;
-  }
-}
-
 const std::byte* RowAt(const GgufTensor& tensor, int64_t row) {
   return tensor.data.data() + row * TensorBytes(tensor.type, tensor.cols());
 }
@@ -63,11 +48,8 @@ ForwardPass::ForwardPass(const Model& model, const Kernels& kernels, ThreadPool&
       pool_(pool),
       prefetch_(prefetch),
       rope_(model.config().rope_theta, model.config().head_dim, model.rope_factors()),
-      attention_(kernels, pool) {
-  if (!DenseTypeOf(model.output().type)) {
-    head_rows_.assign(pool.threads(), std::vector<float>(kRowsAtATime * model.config().hidden));
-  }
-}
+      attention_(kernels, pool),
+      head_(model.output(), kernels, pool) {}
 
 Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t logit_tokens,
                         float* logits) {
@@ -83,13 +65,25 @@ Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t log
     cache.Truncate(before);
     return status;
   }
-  const auto count = static_cast<int64_t>(tokens.size());
-  Logits(count - logit_tokens, logit_tokens, logits);
-  const auto is_finite = [](float logit) { return std::isfinite(logit); };
+  const auto is_finite = [](float value) { return std::isfinite(value); };
+  if (!std::ranges::all_of(residual_, is_finite)) {
+    cache.Truncate(before);
+    return Fail("{}: the activations are not finite: its weights are damaged",
+                model_.file().path());
+  }
+  if (logit_tokens == 0) return {};
+  head_.All(NormLast(logit_tokens), logit_tokens, logits);
   if (!std::all_of(logits, logits + logit_tokens * config.vocab, is_finite)) {
     cache.Truncate(before);
-    return Fail("{}: the logits are not finite: its weights are damaged", model_.file().path());
+    return LogitsNotFinite();
   }
+  return {};
+}
+
+Status ForwardPass::Logits(const LogitsWanted& wanted, std::vector<Logit>* logits) {
+  head_.Wanted(NormLast(1), wanted, logits);
+  const auto is_finite = [](const Logit& logit) { return std::isfinite(logit.value); };
+  if (!std::ranges::all_of(*logits, is_finite)) return LogitsNotFinite();
   return {};
 }
 
@@ -219,33 +213,20 @@ void ForwardPass::AddToResidual(int64_t tokens) {
   kernels_.add(residual_.data(), projected_.data(), tokens * model_.config().hidden);
 }
 
-void ForwardPass::Logits(int64_t first, int64_t count, float* logits) {
-  if (count == 0) return;
-  const ModelConfig& config = model_.config();
-  const GgufTensor& output = model_.output();
-  normed_.resize(count * config.hidden);
+// The last `count` tokens of the last batch, as the output head takes them: [count][hidden].
+const float* ForwardPass::NormLast(int64_t count) {
+  const int64_t hidden = model_.config().hidden;
+  normed_.resize(count * hidden);
+  const float* last = residual_.data() + residual_.size() - count * hidden;
   for (int64_t t = 0; t < count; ++t) {
-    kernels_.rms_norm(residual_.data() + (first + t) * config.hidden, model_.output_norm().data(),
-                      config.hidden, config.rms_epsilon, normed_.data() + t * config.hidden);
+    kernels_.rms_norm(last + t * hidden, model_.output_norm().data(), hidden,
+                      model_.config().rms_epsilon, normed_.data() + t * hidden);
   }
-  const std::optional<DenseType> type = DenseTypeOf(output.type);
-  pool_.ParallelFor(Pieces(config.vocab), [&](int64_t piece, int thread) {
-    const int64_t begin = piece * kRowsAtATime;
-    const int64_t end = std::min(begin + kRowsAtATime, config.vocab);
-    DenseMatrix rows{RowAt(output, begin), type.value_or(DenseType::kF32), config.hidden};
-    if (!type) {
-      std::vector<float>& floats = head_rows_[thread];
-      for (int64_t row = begin; row < end; ++row) {
-        DequantizeRow(output.type, RowAt(output, row), config.hidden,
-                      floats.data() + (row - begin) * config.hidden);
-      }
-      rows.values = floats.data();
-    }
-    for (int64_t t = 0; t < count; ++t) {
-      kernels_.dense_matvec(rows, 0, end - begin, normed_.data() + t * config.hidden,
-                            logits + t * config.vocab + begin);
-    }
-  });
+  return normed_.data();
+}
+
+Status ForwardPass::LogitsNotFinite() const {
+  return Fail("{}: the logits are not finite: its weights are damaged", model_.file().path());
 }
 
 }  // namespace bitfetch
