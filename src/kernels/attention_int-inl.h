@@ -149,6 +149,8 @@ HWY_INLINE Totals FoldRows(const Totals (&rows)[kQueryBlock], const Op& op) {
 // The weighted scales of V of 32 dims of a chunk.
 template <int kQueries>
 struct WeightedScales {
+  HWY_INLINE WeightedScales() {}  // NOLINT(modernize-use-equals-default): see Vec16
+
   // weights: [kQueries][kChunkTokens], finite.
   HWY_INLINE void Set(const Chunk& chunk, size_t offset, int group,
                       const float* HWY_RESTRICT weights) {
