@@ -1,17 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of bpe.py, gguf.py, synth.py and reference.py; needs numpy and no PyTorch. Run it with no argument."""
+"""Tests of bpe.py, gguf.py, synth.py, reference.py and plot_distance.py; needs numpy and no PyTorch. Run it with no argument."""
 import contextlib
 import io
 import os
 import random
 import tempfile
 import unittest
+from xml.etree import ElementTree
 
 import numpy as np
 
 import bpe
 import gguf
+import plot_distance
 import reference
 import synth
 
@@ -143,6 +145,31 @@ class ReferenceTest(Scratch):
             with contextlib.redirect_stdout(io.StringIO()):
                 wrong = reference.compare(expected, self.path)
             self.assertEqual(wrong, None) if message is None else self.assertIn(message, wrong)
+
+
+class PlotDistanceTest(unittest.TestCase):
+    @staticmethod
+    def rows(layout):
+        place = {"bench": "distance", "threads": 2, "pages": "huge", "layout": layout, "kv_type": "f16", "n_kv": 8192}
+        plans = [("off", 0, 1, "none"), ("law", 65536, 4, "l2")]
+        plans += [(str(distance), distance, streams, hint) for hint in ("l1", "l2") for streams in (1, 4)
+                  for distance in (64, 1024, 65536) if distance >= 64 * streams]
+        return [{**place, "prefetch": prefetch, "distance_bytes": distance, "streams": streams, "hint": hint,
+                 "fraction": 0.5} for prefetch, distance, streams, hint in plans]
+
+    def test_every_line_and_the_choice_are_drawn(self):
+        drawing = ElementTree.fromstring(plot_distance.svg(self.rows("contiguous") + self.rows("paged")))
+        name = "{http://www.w3.org/2000/svg}"
+        lines = drawing.findall(name + "polyline")
+        self.assertEqual(len(lines), 2 * 2 * 2)  # layouts, hints, breadths
+        self.assertEqual(sorted(len(line.get("points").split()) for line in lines), [2] * 4 + [3] * 4)
+        choices = [path for path in drawing.findall(name + "path") if path.find(name + "title") is not None]
+        self.assertEqual(len(choices), 2)
+        self.assertIn("65536 bytes, 4 streams", choices[0].find(name + "title").text)
+
+    def test_rows_of_something_else_are_refused(self):
+        for rows in ([], [{"bench": "memory"}]):
+            self.assertRaises(plot_distance.PlotError, plot_distance.svg, rows)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ class PageBuffer {
   const std::byte* data() const { return data_; }
   size_t size() const { return committed_; }     // usable bytes
   size_t reserved() const { return reserved_; }  // bytes of address space
+  PageSize pages() const { return pages_; }
 
   // How many of the touched bytes really sit on huge pages, as the system says (/proc/self/smaps).
   // Costs milliseconds.

@@ -51,12 +51,76 @@ TEST_F(BenchTest, AttentionGivesATableAndJson) {
     EXPECT_EQ(row.at("pages"), "4k");
     EXPECT_EQ(row.at("repeats"), 2);
     EXPECT_EQ(row.at("prefetch") == "off", row.at("distance_bytes") == 0);
+    EXPECT_EQ(row.at("prefetch") == "off", row.at("hint") == "none");
     EXPECT_GE(row.at("streams"), 1);
     combinations.insert(row.at("layout").get<std::string>() + row.at("kv_type").get<std::string>() +
                         row.at("prefetch").get<std::string>());
-    for (const char* name : {"gb_per_s", "read_gb_per_s", "fraction"}) ExpectSpread(row, name);
+    for (const char* name : {"gb_per_s", "read_gb_per_s", "fraction", "over_off"}) {
+      ExpectSpread(row, name);
+    }
   }
   EXPECT_EQ(combinations.size(), 8u);
+}
+
+TEST_F(BenchTest, OffTwiceGivesTwoRows) {
+  const Finished finished =
+      RunProgram({"bench", "attention", "--shape", "1,1,32", "--n-kv", "64", "-t", "1",
+                  "--prefetch", "off,off,law", "--repeats", "1", "--json", "-"});
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  const Json rows = Json::parse(finished.out);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0].at("over_off"), 1.0);
+  EXPECT_EQ(rows[1].at("prefetch"), "off");
+  EXPECT_EQ(rows[2].at("prefetch"), "law");
+}
+
+TEST_F(BenchTest, DistanceSweepsAndComparesTheLaw) {
+  const Finished finished =
+      RunProgram({"bench", "distance", "--shape", "1,1,32", "--n-kv", "64", "-t", "1", "--layout",
+                  "paged", "--repeats", "1", "--json", "-"});
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  const Json rows = Json::parse(finished.out);
+  // Off, law, and for both hints 11 distances, less those below a line a stream.
+  ASSERT_EQ(rows.size(), 2u + 2 * (11 + 10 + 9 + 8 + 7));
+  for (const Json& row : rows) {
+    EXPECT_EQ(row.at("bench"), "distance");
+    EXPECT_EQ(row.at("layout"), "paged");
+    for (const char* name : {"gb_per_s", "read_gb_per_s", "fraction"}) ExpectSpread(row, name);
+    EXPECT_EQ(row.contains("ratio"), row.at("prefetch") == "law");
+    const std::string prefetch = row.at("prefetch");
+    if (prefetch != "off" && prefetch != "law") {
+      EXPECT_EQ(prefetch, std::to_string(row.at("distance_bytes").get<int>()));
+      EXPECT_THAT(row.at("hint"), ::testing::AnyOf("l1", "l2"));
+    }
+  }
+  const Json& law = rows.back();
+  ExpectSpread(law, "ratio");
+  EXPECT_GE(law.at("pairs"), 15);
+  for (const char* name : {"best_distance_bytes", "best_streams", "best_hint"}) {
+    EXPECT_TRUE(law.contains(name)) << name;
+  }
+}
+
+TEST_F(BenchTest, BadArgumentsAreOneLineEach) {
+  const std::vector<std::vector<std::string>> usage = {
+      {"distance", "--layout", "here"}, {"distance", "--repeats", "0"},
+      {"distance", "--kv-type", "f8"},  {"distance", "--prefetch", "off"},
+      {"distance", "--n-kv", "0"},      {"attention", "--prefetch", "on"},
+      {"attention", "--shape", "5,4"},  {"attention", "--shape", "5,4,100"},
+      {"memory", "--pages", "1g"},      {"memory", "-t", "0"}};
+  for (std::vector<std::string> arguments : usage) {
+    arguments.insert(arguments.begin(), "bench");
+    const Finished finished = RunProgram(arguments);
+    EXPECT_EQ(finished.code, 2) << arguments[1] << " " << arguments[3];
+    EXPECT_EQ(finished.err.rfind("error: ", 0), 0u) << finished.err;
+    EXPECT_EQ(finished.out, "");
+  }
+  // Known types and shapes that don't go together.
+  const Finished finished =
+      RunProgram({"bench", "attention", "--shape", "1,1,48", "--kv-type", "q8_0"});
+  EXPECT_EQ(finished.code, 1);
+  EXPECT_EQ(finished.err.rfind("error: ", 0), 0u) << finished.err;
+  EXPECT_EQ(Lines(finished.err), 1);
 }
 
 TEST_F(BenchTest, CtrlCLeavesNoHalfWrittenFile) {

@@ -13,6 +13,7 @@
 #include "cli/progress_line.h"
 #include "cli/sampling_options.h"
 #include "cli/text_options.h"
+#include "cli/timings.h"
 #include "engine/generate.h"
 #include "engine/read_tokenizer.h"
 
@@ -35,12 +36,13 @@ struct Options {
 class Conversation {
  public:
   Conversation(Session& session, const Tokenizer& tokenizer, const Chat& chat, Sampler sampler,
-               const GenerateOptions& options)
+               const GenerateOptions& options, Timings* timings)
       : session_(session),
         tokenizer_(tokenizer),
         chat_(chat),
         sampler_(std::move(sampler)),
-        options_(options) {}
+        options_(options),
+        timings_(*timings) {}
 
   Result<int> Run() {
     const bool prompts = isatty(STDIN_FILENO) == 1;
@@ -116,6 +118,7 @@ class Conversation {
       Say("stopped before the line was read: it is not part of the conversation\n");
       return {};
     }
+    timings_.Add(*answer);
     tail_ = answer->tail;
     if (const std::string end = UnusualEnd(*answer, session_.context()); !end.empty()) {
       Say(end + "; /clear starts anew\n");
@@ -128,6 +131,7 @@ class Conversation {
   const Chat& chat_;
   Sampler sampler_;
   const GenerateOptions& options_;
+  Timings& timings_;
   std::vector<int> tail_;  // of the last answer, what is not in the session yet
 };
 
@@ -146,10 +150,16 @@ Result<int> RunChat(const Options& options) {
                             ChatFormFor(architecture, tokenizer).map_error(about_file));
   BITFETCH_ASSIGN_OR_RETURN(const Chat chat,
                             Chat::Create(form, &tokenizer, options.system).map_error(about_file));
-  BITFETCH_ASSIGN_OR_RETURN(Sampler sampler, Sampler::Create(SamplerWithSeed(options.sampling)));
+  const SamplerOptions sampler_options = SamplerWithSeed(options.sampling);
+  BITFETCH_ASSIGN_OR_RETURN(Sampler sampler, Sampler::Create(sampler_options));
   CatchInterrupts();
-  return Conversation(session, tokenizer, chat, std::move(sampler), options.sampling.generate)
-      .Run();
+  Timings timings(opened.seconds);
+  BITFETCH_ASSIGN_OR_RETURN(const int code,
+                            Conversation(session, tokenizer, chat, std::move(sampler),
+                                         options.sampling.generate, &timings)
+                                .Run());
+  if (!timings.empty()) Say(timings.Line(sampler_options));
+  return code;
 }
 
 }  // namespace

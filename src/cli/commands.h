@@ -18,6 +18,11 @@ void AddPerplexity(Command& program);
 void AddSynth(Command& program);
 void AddBench(Command& program);
 
+// Those of bench.
+void AddBenchAttention(Command& bench);
+void AddBenchDistance(Command& bench);
+void AddBenchMemory(Command& bench);
+
 }  // namespace bitfetch
 
 #endif  // BITFETCH_CLI_COMMANDS_H_

@@ -10,6 +10,7 @@
 #include "cli/progress_line.h"
 #include "cli/sampling_options.h"
 #include "cli/text_options.h"
+#include "cli/timings.h"
 #include "engine/read_tokenizer.h"
 
 namespace bitfetch {
@@ -31,8 +32,9 @@ Result<int> RunGenerate(const Options& options) {
   BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> prompt,
                             EncodeText(tokenizer, text, tokenizer.add_bos()));
   if (static_cast<int64_t>(prompt.size()) > session.context()) {
-    return Fail("the prompt has {} tokens, but the context holds only {}: --ctx makes it larger",
-                prompt.size(), session.context());
+    return Fail(
+        "{}: the prompt has {} tokens, but the context holds only {}: --ctx makes it larger",
+        session.model().file().path(), prompt.size(), session.context());
   }
   const SamplerOptions sampler_options = SamplerWithSeed(options.sampling);
   BITFETCH_ASSIGN_OR_RETURN(Sampler sampler, Sampler::Create(sampler_options));
@@ -70,11 +72,9 @@ Result<int> RunGenerate(const Options& options) {
   if (const std::string end = UnusualEnd(generated, session.context()); !end.empty()) {
     Say(end + "\n");
   }
-  std::string timings = fmt::format("load {:.2f} s | {} | {} | first token after {:.2f} s",
-                                    opened.seconds, PromptText(generated), GeneratedText(generated),
-                                    opened.seconds + generated.prompt_seconds);
-  if (sampler_options.temperature > 0) timings += fmt::format(" | seed {}", sampler_options.seed);
-  Say(timings + "\n");
+  Timings timings(opened.seconds);
+  timings.Add(generated);
+  Say(timings.Line(sampler_options));
   return Interrupted() ? kExitInterrupted : kExitOk;
 }
 

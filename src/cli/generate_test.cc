@@ -203,11 +203,16 @@ class ChatTest : public GenerateTest {
 TEST_F(ChatTest, AnswersLineByLineUntilTheEnd) {
   const Finished one = RunProgram(Chat({"-n", "6"}), "Who is he?\n");
   EXPECT_EQ(one.code, 0) << one.err;
-  EXPECT_EQ(one.err, "");
+  EXPECT_EQ(Lines(one.err), 1);
+  EXPECT_THAT(one.err,
+              ContainsRegex("^load .* \\| prompt [0-9]+ tokens, .* \\| generated 6 tokens, "
+                            ".* \\| first token after [0-9.]+ s\n$"));
   EXPECT_EQ(one.out.back(), '\n');
   const Finished two = RunProgram(Chat({"-n", "6"}), "Who is he?\n\nAnd who is she?");
   EXPECT_EQ(two.code, 0) << two.err;
   EXPECT_EQ(two.out.rfind(one.out, 0), 0u);
+  EXPECT_EQ(Lines(two.err), 1);
+  EXPECT_THAT(two.err, HasSubstr("| generated 12 tokens, "));  // of both answers
   EXPECT_GT(two.out.size(), one.out.size());
   EXPECT_NE(RunProgram(Chat({"-n", "6", "--system", "Answer."}), "Who is he?\n").out, one.out);
 }

@@ -24,14 +24,6 @@ Result<std::string> ParseStop(std::string_view text) {
   return std::string(text);
 }
 
-std::string TokensAndRate(std::string_view what, int64_t tokens, int64_t timed, double seconds) {
-  std::string text = fmt::format("{} {} token{}", what, tokens, tokens == 1 ? "" : "s");
-  if (timed > 0 && seconds > 0) {
-    text += fmt::format(", {:.1f} tokens/s", static_cast<double>(timed) / seconds);
-  }
-  return text;
-}
-
 }  // namespace
 
 void AddSamplingOptions(Command& command, SamplingOptions* options) {
@@ -69,16 +61,6 @@ SamplerOptions SamplerWithSeed(const SamplingOptions& options) {
   SamplerOptions sampler = options.sampler;
   sampler.seed = options.seed ? *options.seed : std::random_device()();
   return sampler;
-}
-
-std::string GeneratedText(const Generated& generated) {
-  return TokensAndRate("generated", generated.tokens, generated.tokens - 1,
-                       generated.generate_seconds);
-}
-
-std::string PromptText(const Generated& generated) {
-  return TokensAndRate("prompt", generated.prompt_tokens, generated.prompt_tokens,
-                       generated.prompt_seconds);
 }
 
 std::string UnusualEnd(const Generated& generated, int64_t context) {

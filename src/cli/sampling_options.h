@@ -26,11 +26,6 @@ void AddSamplingOptions(Command& command, SamplingOptions* options);
 // typed again.
 SamplerOptions SamplerWithSeed(const SamplingOptions& options);
 
-// "generated 128 tokens, 345.6 tokens/s".
-std::string GeneratedText(const Generated& generated);
-// "prompt 5 tokens, 123.4 tokens/s".
-std::string PromptText(const Generated& generated);
-
 // What to tell a user about the end, if it is not the usual one; else empty.
 std::string UnusualEnd(const Generated& generated, int64_t context);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/bench_attention.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace bitfetch {
@@ -10,10 +11,10 @@ namespace {
 // figures.
 TEST(BenchAttention, MeasuresEveryCombination) {
   AttentionBenchOptions options;
-  options.n_kv = {100, 300};
-  options.threads = {1, 2};
-  options.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
-  options.pages = {PageSize::k4K};
+  options.places.n_kv = {100, 300};
+  options.places.threads = {1, 2};
+  options.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
+  options.places.pages = {PageSize::k4K};
   options.repeats = 3;
   int64_t heard = 0;
   const auto rows =
@@ -30,21 +31,56 @@ TEST(BenchAttention, MeasuresEveryCombination) {
     EXPECT_GT(row.gb_per_s.min, 0);
     EXPECT_GT(row.read_gb_per_s.min, 0);
     EXPECT_EQ(row.repeats, 3);
-    EXPECT_TRUE(row.prefetch.mode != PrefetchSetting::Mode::kOff || row.distance_bytes == 0);
+    EXPECT_TRUE(row.prefetch.mode != PrefetchSetting::Mode::kOff || row.plan == PrefetchPlan{});
+    ASSERT_TRUE(row.over_off);
+    EXPECT_GT(row.over_off->min, 0);
   }
 }
 
-TEST(BenchAttention, RefusesShapesThatNoKernelTakes) {
+TEST(BenchAttention, KeepsASettingThatIsGivenTwice) {
   AttentionBenchOptions options;
-  options.threads = {1};
-  options.head_dim = 100;
-  EXPECT_FALSE(BenchAttention(options, {}));
-  options.head_dim = 128;
-  options.group = 0;
-  EXPECT_FALSE(BenchAttention(options, {}));
-  options.group = 1;
-  options.kv_heads = 0;
-  EXPECT_FALSE(BenchAttention(options, {}));
+  options.places.n_kv = {64};
+  options.places.threads = {1};
+  options.prefetch = {{PrefetchSetting::Mode::kBytes, 4096},
+                      {PrefetchSetting::Mode::kOff},
+                      {PrefetchSetting::Mode::kOff}};
+  options.repeats = 2;
+  const auto rows = BenchAttention(options, {});
+  ASSERT_TRUE(rows) << rows.error().message;
+  ASSERT_EQ(rows->size(), 3u);
+  EXPECT_GE((*rows)[0].plan.distance_bytes, 4096);
+  EXPECT_EQ((*rows)[1].plan, (*rows)[2].plan);
+  // Over the first that is off.
+  EXPECT_EQ((*rows)[1].over_off->min, 1);
+  EXPECT_EQ((*rows)[1].over_off->max, 1);
+
+  options.prefetch.resize(1);
+  EXPECT_FALSE(BenchAttention(options, {})->front().over_off);
+}
+
+TEST(BenchAttention, RefusesShapesThatNoKernelTakes) {
+  AttentionBenchOptions good;
+  good.places.threads = {1};
+  const auto expect_refused = [](const AttentionBenchOptions& options, const char* why) {
+    const auto rows = BenchAttention(options, {});
+    ASSERT_FALSE(rows);
+    EXPECT_THAT(rows.error().message, ::testing::HasSubstr(why));
+  };
+  AttentionBenchOptions options = good;
+  options.places.shape.head_dim = 100;
+  expect_refused(options, "heads of 16, 32, ... dims, not of 100");
+  options = good;
+  options.places.shape.group = 0;
+  expect_refused(options, "0 query heads");
+  options = good;
+  options.places.shape.kv_heads = 0;
+  expect_refused(options, "0 KV heads");
+  options = good;
+  options.places.n_kv = {100, 0};
+  expect_refused(options, "a cache of 0 tokens");
+  options = good;
+  options.repeats = 0;
+  expect_refused(options, "0 repeats");
 }
 
 TEST(Spread, IsTheMedianAndTheRange) {

@@ -46,7 +46,7 @@ class ProfileInBackground {
   std::future<ProbedProfile> probed_;
 };
 
-Status CheckMemory(const KvConfig& config, int64_t context) {
+Status CheckMemory(const std::string& path, const KvConfig& config, int64_t context) {
   const KvLayout layout{config.kv_heads, config.head_dim, config.types};
   const double token_bytes =
       static_cast<double>(layout.block_bytes()) / kTileTokens * config.layers;
@@ -54,10 +54,10 @@ Status CheckMemory(const KvConfig& config, int64_t context) {
   const auto available = static_cast<double>(AvailableMemory());
   if (needed <= available) return {};
   return Fail(
-      "a context of {} tokens needs {:.1f} GB of KV cache, and {:.1f} GB of memory are free: "
+      "{}: a context of {} tokens needs {:.1f} GB of KV cache, and {:.1f} GB of memory are free: "
       "choose a smaller "
       "--ctx or --kv-type",
-      context, needed * 1e-9, available * 1e-9);
+      path, context, needed * 1e-9, available * 1e-9);
 }
 
 }  // namespace
@@ -85,7 +85,7 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
                     .limit = session->context_,
                     .pages = options.pages,
                     .l2_budget_bytes = static_cast<size_t>(topology.l2_bytes) / 4};
-  BITFETCH_RETURN_IF_ERROR(CheckMemory(kv, session->context_));
+  BITFETCH_RETURN_IF_ERROR(CheckMemory(path, kv, session->context_));
   auto cache = KvCache::Create(kv);
   if (!cache) {
     return Fail("{}: no KV cache for a context of {} tokens: {}", path, session->context_,
@@ -108,8 +108,8 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
 
 Status Session::CheckRoom(size_t count) const {
   if (length() + static_cast<int64_t>(count) <= context_) return {};
-  return Fail("the context of {} tokens is full: {} more do not fit behind {}", context_, count,
-              length());
+  return Fail("{}: the context of {} tokens is full: {} more do not fit behind {}",
+              model_->file().path(), context_, count, length());
 }
 
 Result<bool> Session::Append(std::span<const int> tokens, const Progress& progress,

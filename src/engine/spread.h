@@ -3,6 +3,7 @@
 #define BITFETCH_ENGINE_SPREAD_H_
 
 #include <algorithm>
+#include <cstddef>
 #include <vector>
 
 namespace bitfetch {
@@ -19,6 +20,14 @@ struct Spread {
 inline Spread SpreadOf(std::vector<double> figures) {
   std::sort(figures.begin(), figures.end());
   return {figures[(figures.size() - 1) / 2], figures.front(), figures.back()};
+}
+
+// Of each pair, the first over the second.
+inline std::vector<double> Ratios(const std::vector<double>& first,
+                                  const std::vector<double>& second) {
+  std::vector<double> ratios(first.size());
+  for (size_t i = 0; i < ratios.size(); ++i) ratios[i] = first[i] / second[i];
+  return ratios;
 }
 
 }  // namespace bitfetch

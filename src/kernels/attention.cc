@@ -65,7 +65,7 @@ PrefetchAccess AttentionAccess(Isa isa, const KvLayout& layout, BlockPlacement p
           .pages = pages,
           .threads = threads,
           .working_set_bytes = static_cast<int64_t>(working_set),
-          .max_streams = kRangeTokens / kTileTokens};
+          .max_streams = kMaxStreams};
 }
 
 void Attention::Run(const KvView& kv, int group, const float* queries, int64_t tokens,

@@ -17,6 +17,9 @@ namespace bitfetch {
 // Attention over these types on that ISA as the machine profile names it: "avx2 f16".
 std::string AttentionName(Isa isa, KvTypes types);
 
+// Tiles that attention walks in turn at most, each a stream to prefetch along.
+inline constexpr int kMaxStreams = kRangeTokens / kTileTokens;
+
 // How attention walks blocks of this layout: what the prefetch law is to be asked with.
 PrefetchAccess AttentionAccess(Isa isa, const KvLayout& layout, BlockPlacement placement,
                                PageSize pages, int group, int threads);

@@ -118,18 +118,19 @@ HWY_INLINE void ScoreTiles(bool fresh, const Element* const (&tiles)[kTiles], in
     const float* HWY_RESTRICT query_rows = Opaque(queries + size_t{kQueryBlock} * first);
     const Element* key_rows[kTiles];
     for (int i = 0; i < kTiles; ++i) key_rows[i] = tiles[i] + size_t{kTileTokens} * first;
-    Unroll<16>([&](auto d) BITFETCH_LAMBDA {
+#pragma GCC unroll 16
+    for (int d = 0; d < 16; ++d) {
       Vec16 keys[kTiles];
-      Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA {
-        if constexpr (d % (16 / kLines) == 0) ahead.Prefetch(d / (16 / kLines) * kTiles + i);
+      for (int i = 0; i < kTiles; ++i) {
+        if (d % (16 / kLines) == 0) ahead.Prefetch(d / (16 / kLines) * kTiles + i);
         keys[i] = Load16(key_rows[i] + d * kTileTokens);
+      }
+      Vec16 query;
+      for_each([&](auto q, auto i) BITFETCH_LAMBDA {
+        if (i == 0) query = Set16(query_rows[d * kQueryBlock + q]);
+        sums[q][i] = MulAdd16(query, keys[i], sums[q][i]);
       });
-      Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-        const Vec16 query = Set16(query_rows[d * kQueryBlock + q]);
-        Unroll<kTiles>([&](auto i)
-                           BITFETCH_LAMBDA { sums[q][i] = MulAdd16(query, keys[i], sums[q][i]); });
-      });
-    });
+    }
   }
   for_each([&](auto q, auto i) BITFETCH_LAMBDA {
     Store16(sums[q][i], scores + q * kChunkTokens + i * kTileTokens);
@@ -182,20 +183,21 @@ HWY_INLINE void SumGroups(const Chunk& chunk, size_t offset, const float* HWY_RE
         reinterpret_cast<const Element*>(chunk.tiles[first / kTileTokens] + offset);
     const float* HWY_RESTRICT tile_weights = Opaque(weights + first);
     AheadLines<kAhead, kLines * kGroups> ahead(lookahead);
-    const auto add = [&](auto t) BITFETCH_LAMBDA {
+    const auto add = [&](int t) BITFETCH_LAMBDA {
       Vec16 rows[kGroups];
-      Unroll<kGroups>([&](auto g) BITFETCH_LAMBDA {
+      for (int g = 0; g < kGroups; ++g) {
         if (t % (16 / kLines) == 0) ahead.Prefetch(t / (16 / kLines) * kGroups + g);
         rows[g] = Load16(values + (g * kTileTokens + t) * 16);
-      });
-      Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-        const Vec16 weight = Set16(tile_weights[q * kChunkTokens + t]);
-        Unroll<kGroups>(
-            [&](auto g) BITFETCH_LAMBDA { sums[q][g] = MulAdd16(weight, rows[g], sums[q][g]); });
+      }
+      Vec16 weight;
+      for_each([&](auto q, auto g) BITFETCH_LAMBDA {
+        if (g == 0) weight = Set16(tile_weights[q * kChunkTokens + t]);
+        sums[q][g] = MulAdd16(weight, rows[g], sums[q][g]);
       });
     };
     if (HWY_LIKELY(chunk.tokens - first >= kTileTokens)) {
-      Unroll<kTileTokens>(add);
+#pragma GCC unroll 16
+      for (int t = 0; t < kTileTokens; ++t) add(t);
     } else {
       for (int t = 0; t < chunk.tokens - first; ++t) add(t);
     }

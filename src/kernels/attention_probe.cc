@@ -26,6 +26,7 @@ constexpr size_t kHotBytes = size_t{2} << 20;
 constexpr int kHotLooks = 5;
 constexpr int kMinRounds = 3;  // of looks that are compared
 constexpr int kMaxRounds = 15;
+constexpr int kMaxQuickRounds = 7;
 
 // One kernel on a pool of threads.
 class Reader {
@@ -90,7 +91,7 @@ class Reader {
   // `memory` holds zeros, which are as good as any values.
   void Run(std::span<const std::byte> memory, const std::vector<uint32_t>& table,
            const PrefetchPlan& plan) {
-    const KvView view{layout_, memory.data(), table.data(),
+    const KvView view{layout_, memory.data(), layout_.block_bytes(), table.data(),
                       static_cast<int64_t>(table.size()) * kTileTokens};
     attention_.Run(view, kGroup, queries_.data(), 1, plan, out_.data());
   }
@@ -128,7 +129,7 @@ class Probe {
 
     const std::vector<Candidate> candidates = Candidates(profile, kernel, access);
     std::vector<Best> bests(candidates.size());
-    for (int round = 0; round < kMaxRounds; ++round) {
+    for (int round = 0; round < (tune_ ? kMaxRounds : kMaxQuickRounds); ++round) {
       if (round >= kMinRounds && NowNs() > share_end) break;
       if (!Round(reader, candidates, bests) && round < kMinRounds) return false;
     }
@@ -209,16 +210,16 @@ bool MeasureAttention(const Kernels& kernels, bool tune, const std::vector<KvTyp
 KernelProbe AttentionProbe(const Kernels& kernels, ProbeEffort effort,
                            const std::vector<KvTypes>& types) {
   KernelProbe probe;
-  std::vector<KvTypes> read;
+  std::vector<KvTypes> distinct;
   for (const KvTypes each : types) {
-    if (std::ranges::count(read, each) > 0) continue;
-    read.push_back(each);
+    if (std::ranges::count(distinct, each) > 0) continue;
+    distinct.push_back(each);
     probe.names.push_back(AttentionName(kernels.isa, each));
   }
   const bool tune = effort == ProbeEffort::kTune;
-  probe.measure = [&kernels, tune, read](const KernelProbe::Ground& ground,
-                                         MachineProfile& profile) {
-    return MeasureAttention(kernels, tune, read, ground, profile);
+  probe.measure = [&kernels, tune, distinct](const KernelProbe::Ground& ground,
+                                             MachineProfile& profile) {
+    return MeasureAttention(kernels, tune, distinct, ground, profile);
   };
   return probe;
 }

@@ -14,11 +14,11 @@ namespace bitfetch {
 // over each of these types, how fast it goes on data in L2, and what it gains by prefetching along
 // 1 to 16 streams into L1 and into L2, at the law's own distance, over itself without; in order and
 // in shuffled blocks. kTune tries every breadth, with one thread and with all. Takes what time it
-// is given. Types that attention does not read are left out.
+// is given.
 KernelProbe AttentionProbe(const Kernels& kernels, ProbeEffort effort,
                            const std::vector<KvTypes>& types);
 
-// The same, over every type that attention reads.
+// The same, over every type, K and V alike.
 KernelProbe AttentionProbe(const Kernels& kernels, ProbeEffort effort);
 
 }  // namespace bitfetch

@@ -21,7 +21,7 @@ class AttentionProbeTest : public ::testing::Test {
   // As SupportedKernels has them: scalar first, which is slow, and the best last.
   const Kernels& kernels_ = *SupportedKernels().back();
   std::unique_ptr<ThreadPool> pool_ = ThreadPool::Create(2).value();
-  ColdBuffer buffer_ = ColdBuffer::Create(*pool_, 16 << 20, PageSize::k4K).value();
+  ColdBuffer buffer_ = ColdBuffer::Create(*pool_, 4 << 20, PageSize::k4K).value();
   MachineProfile profile_;
   const std::string f16_ = AttentionName(kernels_.isa, {});
 
@@ -42,11 +42,10 @@ TEST_F(AttentionProbeTest, NamesWhatItMeasures) {
 
 TEST_F(AttentionProbeTest, MeasuresEveryTypeItReads) {
   const KernelProbe probe = AttentionProbe(kernels_, ProbeEffort::kTune);
-  ASSERT_TRUE(Run(probe, NowNs()) == false);  // no time
-  EXPECT_EQ(FindKernel(profile_, f16_), nullptr);
+  profile_.kernels.clear();           // the assumed one
+  EXPECT_FALSE(Run(probe, NowNs()));  // no time
+  EXPECT_TRUE(profile_.kernels.empty());
 
-  // The least that it does, as its share of the time is over at once.
-  profile_.kernels.clear();
   ASSERT_TRUE(Run(probe, kForever));
   EXPECT_TRUE(CheckProfile(profile_).has_value());
   ASSERT_EQ(profile_.kernels.size(), probe.names.size());

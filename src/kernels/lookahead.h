@@ -34,12 +34,12 @@ class Lookahead {
     stream_ = static_cast<int>(lines % streams_);
   }
 
-  // Calls take(line) for the next `lines` lines. Past the end it is the last line again, which is
-  // in the cache already. Costs a few instructions a line.
+  // Calls take(line) for the next `lines` lines, as far as there are any. Costs a few instructions
+  // a line.
   template <class Function>
   [[gnu::always_inline]] void Take(size_t lines, const Function& take) {
     int stream = stream_;
-    for (size_t i = 0; i < lines; ++i) {
+    for (size_t i = 0; i < lines && !done_; ++i) {
       take(tiles_[stream] + offset_);
       if (++stream < streams_) continue;
       stream = 0;
@@ -52,7 +52,7 @@ class Lookahead {
   // The next `lines` lines, a multiple of kSlots, for a kernel to take between its own steps: line
   // i is number i / kSlots of slot i % kSlots, whose lines are `stride` bytes apart. Costs an
   // instruction or two a line; where the lines lie in several pieces, they are taken at once, and
-  // the slots hold a line that is in the cache.
+  // the slots hold a line that was taken before, as they do past the end.
   static constexpr int kSlots = 4;
   struct Slots {
     const std::byte* next[kSlots];
@@ -109,9 +109,7 @@ class Lookahead {
   }
 
   [[gnu::noinline]] void NextPiece() {
-    if (done_) {
-      offset_ = end_ - kCacheLineBytes;
-    } else if (first_stream_ + streams_ < walk_tiles_) {
+    if (first_stream_ + streams_ < walk_tiles_) {
       StartPiece(first_stream_ + streams_);
     } else if (!values_) {
       StartPart(/*values=*/true);
@@ -126,9 +124,6 @@ class Lookahead {
   void Finish() {
     done_ = true;
     tiles_[0] = job_.kv.Block((job_.end - 1) / kTileTokens);
-    streams_ = 1;
-    end_ = job_.end_head * layout().head_bytes();
-    offset_ = end_ - kCacheLineBytes;
     slots_.stride = 0;
   }
 

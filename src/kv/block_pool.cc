@@ -29,14 +29,13 @@ Result<BlockPool> BlockPool::Create(int layers, const KvLayout& layout, uint32_t
                                     PageSize pages, BlockPlacement placement) {
   BlockPool pool;
   pool.layout_ = layout;
+  pool.layers_ = layers;
   pool.limit_ = limit;
-  pool.pages_ = pages;
-  for (int layer = 0; layer < layers; ++layer) {
-    BITFETCH_ASSIGN_OR_RETURN(PageBuffer arena,
-                              PageBuffer::Reserve(limit * layout.block_bytes(), pages));
-    pool.arenas_.push_back(std::move(arena));
-  }
+  BITFETCH_ASSIGN_OR_RETURN(pool.memory_, PageBuffer::Reserve(limit * pool.stride_bytes(), pages));
   if (placement == BlockPlacement::kShuffled) pool.order_ = ShuffledOrder(limit);
+  // So that nothing of this can fail when blocks are taken and given back.
+  pool.references_.reserve(limit);
+  pool.free_.reserve(limit);
   return pool;
 }
 
@@ -48,9 +47,7 @@ Result<uint32_t> BlockPool::Take() {
   } else {
     if (fresh_ == limit_) return Fail("all {} blocks of the KV cache are in use", limit_);
     block = order_.empty() ? fresh_ : order_[fresh_];
-    for (PageBuffer& arena : arenas_) {
-      BITFETCH_RETURN_IF_ERROR(arena.Commit((size_t{block} + 1) * layout_.block_bytes()));
-    }
+    BITFETCH_RETURN_IF_ERROR(memory_.Commit((size_t{block} + 1) * stride_bytes()));
     ++fresh_;
     references_.resize(std::max<size_t>(references_.size(), size_t{block} + 1));
   }
@@ -63,20 +60,7 @@ void BlockPool::Release(uint32_t block) {
 }
 
 void BlockPool::Copy(uint32_t from, uint32_t to) {
-  for (int layer = 0; layer < layers(); ++layer) {
-    std::memcpy(Block(layer, to), Block(layer, from), layout_.block_bytes());
-  }
-}
-
-size_t BlockPool::MappedBytes() const {
-  return std::accumulate(arenas_.begin(), arenas_.end(), size_t{0},
-                         [](size_t sum, const PageBuffer& arena) { return sum + arena.size(); });
-}
-
-size_t BlockPool::HugeBytes() const {
-  return std::accumulate(
-      arenas_.begin(), arenas_.end(), size_t{0},
-      [](size_t sum, const PageBuffer& arena) { return sum + arena.HugeBytes(); });
+  std::memcpy(Block(0, to), Block(0, from), stride_bytes());
 }
 
 }  // namespace bitfetch

@@ -12,17 +12,22 @@
 
 namespace bitfetch {
 
-// Where new blocks are placed: one after the other, or all over the arena. The second is what a
+// Where new blocks are placed: one after the other, or all over the pool. The second is what a
 // cache looks like after many sequences came and went; benchmarks and tests ask for it.
 enum class BlockPlacement { kContiguous, kShuffled };
 
-// The blocks that sequences share. A block is 16 tokens over all layers and heads: one id, and in
-// the arena of each layer `layout.block_bytes()` at that index. Not thread-safe: a pool and its
-// sequences belong to one thread at a time.
+// The blocks that sequences share, by number. A block is 16 tokens over all layers and heads, in
+// one piece:
+//   pool [blocks][layers][layout.block_bytes()]
+// so that memory grows page after page, whatever the number of layers. If each layer had memory to
+// itself, all would ask the system for another huge page in the same step, and in short contexts
+// most of each would lie empty.
+//
+// Not thread-safe: a pool and its sequences belong to one thread at a time.
 class BlockPool {
  public:
-  // Takes address space for `limit` blocks in each layer; memory comes as blocks are taken. Errors:
-  // out of address space.
+  // Takes address space for `limit` blocks; memory comes as blocks are taken. Errors: out of
+  // address space. Throws std::bad_alloc where there is no memory for its tables, 8 bytes a block.
   static Result<BlockPool> Create(int layers, const KvLayout& layout, uint32_t limit,
                                   PageSize pages, BlockPlacement placement);
 
@@ -33,29 +38,30 @@ class BlockPool {
   void Release(uint32_t block);
   bool Shared(uint32_t block) const { return references_[block] > 1; }
 
-  // Copies a block to another, layer by layer.
+  // Copies a block to another, all layers of it.
   void Copy(uint32_t from, uint32_t to);
 
-  int layers() const { return static_cast<int>(arenas_.size()); }
+  int layers() const { return layers_; }
   const KvLayout& layout() const { return layout_; }
   uint32_t limit() const { return limit_; }
-  PageSize pages() const { return pages_; }
-  const std::byte* arena(int layer) const { return arenas_[layer].data(); }
+  PageSize pages() const { return memory_.pages(); }
+  const std::byte* arena(int layer) const { return memory_.data() + layer * layout_.block_bytes(); }
+  size_t stride_bytes() const { return layers_ * layout_.block_bytes(); }
   std::byte* Block(int layer, uint32_t block) {
-    return arenas_[layer].data() + block * layout_.block_bytes();
+    return memory_.data() + block * stride_bytes() + layer * layout_.block_bytes();
   }
 
-  size_t MappedBytes() const;  // memory taken from the system so far
-  size_t HugeBytes() const;  // how much of what was touched sits on huge pages; costs milliseconds
+  size_t MappedBytes() const { return memory_.size(); }  // taken from the system so far
+  // How much of what was touched sits on huge pages; costs milliseconds.
+  size_t HugeBytes() const { return memory_.HugeBytes(); }
 
  private:
   KvLayout layout_;
+  int layers_ = 0;
   uint32_t limit_ = 0;
-  PageSize pages_ = PageSize::kHuge;
-  uint32_t fresh_ = 0;              // blocks that were taken at least once: the first of `order_`
-  std::vector<PageBuffer> arenas_;  // [layers]
-  std::vector<uint32_t>
-      order_;  // [limit] in which places blocks are taken; empty when one after the other
+  uint32_t fresh_ = 0;  // blocks that were taken at least once: the first of `order_`
+  PageBuffer memory_;
+  std::vector<uint32_t> order_;       // [limit] how new ones are taken; empty: one after the other
   std::vector<uint32_t> references_;  // [highest block taken so far + 1]
   std::vector<uint32_t> free_;        // given back, last first
 };

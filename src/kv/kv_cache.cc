@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 
 namespace bitfetch {
 namespace {
@@ -33,17 +34,23 @@ Result<KvCache> KvCache::Create(const KvConfig& config) {
   if (blocks > kMost / config.layers / static_cast<int64_t>(layout.block_bytes())) {
     return Fail("a KV cache of {} tokens is larger than any memory", config.limit);
   }
-  BITFETCH_ASSIGN_OR_RETURN(BlockPool pool, BlockPool::Create(config.layers, layout, blocks,
-                                                              config.pages, config.placement));
   BITFETCH_ASSIGN_OR_RETURN(const StoreToken store, ChooseStore());
-  return KvCache(std::make_shared<BlockPool>(std::move(pool)), store, config.l2_budget_bytes);
+  try {
+    BITFETCH_ASSIGN_OR_RETURN(BlockPool pool, BlockPool::Create(config.layers, layout, blocks,
+                                                                config.pages, config.placement));
+    return KvCache(std::make_shared<BlockPool>(std::move(pool)), store, config.l2_budget_bytes);
+  } catch (const std::bad_alloc&) {
+    return Fail("out of memory: no tables for a KV cache of {} tokens", config.limit);
+  }
 }
 
 KvCache::KvCache(std::shared_ptr<BlockPool> pool, StoreToken store, size_t l2_budget_bytes)
     : pool_(std::move(pool)),
       store_(store),
       l2_budget_bytes_(l2_budget_bytes),
-      lengths_(pool_->layers()) {}
+      lengths_(pool_->layers()) {
+  blocks_.reserve(pool_->limit());  // so that growing cannot fail here
+}
 
 KvCache& KvCache::operator=(KvCache&& other) noexcept {
   std::swap(pool_, other.pool_);
@@ -51,6 +58,7 @@ KvCache& KvCache::operator=(KvCache&& other) noexcept {
   std::swap(l2_budget_bytes_, other.l2_budget_bytes_);
   std::swap(blocks_, other.blocks_);
   std::swap(lengths_, other.lengths_);
+  std::swap(traffic_, other.traffic_);
   return *this;
 }
 
@@ -60,7 +68,7 @@ KvCache::~KvCache() {
 
 KvCache KvCache::Fork() const {
   KvCache fork(pool_, store_, l2_budget_bytes_);
-  fork.blocks_ = blocks_;
+  fork.blocks_.assign(blocks_.begin(), blocks_.end());
   fork.lengths_ = lengths_;
   for (const uint32_t block : blocks_) pool_->Retain(block);
   return fork;
@@ -115,6 +123,7 @@ Status KvCache::Append(int layer, int64_t count, const float* k, const float* v)
            v + i * token_floats, pool_->Block(layer, blocks_[token / kTileTokens]));
   }
   lengths_[layer] = begin + count;
+  traffic_.appended_bytes += count * static_cast<int64_t>(layout.block_bytes()) / kTileTokens;
   return {};
 }
 
@@ -131,15 +140,19 @@ int64_t KvCache::length() const { return *std::min_element(lengths_.begin(), len
 
 Result<KvView> KvCache::View(int layer) const {
   BITFETCH_RETURN_IF_ERROR(CheckLayer(layer));
-  return KvView{pool_->layout(), pool_->arena(layer), blocks_.data(), lengths_[layer]};
+  return KvView{pool_->layout(), pool_->arena(layer), pool_->stride_bytes(), blocks_.data(),
+                lengths_[layer]};
 }
 
-Result<size_t> KvCache::Prefetch(int layer, int64_t seq_len) const {
+Result<size_t> KvCache::Prefetch(int layer, int64_t seq_len) {
   BITFETCH_RETURN_IF_ERROR(CheckLayer(layer));
   const int64_t tokens = std::clamp<int64_t>(seq_len, 0, lengths_[layer]);
   PrefetchCursor cursor(pool_->arena(layer), std::span(blocks_).first(BlocksFor(tokens)),
-                        pool_->layout().block_bytes(), kChunkTiles, l2_budget_bytes_);
-  return cursor.Fetch(cursor.remaining()) * kCacheLineBytes;
+                        pool_->stride_bytes(), pool_->layout().block_bytes(), kChunkTiles,
+                        l2_budget_bytes_);
+  const size_t bytes = cursor.Fetch(cursor.remaining()) * kCacheLineBytes;
+  traffic_.prefetched_bytes += static_cast<int64_t>(bytes);
+  return bytes;
 }
 
 }  // namespace bitfetch

@@ -28,21 +28,33 @@ struct KvConfig {
                            << 10;  // how much Prefetch may request: what a core's L2 has room for
 };
 
+// What went through one sequence so far. What attention reads, it counts itself
+// (KvView::read_bytes).
+struct KvTraffic {
+  int64_t appended_bytes = 0;    // as they are stored
+  int64_t prefetched_bytes = 0;  // requested by Prefetch
+};
+
 // The keys and values of one sequence of tokens, in tiles (kv/tile.h) that attention reads in
 // address order. Forks share blocks until one of them writes. Growing never copies what is there.
-// Not thread-safe, except that any number of threads may read views; a cache and its forks belong
-// to one thread at a time.
+//
+// Threads: a cache and its forks share their blocks, so all of them together belong to one thread
+// at a time; threads that append to one sequence, or to one and its fork, must take turns (a
+// mutex). Any number of threads may read views meanwhile nobody changes the cache.
 class KvCache {
  public:
-  // Errors: shapes that no tile takes, out of address space, an ISA that can't be run. Costs some
-  // system calls; memory comes with the tokens.
+  // Errors: shapes that no tile takes, out of address space or memory, an ISA that can't be run.
+  // Costs some system calls; memory comes with the tokens.
   static Result<KvCache> Create(const KvConfig& config);
 
   KvCache(KvCache&&) = default;
   KvCache& operator=(KvCache&& other) noexcept;
   ~KvCache();
 
-  // Another sequence with the same content. Costs a copy of the block table: 4 bytes for 16 tokens.
+  // Another sequence with the same content. Costs a copy of the block table: some microseconds for
+  // 100K tokens. The first of the two that writes to a block they share, which can only be the one
+  // with the end of the sequence, copies that block, all layers at once: as much memory as 16
+  // tokens take.
   KvCache Fork() const;
 
   // Stores `count` tokens behind what `layer` holds; k and v: [count][kv_heads][head_dim]. Errors:
@@ -59,13 +71,15 @@ class KvCache {
   int64_t length() const;
   int64_t length(int layer) const { return lengths_[layer]; }
 
-  // What the layer holds, for a kernel to read. Errors: the layer is out of range.
+  // What the layer holds, for kernels to read. Errors: the layer is out of range.
   Result<KvView> View(int layer) const;
 
   // Requests the first bytes that attention over the first `seq_len` tokens of `layer` will read,
   // in its order, as far as they fit in the L2 budget, and returns how many. `seq_len` past what is
   // stored is cut to what is stored; 0 does nothing. Errors: the layer is out of range.
-  Result<size_t> Prefetch(int layer, int64_t seq_len) const;
+  Result<size_t> Prefetch(int layer, int64_t seq_len);
+
+  const KvTraffic& traffic() const { return traffic_; }
 
   int layers() const { return static_cast<int>(lengths_.size()); }
   PageSize pages() const { return pool_->pages(); }
@@ -88,6 +102,7 @@ class KvCache {
   size_t l2_budget_bytes_;
   std::vector<uint32_t> blocks_;  // the block table: [ceil(longest layer / 16)]
   std::vector<int64_t> lengths_;  // [layers] tokens
+  KvTraffic traffic_;
 };
 
 }  // namespace bitfetch

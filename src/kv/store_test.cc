@@ -122,7 +122,7 @@ TEST(Store, EveryIsaRoundsHalfAwayFromZero) {
   const KvLayout layout{.kv_heads = 1, .head_dim = 32, .types = {KvType::kQ8_0, KvType::kQ8_0}};
   std::vector<std::byte> block(layout.block_bytes());
   const uint32_t zero = 0;
-  const KvView view{layout, block.data(), &zero, 16};
+  const KvView view{layout, block.data(), 0, &zero, 16};
   for (const TokenStore& store : SupportedStores()) {
     for (int code = 0; code < 127; ++code) {
       for (const float sign : {1.0f, -1.0f}) {
@@ -147,7 +147,7 @@ TEST(Store, TouchesNoOtherSlot) {
     const KvLayout layout{.kv_heads = 1, .head_dim = 96, .types = types};
     const uint32_t zero = 0;
     std::vector<std::byte> block(layout.block_bytes());
-    const KvView view{layout, block.data(), &zero, 16};
+    const KvView view{layout, block.data(), 0, &zero, 16};
     for (const TokenStore& store : SupportedStores()) {
       const auto floats = Floats(0, size_t{17} * 96, random);
       for (int slot = 0; slot < 16; ++slot) {

@@ -100,12 +100,18 @@ struct KvLayout {
 // `length` in its last block may hold anything.
 struct KvView {
   KvLayout layout;
-  const std::byte* arena = nullptr;  // [blocks of the pool][layout.block_bytes()]
+  const std::byte* arena = nullptr;  // where the layer's part of block 0 begins
+  size_t stride_bytes = 0;           // from there to that of block 1, and so on
   const uint32_t* blocks =
       nullptr;         // [ceil(length / 16)] which block holds tokens 16 i .. 16 i + 15
   int64_t length = 0;  // tokens
 
-  const std::byte* Block(int64_t tile) const { return arena + blocks[tile] * layout.block_bytes(); }
+  // What attention over all of it reads: whole tiles.
+  size_t read_bytes() const {
+    return (length + kTileTokens - 1) / kTileTokens * layout.block_bytes();
+  }
+
+  const std::byte* Block(int64_t tile) const { return arena + blocks[tile] * stride_bytes; }
 };
 
 }  // namespace bitfetch

@@ -29,7 +29,7 @@ struct Effort {
 
 Effort EffortOf(ProbeEffort effort) {
   if (effort == ProbeEffort::kQuick) {
-    return {125, 60, 3, size_t{8} << 20, 3};
+    return {100, 50, 3, size_t{8} << 20, 3};
   }
   return {2800, 1000, 4, size_t{16} << 20, 9};
 }

@@ -63,7 +63,8 @@ Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t log
   const ModelConfig& config = model_.config();
   for (const int token : tokens) {
     if (token < 0 || token >= config.vocab) {
-      return Fail("token {} is out of range: the vocabulary has {}", token, config.vocab);
+      return Fail("{}: token {} is out of range: the vocabulary has {}", model_.file().path(),
+                  token, config.vocab);
     }
   }
   const int64_t before = cache.length();

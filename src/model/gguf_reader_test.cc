@@ -52,8 +52,8 @@ void AddLimits(GgufWriter* writer, const std::string& name) {
 
 template <class T>
 void ExpectIntegerLimits(const GgufReader& reader, const std::string& name) {
-  constexpr auto kLowest = static_cast<int64_t>(std::numeric_limits<T>::lowest());
-  constexpr auto kMax = static_cast<int64_t>(std::numeric_limits<T>::max());
+  constexpr int64_t kLowest = +std::numeric_limits<T>::lowest();
+  constexpr int64_t kMax = +std::numeric_limits<T>::max();
   EXPECT_EQ(reader.Get<int64_t>(name + ".lowest"), kLowest);
   EXPECT_EQ(reader.Get<int64_t>(name + ".max"), kMax);
   EXPECT_THAT(*reader.GetArray<int64_t>(name + ".array"), ElementsAre(kLowest, 1, kMax));

@@ -17,12 +17,13 @@ namespace bitfetch {
 // own steps.
 class PrefetchCursor {
  public:
-  // Blocks `blocks[i]` of `block_bytes` (whole lines) each in `arena`; no more than `budget_bytes`
-  // of them in all.
-  PrefetchCursor(const std::byte* arena, std::span<const uint32_t> blocks, size_t block_bytes,
-                 int streams, size_t budget_bytes)
+  // Blocks of `block_bytes` (whole lines) each, the i-th at `arena + blocks[i] * stride_bytes`; no
+  // more than `budget_bytes` of them in all.
+  PrefetchCursor(const std::byte* arena, std::span<const uint32_t> blocks, size_t stride_bytes,
+                 size_t block_bytes, int streams, size_t budget_bytes)
       : arena_(arena),
         blocks_(blocks),
+        stride_bytes_(stride_bytes),
         block_bytes_(block_bytes),
         streams_(static_cast<size_t>(streams)),
         remaining_(std::min(budget_bytes, blocks.size() * block_bytes) / kCacheLineBytes) {}
@@ -38,7 +39,7 @@ class PrefetchCursor {
 
   // The next line, without requesting it; there must be one left.
   [[gnu::always_inline]] const std::byte* Next() {
-    const std::byte* line = arena_ + blocks_[first_ + stream_] * block_bytes_ + offset_;
+    const std::byte* line = arena_ + blocks_[first_ + stream_] * stride_bytes_ + offset_;
     if (++stream_ == std::min(streams_, blocks_.size() - first_)) {
       stream_ = 0;
       offset_ += kCacheLineBytes;
@@ -57,6 +58,7 @@ class PrefetchCursor {
  private:
   const std::byte* arena_;
   std::span<const uint32_t> blocks_;
+  size_t stride_bytes_;
   size_t block_bytes_;
   size_t streams_;
   size_t remaining_;

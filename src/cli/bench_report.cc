@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/bench_report.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/thread_pool.h"
+#include "cli/output.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr int64_t kMostTokens = 1 << 20;
+constexpr int64_t kMostRepeats = 100'000;
+
+Result<BlockPlacement> ParsePlacement(std::string_view text) {
+  for (const auto placement : {BlockPlacement::kContiguous, BlockPlacement::kShuffled}) {
+    if (text == PlacementName(placement)) return placement;
+  }
+  return Fail("'{}' is not known: wanted contiguous or paged", text);
+}
+
+template <class T, class Parse>
+auto ListOf(Parse parse) {
+  return [parse](std::string_view text) { return ParseList<T>(text, parse); };
+}
+
+// "KV,GROUP,DIM".
+Status ParseShape(std::string_view text, AttentionShape* to) {
+  BITFETCH_ASSIGN_OR_RETURN(const auto shape, ParseList<int>(text, Integer<int>(1, 4096)));
+  if (shape.size() != 3) {
+    return Fail("'{}' is not a shape: wanted KV heads, query heads to each, dimensions", text);
+  }
+  if (shape[2] % 16 != 0) {
+    return Fail("heads of {} dimensions are not possible: wanted a multiple of 16", shape[2]);
+  }
+  to->kv_heads = shape[0];
+  to->group = shape[1];
+  to->head_dim = shape[2];
+  return {};
+}
+
+}  // namespace
+
+std::string_view PlacementName(BlockPlacement placement) {
+  return placement == BlockPlacement::kContiguous ? "contiguous" : "paged";
+}
+
+void AddSpread(BenchJson& json, const std::string& name, const Spread& spread) {
+  json[name] = spread.median;
+  json[name + "_min"] = spread.min;
+  json[name + "_max"] = spread.max;
+}
+
+std::string SpreadText(const Spread& spread) {
+  return fmt::format("{:.2f} ({:.2f} .. {:.2f})", spread.median, spread.min, spread.max);
+}
+
+std::string_view HintName(const PrefetchPlan& plan) {
+  return plan.on ? PrefetchHintName(plan.hint) : "none";
+}
+
+std::string PlaceText(const AttentionPlace& place, const PrefetchSetting& prefetch,
+                      const PrefetchPlan& plan) {
+  return fmt::format("{:>7}  {:<5}  {:<10}  {:<9}  {:>4}  {:<8}  {:>8}  {:>7}  {:<4}",
+                     place.threads, PageSizeName(place.pages), PlacementName(place.placement),
+                     KvTypesName(place.kv_types), place.n_kv, PrefetchSettingText(prefetch),
+                     plan.distance_bytes, plan.streams, HintName(plan));
+}
+
+BenchJson PlaceJson(std::string_view bench, const AttentionPlace& place,
+                    const PrefetchSetting& prefetch, const PrefetchPlan& plan) {
+  return {{"bench", bench},
+          {"threads", place.threads},
+          {"n_kv", place.n_kv},
+          {"kv_type", KvTypesName(place.kv_types)},
+          {"layout", PlacementName(place.placement)},
+          {"pages", PageSizeName(place.pages)},
+          {"prefetch", PrefetchSettingText(prefetch)},
+          {"distance_bytes", plan.distance_bytes},
+          {"streams", plan.streams},
+          {"hint", HintName(plan)}};
+}
+
+Result<std::unique_ptr<BenchReport>> BenchReport::Create(std::string_view header,
+                                                         const std::string& json_path) {
+  std::unique_ptr<BenchReport> report(new BenchReport(header));
+  if (json_path == "-") {
+    report->only_json_ = true;
+  } else if (!json_path.empty()) {
+    std::error_code none;
+    if (!std::filesystem::is_other(json_path, none)) {
+      BITFETCH_RETURN_IF_ERROR(FileWriter::Create(json_path));
+    }
+    report->json_path_ = json_path;
+  }
+  report->line_.Show("measuring the first row");
+  return report;
+}
+
+void BenchReport::Add(const std::string& table_row, BenchJson json) {
+  rows_.push_back(std::move(json));
+  line_.Clear();
+  if (only_json_ || !printed_) return;
+  if (rows_.size() == 1) printed_ = Print(header_ + "\n");
+  if (printed_) printed_ = Print(table_row + "\n");
+}
+
+void BenchReport::Show(int64_t done, int64_t total, std::string_view of_what) {
+  if (done < total)
+    line_.Show(fmt::format("measuring: {} of {} {} are done", done, total, of_what));
+}
+
+Result<int> BenchReport::Finish() {
+  line_.Clear();
+  BITFETCH_RETURN_IF_ERROR(printed_);
+  const std::string text = rows_.dump(2) + "\n";
+  if (only_json_) return Printed(text);
+  if (!json_path_.empty()) BITFETCH_RETURN_IF_ERROR(WriteFile(json_path_, text));
+  return kExitOk;
+}
+
+void AddRepeatsAndJson(Command& command, int* repeats, std::string* json) {
+  command.AddParsed("--repeats", "N", "measurements of each row (default: 15)", repeats,
+                    Integer<int>(1, kMostRepeats));
+  command.AddText("--json", "FILE", "the rows as JSON; - writes only that to stdout", json);
+}
+
+void AddPlaces(Command& command, std::vector<int>* threads, const std::string& threads_default,
+               std::vector<BlockPlacement>* placements, const std::string& placements_default,
+               std::vector<PageSize>* pages, const std::string& pages_default) {
+  command.AddParsed("-t,--threads", "N,...", fmt::format("threads (default: {})", threads_default),
+                    threads, ListOf<int>(Integer<int>(1, ThreadPool::kMaxThreads)));
+  command.AddParsed("--layout", "NAME,...",
+                    fmt::format("contiguous, or paged: blocks in shuffled places (default: {})",
+                                placements_default),
+                    placements, ListOf<BlockPlacement>(ParsePlacement));
+  command.AddParsed("--pages", "SIZE,...",
+                    fmt::format("OS pages: huge or 4k (default: {})", pages_default), pages,
+                    ListOf<PageSize>(ParsePageSize));
+}
+
+void AddAttentionPlaces(Command& command, AttentionPlaces* places,
+                        const std::string& placements_default) {
+  command.AddParsed("--n-kv", "N,...", "tokens in the cache (default: 8192)", &places->n_kv,
+                    ListOf<int64_t>(Integer<int64_t>(1, kMostTokens)));
+  AddPlaces(command, &places->threads, "what affinity and cgroup allow", &places->placements,
+            placements_default, &places->pages, "huge");
+  command.AddParsed("--kv-type", "TYPE,...",
+                    "f32, f16 (default), bf16, q8_0, q4_0, or K:V as q8_0:q4_0", &places->kv_types,
+                    ListOf<KvTypes>(ParseKvTypes));
+  command.AddOption(
+      "--shape", "KV,GROUP,DIM",
+      "KV heads, query heads to each, dimensions of a head (default: 5,4,128)",
+      [shape = &places->shape](const std::string& text) { return ParseShape(text, shape); });
+}
+
+}  // namespace bitfetch

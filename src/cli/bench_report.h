@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the benchmarks have in common: options, and how their rows come out.
+#ifndef BITFETCH_CLI_BENCH_REPORT_H_
+#define BITFETCH_CLI_BENCH_REPORT_H_
+
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "cli/progress_line.h"
+#include "engine/cold_attention.h"
+#include "engine/spread.h"
+#include "prefetch/setting.h"
+
+namespace bitfetch {
+
+using BenchJson = nlohmann::ordered_json;  // a row, or a list of them
+
+std::string_view PlacementName(BlockPlacement placement);  // "contiguous", "paged"
+
+// NAME, NAME_min and NAME_max.
+void AddSpread(BenchJson& json, const std::string& name, const Spread& spread);
+std::string SpreadText(const Spread& spread);  // "5.21 (5.10 .. 5.33)"
+
+// What all rows of attention begin with, in the table and as JSON, and what both say of a plan.
+inline constexpr std::string_view kPlaceHeader =
+    "threads  pages  layout      kv         n_kv  prefetch  distance  streams  hint";
+std::string PlaceText(const AttentionPlace& place, const PrefetchSetting& prefetch,
+                      const PrefetchPlan& plan);
+BenchJson PlaceJson(std::string_view bench, const AttentionPlace& place,
+                    const PrefetchSetting& prefetch, const PrefetchPlan& plan);
+std::string_view HintName(const PrefetchPlan& plan);  // "l1", "l2", or "none" when off
+
+// Where the rows of a benchmark go as they come: a table on stdout, or at the end JSON.
+class BenchReport {
+ public:
+  // Says at once, not after minutes of measuring, that the file cannot be created; creates it only
+  // in the end, since Ctrl-C may come before. What is no regular file may take one opening only.
+  static Result<std::unique_ptr<BenchReport>> Create(std::string_view header,
+                                                     const std::string& json_path);
+
+  void Add(const std::string& table_row, BenchJson json);
+  // How far the measuring is, on stderr.
+  void Show(int64_t done, int64_t total, std::string_view of_what);
+  Result<int> Finish();
+
+ private:
+  explicit BenchReport(std::string_view header) : header_(header) {}
+
+  std::string header_;
+  bool only_json_ = false;
+  std::string json_path_;  // of a file
+  ProgressLine line_{std::chrono::milliseconds(0)};
+  BenchJson rows_ = BenchJson::array();
+  Status printed_;
+};
+
+// --repeats and --json.
+void AddRepeatsAndJson(Command& command, int* repeats, std::string* json);
+
+// -t, --layout and --pages.
+void AddPlaces(Command& command, std::vector<int>* threads, const std::string& threads_default,
+               std::vector<BlockPlacement>* placements, const std::string& placements_default,
+               std::vector<PageSize>* pages, const std::string& pages_default);
+
+// Those, --n-kv, --kv-type and --shape.
+void AddAttentionPlaces(Command& command, AttentionPlaces* places,
+                        const std::string& placements_default);
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_CLI_BENCH_REPORT_H_
