@@ -187,25 +187,28 @@ Status AddMachine(Facts& facts) {
   facts.Add("ISAs", "{}; chosen: {}", fmt::join(isas, ", "), IsaName(kernels->isa));
   facts.Add("cores", "{} with {} hardware threads; {} used", topology.cores, topology.cpus,
             topology.threads);
-  facts.Add("caches", "as {} tells",
-            topology.cache_source == CacheSource::kDefault
-                ? "nobody tells: assumed"
-                : CacheSourceName(topology.cache_source));
-  facts.Add("  L1 data", "{}, lines of {} bytes", CacheBytes(topology.l1d_bytes),
-            topology.line_bytes);
-  facts.Add("  L2", "{}", CacheBytes(topology.l2_bytes));
-  facts.Add("  L3", "{}", CacheBytes(topology.l3_bytes));
-  facts.Add("memory available", "{}", Bytes(static_cast<double>(AvailableMemory())));
-  facts.Add("huge pages", "{}", HugePages());
-
   const ProbedProfile probed =
       ReadOrMeasureProfile(topology, ProbeEffort::kQuick, BITFETCH_VERSION,
                            AttentionProbe(*kernels, ProbeEffort::kQuick, {KvTypes{}}));
   if (!probed.warning.empty()) Warn("{}", probed.warning);
-  facts.Append(ProfileText(probed.profile));
+  const MachineProfile& profile = probed.profile;
+  if (topology.cache_source != CacheSource::kDefault) {
+    facts.Add("caches", "as {} tells", CacheSourceName(topology.cache_source));
+  } else {
+    facts.Add("caches", "nobody tells: {}",
+              profile.source == ProfileSource::kTune ? "measured" : "assumed");
+  }
+  facts.Add("  L1 data", "{}, lines of {} bytes", CacheBytes(profile.l1d_bytes),
+            topology.line_bytes);
+  facts.Add("  L2", "{}", CacheBytes(profile.l2_bytes));
+  facts.Add("  L3", "{}", CacheBytes(profile.l3_bytes));
+  facts.Add("memory available", "{}", Bytes(static_cast<double>(AvailableMemory())));
+  facts.Add("huge pages", "{}", HugePages());
+
+  facts.Append(ProfileText(profile));
   const std::string path = ProfilePath();
   facts.Add("profile", "{}", path.empty() ? "kept nowhere" : path);
-  AddLaw(probed.profile, kernels->isa, topology.threads, facts);
+  AddLaw(profile, kernels->isa, topology.threads, facts);
   return {};
 }
 

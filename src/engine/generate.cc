@@ -65,7 +65,7 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
     return result;
   }
 
-  const Stopwatch generate_time;
+  Stopwatch generate_time;
   while (true) {
     if (interrupted) {
       result.reason = StopReason::kInterrupted;
@@ -83,9 +83,13 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
       BITFETCH_RETURN_IF_ERROR(session.Append(result.tail));
       result.tail.clear();
     }
-    const int token = sampler.Sample(session.logits(), session.tokens());
+    BITFETCH_ASSIGN_OR_RETURN(const auto logits, session.Logits(sampler.Wanted(session.tokens())));
+    const int token = sampler.Sample(logits, session.tokens());
     result.tail = {token};
-    ++result.tokens;
+    if (++result.tokens == 1) {
+      result.prompt_seconds = prompt_time.Seconds();
+      generate_time = Stopwatch();
+    }
     if (std::binary_search(stop_tokens.begin(), stop_tokens.end(), token)) {
       result.reason = StopReason::kStopToken;
       break;

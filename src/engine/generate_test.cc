@@ -73,6 +73,41 @@ TEST_F(GenerateTest, ZeroTokensReadThePromptOnly) {
   EXPECT_EQ(session->length(), run.generated.prompt_tokens);
 }
 
+TEST_F(GenerateTest, AScreenedHeadWritesTheSame) {
+  const std::vector<SamplerOptions> all = {
+      {},
+      {.repeat_penalty = 1.3},
+      {.repeat_penalty = 0.5, .repeat_window = 1000},
+      {.temperature = 1, .top_k = 1},
+      {.temperature = 1.5, .top_k = 40, .seed = 1},
+      {.temperature = 1, .top_k = 200, .top_p = 0.9, .min_p = 0.05, .seed = 2},
+      {.temperature = 1, .top_k = 40, .repeat_penalty = 1.2, .seed = 3},
+      {.temperature = 1, .min_p = 0.05, .seed = 4},
+      {.temperature = 2, .min_p = 0.001, .repeat_penalty = 1.5, .seed = 5},
+      {.temperature = 1, .min_p = 1, .seed = 6},
+      {.temperature = 1, .top_p = 0.9, .seed = 7},
+      {.temperature = 1, .seed = 8},
+  };
+  SessionOptions options{.threads = 2};
+  options.prefetch.mode = PrefetchSetting::Mode::kOff;
+  const auto full = Session::Open(kTiny, options).value();
+  options.screen_from_bytes = 0;
+  const auto screened = Session::Open(kTiny, options).value();
+  for (size_t i = 0; i < all.size(); ++i) {
+    SCOPED_TRACE(i);
+    full->Truncate(0);
+    screened->Truncate(0);
+    RunWith(*full, "In the beginning", {.max_tokens = 100}, all[i]);
+    RunWith(*screened, "In the beginning", {.max_tokens = 100}, all[i]);
+    EXPECT_EQ(screened->tokens(), full->tokens());
+    const int64_t vocab = full->model().config().vocab;
+    EXPECT_EQ(full->head_rows(), vocab);
+    if (i + 2 < all.size()) {
+      EXPECT_LT(screened->head_rows(), vocab);
+    }
+  }
+}
+
 TEST_F(GenerateTest, GoesOnWithItsTailAsIfItHadNotStopped) {
   const auto whole_session = OpenSession();
   const Run whole = RunWith(*whole_session, "And God said", {.max_tokens = 30});

@@ -51,8 +51,9 @@ class PerplexityTest : public ::testing::Test {
         if (j < context / 2) continue;
         const int next = tokens_[start + j + 1];
         long double total = 0;
-        for (const float logit : session_->logits()) total += std::exp((long double){logit});
-        sum -= (long double){session_->logits()[next]} - std::log(total);
+        const auto logits = session_->Logits().value();
+        for (const Logit& logit : logits) total += std::exp((long double){logit.value});
+        sum -= (long double){logits[next].value} - std::log(total);
         ++result.scored_tokens;
         result.scored_bytes += static_cast<int64_t>(tokenizer_.TokenBytes(next).size());
       }

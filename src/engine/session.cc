@@ -102,8 +102,19 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
       .ahead = options.prefetch_ahead};
   session->forward_ = std::make_unique<ForwardPass>(*session->model_, *session->kernels_,
                                                     *session->pool_, prefetch);
-  session->logits_.resize(config.vocab);
+  BITFETCH_RETURN_IF_ERROR(session->ScreenHead(options, progress));
   return session;
+}
+
+// The int8 copy of the output head, where it is worth having.
+Status Session::ScreenHead(const SessionOptions& options, const Progress& progress) {
+  const GgufTensor& output = model_->output();
+  const auto bytes = static_cast<int64_t>(output.data.size());
+  if (!DenseRowsOf(output) || bytes < options.screen_from_bytes) return {};
+  auto screen = HeadScreen::Build(output, *kernels_, *pool_, progress);
+  if (!screen) return Fail("{}: {}", model_->file().path(), screen.error().message);
+  forward_->head().SetScreen(std::make_shared<const HeadScreen>(*std::move(screen)));
+  return {};
 }
 
 Status Session::CheckRoom(size_t count) const {
@@ -124,13 +135,13 @@ Result<bool> Session::Append(std::span<const int> tokens, const Progress& progre
     const auto batch =
         tokens.subspan(done, std::min<size_t>(ForwardPass::kMaxBatch, tokens.size() - done));
     done += batch.size();
-    if (Status status =
-            forward_->Run(batch, *cache_, done == tokens.size() ? 1 : 0, logits_.data());
-        !status) {
+    has_logits_ = false;
+    if (Status status = forward_->Run(batch, *cache_, 0, nullptr); !status) {
       Truncate(before);
       return tl::unexpected(std::move(status).error());
     }
     tokens_.insert(tokens_.end(), batch.begin(), batch.end());
+    has_logits_ = true;
     if (progress) progress(static_cast<int64_t>(done), static_cast<int64_t>(tokens.size()));
   }
   return true;
@@ -138,13 +149,22 @@ Result<bool> Session::Append(std::span<const int> tokens, const Progress& progre
 
 Status Session::AppendBatch(std::span<const int> tokens, float* logits) {
   BITFETCH_RETURN_IF_ERROR(CheckRoom(tokens.size()));
+  has_logits_ = false;
   BITFETCH_RETURN_IF_ERROR(
       forward_->Run(tokens, *cache_, static_cast<int64_t>(tokens.size()), logits));
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  has_logits_ = true;
   return {};
 }
 
+Result<std::span<const Logit>> Session::Logits(const LogitsWanted& wanted) {
+  if (!has_logits_) return Fail("no token was appended that the next could follow");
+  BITFETCH_RETURN_IF_ERROR(forward_->Logits(wanted, &logits_));
+  return logits_;
+}
+
 void Session::Truncate(int64_t length) {
+  if (length < this->length()) has_logits_ = false;
   cache_->Truncate(length);
   tokens_.resize(std::clamp<int64_t>(length, 0, this->length()));
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/logits.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
@@ -28,6 +29,8 @@ struct SessionOptions {
   PrefetchSetting prefetch = {};  // inside attention
   bool prefetch_ahead = true;     // before attention
   bool mmap = true;
+  // An output head of so many bytes gets an int8 copy (HeadScreen), if its type allows.
+  int64_t screen_from_bytes = HeadScreen::kWorthwhileBytes;
 };
 
 // One conversation with one model: the tokens so far, their KV cache, and the threads that work on
@@ -44,7 +47,7 @@ class Session {
   // An error if so many more tokens do not fit in the context.
   Status CheckRoom(size_t count) const;
 
-  // Appends tokens, in batches; then logits() are those of the last one. Errors:
+  // Appends tokens, in batches; then Logits() are those of the last one. Errors:
   // an unknown token id, the context is full, out of memory; then the session is as it was before.
   // Between batches `progress` hears how far it is, and with `*interrupted` it gives up: false, and
   // nothing was appended.
@@ -55,10 +58,18 @@ class Session {
   // [tokens][vocab].
   Status AppendBatch(std::span<const int> tokens, float* logits);
 
-  // Forgets all but the first `length` tokens. logits() are not valid then, until the next Append.
+  // Those logits of the last token that are wanted, by id, perhaps with others; all by default.
+  // Computed when asked for, and valid until the next call. Costs a read of the output head, or
+  // half of that where it has a screen and not all are wanted. Errors: logits that are not finite;
+  // nothing was appended yet, or a Truncate or an Append that failed came after it.
+  Result<std::span<const Logit>> Logits(const LogitsWanted& wanted = {});
+
+  // How many rows of the output head the last Logits() computed in full precision.
+  int64_t head_rows() const { return forward_->head().rows_computed(); }
+
+  // Forgets all but the first `length` tokens; there are no Logits() then, until the next Append.
   void Truncate(int64_t length);
 
-  std::span<const float> logits() const { return logits_; }   // [vocab]
   const std::vector<int>& tokens() const { return tokens_; }  // so far
   int64_t length() const { return static_cast<int64_t>(tokens_.size()); }
   int64_t context() const { return context_; }
@@ -70,6 +81,7 @@ class Session {
 
  private:
   Session() = default;
+  Status ScreenHead(const SessionOptions& options, const Progress& progress);
 
   std::unique_ptr<ThreadPool> pool_;
   const Kernels* kernels_ = nullptr;
@@ -78,7 +90,8 @@ class Session {
   std::unique_ptr<ForwardPass> forward_;
   int64_t context_ = 0;
   std::vector<int> tokens_;
-  std::vector<float> logits_;
+  bool has_logits_ = false;
+  std::vector<Logit> logits_;
 };
 
 }  // namespace bitfetch

@@ -40,7 +40,12 @@ std::vector<int> Tokens(int count, int seed = 0) {
   return tokens;
 }
 
-std::vector<float> Copy(std::span<const float> logits) { return {logits.begin(), logits.end()}; }
+std::vector<float> LogitsOf(Session& session) {
+  std::vector<float> logits;
+  const auto by_id = session.Logits().value();
+  for (const Logit& logit : by_id) logits.push_back(logit.value);
+  return logits;
+}
 
 TEST_F(SessionTest, ContextComesFromTheModelOrTheOptions) {
   EXPECT_EQ(Open()->context(), 100);
@@ -65,7 +70,7 @@ TEST_F(SessionTest, AFullContextIsAnErrorThatLosesNothing) {
   const auto more = Tokens(10, 3);
   all.insert(all.end(), more.begin(), more.end());
   ASSERT_TRUE(fresh->Append(all));
-  EXPECT_EQ(Copy(session->logits()), Copy(fresh->logits()));
+  EXPECT_EQ(LogitsOf(*session), LogitsOf(*fresh));
 }
 
 TEST_F(SessionTest, AnUnknownTokenIsAnErrorThatLosesNothing) {
@@ -90,8 +95,21 @@ TEST_F(SessionTest, TruncatingIsLikeNeverHavingSeen) {
   const auto fresh = Open();
   ASSERT_TRUE(fresh->Append(Tokens(20)));
   ASSERT_TRUE(fresh->Append(Tokens(30, 9)));
-  EXPECT_EQ(Copy(session->logits()), Copy(fresh->logits()));
+  EXPECT_EQ(LogitsOf(*session), LogitsOf(*fresh));
   EXPECT_EQ(session->tokens(), fresh->tokens());
+}
+
+TEST_F(SessionTest, ThereAreLogitsOnlyOfTheLastToken) {
+  const auto session = Open();
+  EXPECT_FALSE(session->Logits());
+  ASSERT_TRUE(session->Append(Tokens(7)));
+  EXPECT_EQ(session->Logits().value().size(), 50u);
+  session->Truncate(7);
+  EXPECT_TRUE(session->Logits());
+  session->Truncate(6);
+  EXPECT_FALSE(session->Logits());
+  ASSERT_TRUE(session->Append(Tokens(1)));
+  EXPECT_TRUE(session->Logits());
 }
 
 TEST_F(SessionTest, ReadingTheFileGivesWhatMappingGives) {
@@ -101,7 +119,7 @@ TEST_F(SessionTest, ReadingTheFileGivesWhatMappingGives) {
   const auto mapped = Open();
   ASSERT_TRUE(read->Append(Tokens(10)));
   ASSERT_TRUE(mapped->Append(Tokens(10)));
-  EXPECT_EQ(Copy(read->logits()), Copy(mapped->logits()));
+  EXPECT_EQ(LogitsOf(*read), LogitsOf(*mapped));
 }
 
 TEST_F(SessionTest, RefusesACacheThatIsLargerThanMemory) {
@@ -164,15 +182,43 @@ TEST_F(DamagedModelTest, NormsThatAreNotFiniteAreRefused) {
               HasSubstr("tensor blk.1.ffn_norm.weight is damaged: element 0 is not finite"));
 }
 
-TEST_F(DamagedModelTest, LogitsThatAreNotFiniteAreAnErrorThatLosesNothing) {
+TEST_F(DamagedModelTest, ActivationsThatAreNotFiniteAreAnErrorThatLosesNothing) {
   Write({.embedding = TensorType::kF32});
   OverwriteTensor("token_embd.weight", kNan);
   const auto session = Session::Open(path_, kQuiet).value();
-  const auto status = session->Append(Tokens(3, 1));
+  ASSERT_TRUE(session->Append(Tokens(2, 1)));
+  const std::vector<int> damaged = {1, 0, 2};
+  const auto status = session->Append(damaged);
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message, HasSubstr("the activations are not finite"));
+  EXPECT_EQ(session->length(), 2);
+  EXPECT_EQ(session->cache().length(), 2);
+}
+
+TEST_F(DamagedModelTest, LogitsThatAreNotFiniteAreAnError) {
+  Write({.embedding = TensorType::kF32, .own_output = true});
+  OverwriteTensor("output.weight", kNan);
+  const auto session = Session::Open(path_, kQuiet).value();
+  ASSERT_TRUE(session->Append(Tokens(3, 1)));
+  const auto logits = session->Logits();
+  ASSERT_FALSE(logits);
+  EXPECT_THAT(logits.error().message, HasSubstr("the logits are not finite"));
+  std::vector<float> all(48);
+  const Status status = session->AppendBatch(Tokens(1), all.data());
   ASSERT_FALSE(status);
   EXPECT_THAT(status.error().message, HasSubstr("the logits are not finite"));
-  EXPECT_EQ(session->length(), 0);
-  EXPECT_EQ(session->cache().length(), 0);
+  EXPECT_EQ(session->length(), 3);
+}
+
+TEST_F(DamagedModelTest, AnInt8CopyOfAHeadThatIsNotFiniteIsRefused) {
+  Write({.own_output = true});
+  OverwriteTensor("output.weight", std::string("\0\x7c", 2));  // infinity in f16
+  SessionOptions options = kQuiet;
+  options.screen_from_bytes = 0;
+  const auto session = Session::Open(path_, options);
+  ASSERT_FALSE(session);
+  EXPECT_THAT(session.error().message,
+              HasSubstr("model.gguf: tensor output.weight is damaged: row 0 is not finite"));
 }
 
 TEST_F(DamagedModelTest, TensorsThatNothingUsesAreRefused) {

@@ -49,8 +49,10 @@ class SynthTest : public ::testing::Test {
     }
     const std::vector<int> tokens = {1, 20, 3, 20, 111};
     EXPECT_TRUE((*session)->Append(tokens));
-    const auto logits = (*session)->logits();
-    return {logits.begin(), logits.end()};
+    std::vector<float> logits;
+    const auto by_id = (*session)->Logits().value();
+    for (const Logit& logit : by_id) logits.push_back(logit.value);
+    return logits;
   }
 
   std::string ErrorOf(const SynthShape& shape) {

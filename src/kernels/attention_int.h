@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention over quantised tiles works in integers: what its kernels have in common. The
-// approximation, step by step, is in docs/kv-cache.md.
+// approximation, step by step, is in docs/attention.md.
 #ifndef BITFETCH_KERNELS_ATTENTION_INT_H_
 #define BITFETCH_KERNELS_ATTENTION_INT_H_
 

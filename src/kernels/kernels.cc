@@ -16,6 +16,8 @@ Kernels ScalarTable() {
           .quantize = scalar::Quantize,
           .ternary_matmul = scalar::TernaryMatmul,
           .dense_matvec = scalar::DenseMatvec,
+          .screen_row = scalar::ScreenRow,
+          .screen = scalar::Screen,
           .rope = scalar::Rope,
           .relu2_gate = scalar::Relu2Gate,
           .silu_gate = scalar::SiluGate,
@@ -38,10 +40,12 @@ const std::vector<Kernels>& BuiltKernels() {
     ScalarTable(),
 #if defined(__x86_64__)
     SimdTable(Isa::kAvx2, N_AVX2::Table(), avx2::TernaryMatmul),
-    SimdTable(Isa::kAvx512, N_AVX3::Table(), avx2::TernaryMatmul),
+    SimdTable(Isa::kAvx512, N_AVX3::Table(), avx512::TernaryMatmul),
     SimdTable(Isa::kAvx512Vnni, N_AVX3::VnniTable(), avx512vnni::TernaryMatmul),
 #elif defined(__aarch64__)
     SimdTable(Isa::kNeon, N_NEON::Table(), neon::TernaryMatmul),
+    SimdTable(Isa::kNeonDotprod, N_NEON::Table(), neon_dotprod::TernaryMatmul),
+    SimdTable(Isa::kNeonI8mm, N_NEON::Table(), neon_i8mm::TernaryMatmul),
 #endif
   };
   return tables;

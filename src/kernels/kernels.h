@@ -64,12 +64,15 @@ struct AttendJob {
 struct TernaryRows {
   const uint8_t* codes = nullptr;
   int64_t rows = 0;
-  int64_t cols = 0;
+  int64_t cols = 0;      // at most kMostTernaryCols
   size_t row_bytes = 0;  // ceil(cols / 128) * 32
   float scale = 0;
 };
 
 inline constexpr int kTernaryBlock = 128;  // elements
+
+// Beyond, sums of code * x would leave an int32 on some ISA.
+inline constexpr int64_t kMostTernaryCols = int64_t{1} << 22;
 
 // Tokens as int8: what a linear layer of W1.58A8 multiplies.
 struct QuantizedRows {
@@ -87,6 +90,22 @@ struct DenseMatrix {
   DenseType type = DenseType::kF32;
   int64_t cols = 0;
 };
+
+// The int8 copy of a head, [rows][stride] with zeros behind the columns (docs/output-head.md).
+inline constexpr int64_t kScreenBlock = 64;  // elements
+struct ScreenRows {
+  const int8_t* values = nullptr;
+  int64_t stride = 0;  // cols, padded to whole kScreenBlock
+};
+
+// How a row became int8, q = round(w * (127 / max)).
+struct ScreenFit {
+  float max = 0;            // of |w|
+  float squares = 0;        // sum of q^2
+  float error_squares = 0;  // sum of (w * (127 / max) - q)^2
+};
+// A row whose largest weight is below it becomes zeros: 127 / max would overflow.
+inline constexpr float kLeastScreened = 0x1p-100f;
 
 // --- the table
 // -----------------------------------------------------------------------------------------------------
@@ -112,6 +131,17 @@ struct Kernels {
   // out[r] = sum over c of w[r][c] * x[c] for rows [begin, end); out is indexed by row.
   void (*dense_matvec)(const DenseMatrix& w, int64_t begin, int64_t end, const float* x,
                        float* out);
+
+  // One row of w as int8, [stride]: round_half_even(w * (127 / max)), and what that does to it.
+  // Zeros, and no squares, for a max below kLeastScreened. Where the row is not finite, max or
+  // error_squares is not.
+  void (*screen_row)(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values,
+                     ScreenFit* fit);
+
+  // out[r - begin] = sum over c of w[r][c] * x[c] for rows [begin, end); x [stride]. Exact: the
+  // product of the Euclidean norms of a row and of x must stay below 2^31, and no partial sum, in
+  // whatever order, exceeds that.
+  void (*screen)(const ScreenRows& w, int64_t begin, int64_t end, const int16_t* x, int32_t* out);
 
   // Turns pairs (x[i * step], x[i * step + apart]) by the angles whose cosines and sines are given,
   // [pairs] each: half-split (NeoX) with step 1 and apart = pairs, adjacent with step 2 and

@@ -186,45 +186,111 @@ std::vector<uint8_t> PackRows(const std::vector<int>& codes, int64_t rows, int64
   return bytes;
 }
 
-TEST(TernaryMatmul, IsExactForEveryShapeAndSplit) {
-  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
-    for (const int64_t cols : {1, 127, 128, 320, 2560, 6912}) {
-      for (const int64_t tokens : {1, 2, 3, 4, 5, 11}) {
-        const int64_t rows = 13;
-        std::vector<int> codes(rows * cols);
-        for (int& code : codes) code = static_cast<int>(random() % 3);
-        for (int64_t c = 0; c < cols; ++c) codes[c] = 2;  // all +1: the largest sums there are,
-        for (int64_t c = 0; c < cols; ++c) codes[cols + c] = 0;  // and all -1
-        const auto bytes = PackRows(codes, rows, cols);
-        const TernaryRows w{bytes.data(), rows, cols, bytes.size() / rows, 0.37f};
+// A ternary matrix and tokens that bring sums to their limits: row 0 is all +1, row 1 all -1, row 2
+// takes turns; token 0 is all -128, token 1 all 127, token 2 has them in pairs, as instructions
+// that add neighbours meet them.
+struct TernaryCase {
+  TernaryCase(int64_t row_count, int64_t cols, int64_t tokens, std::mt19937& random)
+      : codes(row_count * cols),
+        stride((cols + 127) / 128 * 128),
+        values(tokens * stride),
+        sums(tokens),
+        scales(RandomFloats(tokens, random)) {
+    for (int64_t r = 0; r < row_count; ++r) {
+      for (int64_t c = 0; c < cols; ++c) {
+        codes[r * cols + c] = r == 0   ? 2
+                              : r == 1 ? 0
+                              : r == 2 ? static_cast<int>(c % 2 * 2)
+                                       : static_cast<int>(random() % 3);
+      }
+    }
+    bytes = PackRows(codes, row_count, cols);
+    rows = {bytes.data(), row_count, cols, bytes.size() / row_count, 0.37f};
+    for (int64_t t = 0; t < tokens; ++t) {
+      for (int64_t c = 0; c < cols; ++c) {
+        const int value = t == 0   ? -128
+                          : t == 1 ? 127
+                          : t == 2 ? (c / 2 % 2 == 0 ? -128 : 127)
+                                   : static_cast<int>(random() % 256) - 128;
+        values[t * stride + c] = static_cast<int8_t>(value);
+        sums[t] += value;
+      }
+    }
+    input = {values.data(), sums.data(), scales.data(), tokens, stride};
+  }
 
-        const int64_t stride = (cols + 127) / 128 * 128;
-        std::vector<int8_t> values(tokens * stride);
-        std::vector<int32_t> sums(tokens);
-        const auto scales = RandomFloats(tokens, random);
-        for (int64_t t = 0; t < tokens; ++t) {
-          for (int64_t c = 0; c < cols; ++c) {
-            values[t * stride + c] = static_cast<int8_t>(t == 0   ? -128
-                                                         : t == 1 ? 127
-                                                                  : random() % 256 - 128);
-            sums[t] += values[t * stride + c];
-          }
-        }
-        const QuantizedRows x{values.data(), sums.data(), scales.data(), tokens, stride};
-        std::vector<float> got(tokens * (rows + 2), -1.0f);
-        kernels.ternary_matmul(w, 0, 6, x, got.data(), rows + 2);
-        kernels.ternary_matmul(w, 6, rows, x, got.data(), rows + 2);
+  std::vector<int> codes;  // [rows][cols]
+  int64_t stride;
+  std::vector<int8_t> values;
+  std::vector<int32_t> sums;
+  std::vector<float> scales;
+  std::vector<uint8_t> bytes;
+  TernaryRows rows;
+  QuantizedRows input;
+};
+
+TEST(TernaryMatmul, IsTheDefinition) {
+  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+    for (const int64_t cols : {1, 127, 128, 320, 2560}) {
+      for (const int64_t tokens : {1, 3, 5}) {
+        const int64_t rows = 7;
+        const TernaryCase c(rows, cols, tokens, random);
+        std::vector<float> got(tokens * rows);
+        kernels.ternary_matmul(c.rows, 0, rows, c.input, got.data(), rows);
         for (int64_t t = 0; t < tokens; ++t) {
           for (int64_t r = 0; r < rows; ++r) {
             int32_t sum = 0;
-            for (int64_t c = 0; c < cols; ++c)
-              sum += (codes[r * cols + c] - 1) * values[t * stride + c];
-            ASSERT_EQ(got[t * (rows + 2) + r], static_cast<float>(sum) * scales[t] * 0.37f)
+            for (int64_t i = 0; i < cols; ++i)
+              sum += (c.codes[r * cols + i] - 1) * c.values[t * c.stride + i];
+            ASSERT_EQ(got[t * rows + r], static_cast<float>(sum) * c.scales[t] * 0.37f)
                 << "row " << r << " token " << t << " cols " << cols;
           }
-          EXPECT_EQ(got[t * (rows + 2) + rows], -1.0f);
         }
       }
+    }
+  });
+}
+
+// Both halves of `rows` rows, split at `split`, and nothing beside them.
+void ExpectSameBitsAsScalar(const Kernels& kernels, const TernaryCase& c, int64_t split) {
+  const int64_t rows = c.rows.rows;
+  const int64_t stride = rows + 2;
+  const int64_t tokens = c.input.tokens;
+  std::vector<float> want(tokens * stride, -1.0f);
+  std::vector<float> got(tokens * stride, -1.0f);
+  scalar::TernaryMatmul(c.rows, 0, rows, c.input, want.data(), stride);
+  kernels.ternary_matmul(c.rows, 0, split, c.input, got.data(), stride);
+  kernels.ternary_matmul(c.rows, split, rows, c.input, got.data(), stride);
+  EXPECT_TRUE(SameBits(got, want)) << rows << " rows split at " << split << ", " << c.rows.cols
+                                   << " cols, " << tokens << " tokens";
+}
+
+TEST(TernaryMatmul, GivesTheSameBitsForEveryShapeAndSplit) {
+  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+    // Widths about the chunks in which narrow sums are widened, and those of real models.
+    for (const int64_t cols : {1, 127, 128, 129, 1024, 1152, 2048, 2176, 2560, 4096, 4224, 6912}) {
+      for (int64_t tokens = 1; tokens <= 9; ++tokens) {
+        ExpectSameBitsAsScalar(kernels, TernaryCase(9, cols, tokens, random), 4);
+      }
+    }
+    for (int64_t rows = 1; rows <= 9; ++rows) {
+      for (const int64_t tokens : {1, 6}) {
+        for (int64_t split = 0; split <= rows; ++split) {
+          ExpectSameBitsAsScalar(kernels, TernaryCase(rows, 320, tokens, random), split);
+        }
+      }
+    }
+    for (const int64_t tokens : {16, 63, 64, 65, 70, 130}) {
+      ExpectSameBitsAsScalar(kernels, TernaryCase(5, 2176, tokens, random), 5);
+    }
+  });
+}
+
+TEST(TernaryMatmul, HasNoOverflowAtTheMostColumns) {
+  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+    if (kernels.isa == Isa::kScalar) return;
+    for (const int64_t tokens : {1, 3}) {
+      ExpectSameBitsAsScalar(kernels, TernaryCase(3, kMostTernaryCols, tokens, random), 3);
     }
   });
 }

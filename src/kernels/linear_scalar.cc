@@ -13,18 +13,6 @@ int Code(const uint8_t* row, int64_t column) {
   return (byte >> (6 - 2 * (in_block / 32))) & 3;
 }
 
-float Load(const DenseMatrix& w, int64_t index) {
-  switch (w.type) {
-    case DenseType::kF32:
-      return static_cast<const float*>(w.values)[index];
-    case DenseType::kF16:
-      return F16ToF32(static_cast<const uint16_t*>(w.values)[index]);
-    case DenseType::kBF16:
-      return BF16ToF32(static_cast<const uint16_t*>(w.values)[index]);
-  }
-  return 0.0f;
-}
-
 }  // namespace
 
 void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,
@@ -39,12 +27,24 @@ void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const Quant
   }
 }
 
+float DenseElement(const DenseMatrix& w, int64_t index) {
+  switch (w.type) {
+    case DenseType::kF32:
+      return static_cast<const float*>(w.values)[index];
+    case DenseType::kF16:
+      return F16ToF32(static_cast<const uint16_t*>(w.values)[index]);
+    case DenseType::kBF16:
+      return BF16ToF32(static_cast<const uint16_t*>(w.values)[index]);
+  }
+  return 0.0f;
+}
+
 void DenseMatvec(const DenseMatrix& w, int64_t begin, int64_t end, const float* x, float* out) {
   for (int64_t r = begin; r < end; ++r) {
     float sums[kPartialSums] = {};
     for (int64_t c = 0; c < w.cols; ++c) {
       float& sum = sums[c % kPartialSums];
-      sum = std::fma(Load(w, r * w.cols + c), x[c], sum);
+      sum = std::fma(DenseElement(w, r * w.cols + c), x[c], sum);
     }
     out[r] = FoldSums(sums);
   }

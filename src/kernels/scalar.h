@@ -20,8 +20,14 @@ void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const Quant
                    float* out, int64_t out_stride);
 void DenseMatvec(const DenseMatrix& w, int64_t begin, int64_t end, const float* x, float* out);
 
+void ScreenRow(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values, ScreenFit* fit);
+void Screen(const ScreenRows& w, int64_t begin, int64_t end, const int16_t* x, int32_t* out);
+
 void Attend(const AttendJob& job);
 void Fold(const float* partials, int64_t ranges, int64_t range_stride, int head_dim, float* folded);
+
+// Of an output head, as float.
+float DenseElement(const DenseMatrix& w, int64_t index);
 
 // Adds up 16 partial sums: the upper half to the lower, until one is left.
 float FoldSums(float (&sums)[kPartialSums]);

@@ -14,6 +14,7 @@
 #include "kernels/attention-inl.h"
 #include "kernels/dense-inl.h"
 #include "kernels/elementwise-inl.h"
+#include "kernels/screen-inl.h"
 #include "kernels/simd.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -26,6 +27,8 @@ Kernels Table() {
           .quantize = Quantize,
           .ternary_matmul = nullptr,
           .dense_matvec = DenseMatvec,
+          .screen_row = ScreenRow,
+          .screen = Screen,
           .rope = Rope,
           .relu2_gate = Relu2Gate,
           .silu_gate = SiluGate,

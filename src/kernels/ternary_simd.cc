@@ -4,17 +4,31 @@
 #include <cstdint>
 
 #include "hwy/base.h"
+#include "prefetch/instruction.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#if HWY_COMPILER_GCC_ACTUAL
+// GCC bug 105593: its own header passes an undefined vector where a mask leaves nothing of it.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+
 #define BITFETCH_TERNARY_ISA avx2
 #define BITFETCH_TERNARY_TARGET "avx2"
+#define BITFETCH_TERNARY_LEAVES "kernels/ternary_avx2-inl.h"
+#include "kernels/ternary-inl.h"
+
+#define BITFETCH_TERNARY_ISA avx512
+#define BITFETCH_TERNARY_TARGET "avx2,avx512f,avx512bw"
+#define BITFETCH_TERNARY_LEAVES "kernels/ternary_avx512-inl.h"
 #include "kernels/ternary-inl.h"
 
 #define BITFETCH_TERNARY_VNNI
 #define BITFETCH_TERNARY_ISA avx512vnni
-#define BITFETCH_TERNARY_TARGET "avx2,avx512f,avx512vl,avx512bw,avx512vnni"
+#define BITFETCH_TERNARY_TARGET "avx2,avx512f,avx512bw,avx512vl,avx512vnni"
+#define BITFETCH_TERNARY_LEAVES "kernels/ternary_avx512-inl.h"
 #include "kernels/ternary-inl.h"
 
 #elif defined(__aarch64__)
@@ -22,5 +36,19 @@
 
 #define BITFETCH_TERNARY_ISA neon
 #define BITFETCH_TERNARY_TARGET "+simd"
+#define BITFETCH_TERNARY_LEAVES "kernels/ternary_neon-inl.h"
+#include "kernels/ternary-inl.h"
+
+#define BITFETCH_TERNARY_DOTPROD
+#define BITFETCH_TERNARY_ISA neon_dotprod
+#define BITFETCH_TERNARY_TARGET "arch=armv8.2-a+dotprod"
+#define BITFETCH_TERNARY_LEAVES "kernels/ternary_neon-inl.h"
+#include "kernels/ternary-inl.h"
+
+#define BITFETCH_TERNARY_DOTPROD
+#define BITFETCH_TERNARY_I8MM
+#define BITFETCH_TERNARY_ISA neon_i8mm
+#define BITFETCH_TERNARY_TARGET "arch=armv8.2-a+dotprod+i8mm"
+#define BITFETCH_TERNARY_LEAVES "kernels/ternary_neon-inl.h"
 #include "kernels/ternary-inl.h"
 #endif

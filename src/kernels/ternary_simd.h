@@ -4,7 +4,7 @@
 
 #include "kernels/kernels.h"
 
-// Kernels::ternary_matmul on each ISA; plain AVX-512 gains nothing over AVX2 here.
+// Kernels::ternary_matmul on each ISA.
 namespace bitfetch {
 
 #define BITFETCH_DECLARE_TERNARY_MATMUL(isa)                                                   \
@@ -14,9 +14,12 @@ namespace bitfetch {
   }
 #if defined(__x86_64__)
 BITFETCH_DECLARE_TERNARY_MATMUL(avx2)
+BITFETCH_DECLARE_TERNARY_MATMUL(avx512)
 BITFETCH_DECLARE_TERNARY_MATMUL(avx512vnni)
 #elif defined(__aarch64__)
 BITFETCH_DECLARE_TERNARY_MATMUL(neon)
+BITFETCH_DECLARE_TERNARY_MATMUL(neon_dotprod)
+BITFETCH_DECLARE_TERNARY_MATMUL(neon_i8mm)
 #endif
 #undef BITFETCH_DECLARE_TERNARY_MATMUL
 

@@ -40,7 +40,7 @@ struct KvTraffic {
 //
 // Threads: a cache and its forks share their blocks, so all of them together belong to one thread
 // at a time; threads that append to one sequence, or to one and its fork, must take turns (a
-// mutex). Any number of threads may read views meanwhile nobody changes the cache.
+// mutex). While nobody changes the cache, any number of threads may read views.
 class KvCache {
  public:
   // Errors: shapes that no tile takes, out of address space or memory, an ISA that can't be run.

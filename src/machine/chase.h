@@ -22,7 +22,7 @@ constexpr uint64_t LineInChase(uint64_t state, uint64_t mask) {
 // their turn.
 class Chase {
  public:
-  // `zeros` is touched memory full of zeros, at least 64 KiB; the largest power of two that fits is
+  // `zeros` is touched memory full of zeros, at least 8 KiB; the largest power of two that fits is
   // used. It stays the caller's.
   explicit Chase(std::span<const std::byte> zeros);
 

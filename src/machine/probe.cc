@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/thread_pool.h"
+#include "machine/cache_sizes.h"
 #include "machine/chase.h"
 #include "machine/clock.h"
 #include "machine/cold_buffer.h"
@@ -66,6 +67,15 @@ class Probe {
     for (int threads = 1; threads < pool_.threads(); threads *= 2) Reads(threads, every_style);
     Reads(pool_.threads(), every_style);
     complete_ &= !Late();
+  }
+
+  // For a machine that tells no cache sizes. Where no L2 shows, assumptions stand.
+  void Caches() {
+    const CacheSizes sizes = FindCacheSizes(MeasureLatencies(Half(buffer_, 0), deadline_));
+    if (sizes.l2_bytes == 0) return;
+    profile_.l1d_bytes = sizes.l1d_bytes;
+    profile_.l2_bytes = sizes.l2_bytes;
+    profile_.l3_bytes = sizes.l3_bytes;
   }
 
   // Kernels on the buffer of huge pages, until `part` of what time is left has passed.
@@ -237,6 +247,7 @@ Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort probe_e
   }
   Probe probe(effort, kernels, *pool, std::move(buffer), begin + effort.ms * 1e6, profile);
   if (known == nullptr) probe.Machine(/*every_style=*/tune);
+  if (tune && known == nullptr && topology.cache_source == CacheSource::kDefault) probe.Caches();
   probe.Kernels(tune ? 0.5 : 1.0);
   if (tune) probe.SmallPages(/*machine=*/known == nullptr);
   for (const KernelSpeed& kernel : before) {  // what was not measured anew

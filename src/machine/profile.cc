@@ -56,6 +56,7 @@ std::string_view ProfileSourceName(ProfileSource source) {
 void SetFacts(MachineProfile& profile, const Topology& topology) {
   profile.cpu = topology.cpu;
   profile.cores = topology.cores;
+  if (topology.cache_source == CacheSource::kDefault) return;  // `tune` may have measured them
   profile.l1d_bytes = topology.l1d_bytes;
   profile.l2_bytes = topology.l2_bytes;
   profile.l3_bytes = topology.l3_bytes;

@@ -76,7 +76,7 @@ struct MachineProfile {
 // The default profile with this machine's fixed facts.
 MachineProfile DefaultProfile(const Topology& topology);
 
-// Takes the fixed facts from `topology` and keeps what was measured.
+// Takes the facts that `topology` knows, and keeps what was measured.
 void SetFacts(MachineProfile& profile, const Topology& topology);
 
 // Fails, naming the field, if a number is none or beyond what any machine could show.

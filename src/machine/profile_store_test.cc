@@ -84,7 +84,10 @@ TEST_F(ProfileStoreTest, AnotherCpuVersionOrMoreThreadsNeedAnother) {
 TEST_F(ProfileStoreTest, FixedFactsAreTodays) {
   ASSERT_TRUE(SaveProfile(path_, profile_, "1").has_value());
   topology_.l2_bytes = 3 << 20;
+  topology_.cache_source = CacheSource::kSystem;
   EXPECT_EQ(LoadProfile(path_, topology_, "1").profile->l2_bytes, 3 << 20);
+  topology_.cache_source = CacheSource::kDefault;  // nobody knows better than what was measured
+  EXPECT_EQ(LoadProfile(path_, topology_, "1").profile->l2_bytes, profile_.l2_bytes);
 }
 
 TEST_F(ProfileStoreTest, ADamagedFileIsNamedAndIgnored) {

@@ -19,6 +19,7 @@ TEST(Profile, TheDefaultIsSane) {
   Topology topology;
   topology.cpu = "x";
   topology.l2_bytes = 1 << 20;
+  topology.cache_source = CacheSource::kHwloc;
   const MachineProfile profile = DefaultProfile(topology);
   EXPECT_EQ(profile.cpu, "x");
   EXPECT_EQ(profile.l2_bytes, 1 << 20);

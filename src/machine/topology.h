@@ -10,7 +10,8 @@ namespace bitfetch {
 
 inline constexpr int64_t kLineBytes = 64;  // what one prefetch fetches, on every ISA here
 
-// Where cache sizes came from: hwloc, then what the C library tells (CPUID), then defaults.
+// Where cache sizes came from: hwloc, then what the C library tells (CPUID), then defaults, in the
+// place of which a machine profile may hold measured ones.
 enum class CacheSource { kHwloc, kSystem, kDefault };
 
 std::string_view CacheSourceName(CacheSource source);  // "hwloc", "system", "default"

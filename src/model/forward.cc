@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "model/dequantize.h"
 
@@ -14,7 +13,18 @@ namespace {
 // ones evenly.
 constexpr int64_t kRowsAtATime = 64;
 
-int64_t Pieces(int64_t rows) { return (rows + kRowsAtATime - 1) / kRowsAtATime; }
+int64_t Pieces(int64_t rows, int64_t at_a_time = kRowsAtATime) {
+  return (rows + at_a_time - 1) / at_a_time;
+}
+
+// The same for a ternary product. One token reads each weight once, and the longer the run, the
+// better the prefetchers do: a share for each thread. A batch computes for longer than it reads.
+int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads) {
+  constexpr int64_t kOfABatch = 128;
+  constexpr int64_t kTogether = 4;  // rows that the kernels take at once
+  if (tokens > 1) return kOfABatch;
+  return Pieces(Pieces(rows, threads), kTogether) * kTogether;
+}
 
 int64_t PadToBlock(int64_t cols) {
   return (cols + kTernaryBlock - 1) / kTernaryBlock * kTernaryBlock;
@@ -23,20 +33,6 @@ int64_t PadToBlock(int64_t cols) {
 TernaryRows RowsOf(const TernaryMatrix& matrix) {
   return {matrix.codes, matrix.rows, matrix.cols, static_cast<size_t>(matrix.row_bytes),
           matrix.scale};
-}
-
-// The kernels' name for a type that they read directly.
-std::optional<DenseType> DenseTypeOf(TensorType type) {
-  switch (type) {
-    case TensorType::kF32:
-      return DenseType::kF32;
-    case TensorType::kF16:
-      return DenseType::kF16;
-    case TensorType::kBF16:
-      return DenseType::kBF16;
-    default:
-      return std::nullopt;
-  }
 }
 
 const std::byte* RowAt(const GgufTensor& tensor, int64_t row) {
@@ -52,11 +48,8 @@ ForwardPass::ForwardPass(const Model& model, const Kernels& kernels, ThreadPool&
       pool_(pool),
       prefetch_(prefetch),
       rope_(model.config().rope_theta, model.config().head_dim, model.rope_factors()),
-      attention_(kernels, pool) {
-  if (!DenseTypeOf(model.output().type)) {
-    head_rows_.assign(pool.threads(), std::vector<float>(kRowsAtATime * model.config().hidden));
-  }
-}
+      attention_(kernels, pool),
+      head_(model.output(), kernels, pool) {}
 
 Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t logit_tokens,
                         float* logits) {
@@ -72,13 +65,25 @@ Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t log
     cache.Truncate(before);
     return status;
   }
-  const auto count = static_cast<int64_t>(tokens.size());
-  Logits(count - logit_tokens, logit_tokens, logits);
-  const auto is_finite = [](float logit) { return std::isfinite(logit); };
+  const auto is_finite = [](float value) { return std::isfinite(value); };
+  if (!std::ranges::all_of(residual_, is_finite)) {
+    cache.Truncate(before);
+    return Fail("{}: the activations are not finite: its weights are damaged",
+                model_.file().path());
+  }
+  if (logit_tokens == 0) return {};
+  head_.All(NormLast(logit_tokens), logit_tokens, logits);
   if (!std::all_of(logits, logits + logit_tokens * config.vocab, is_finite)) {
     cache.Truncate(before);
-    return Fail("{}: the logits are not finite: its weights are damaged", model_.file().path());
+    return LogitsNotFinite();
   }
+  return {};
+}
+
+Status ForwardPass::Logits(const LogitsWanted& wanted, std::vector<Logit>* logits) {
+  head_.Wanted(NormLast(1), wanted, logits);
+  const auto is_finite = [](const Logit& logit) { return std::isfinite(logit.value); };
+  if (!std::ranges::all_of(*logits, is_finite)) return LogitsNotFinite();
   return {};
 }
 
@@ -186,15 +191,21 @@ void ForwardPass::NormAndQuantize(const float* x, const std::vector<float>& norm
 void ForwardPass::Multiply(std::initializer_list<Product> products, int64_t tokens) {
   const int64_t stride = PadToBlock(products.begin()->weights->cols);
   const QuantizedRows input{quantized_.data(), sums_.data(), scales_.data(), tokens, stride};
+  const auto at_a_time = [&](const Product& product) {
+    return ProductRowsAtATime(product.weights->rows, tokens, pool_.threads());
+  };
+  const auto pieces_of = [&](const Product& product) {
+    return Pieces(product.weights->rows, at_a_time(product));
+  };
   int64_t pieces = 0;
-  for (const Product& product : products) pieces += Pieces(product.weights->rows);
+  for (const Product& product : products) pieces += pieces_of(product);
   pool_.ParallelFor(pieces, [&](int64_t piece, int) {
     const Product* product = products.begin();
-    while (piece >= Pieces(product->weights->rows)) piece -= Pieces((product++)->weights->rows);
+    while (piece >= pieces_of(*product)) piece -= pieces_of(*product++);
     const TernaryRows rows = RowsOf(*product->weights);
-    const int64_t begin = piece * kRowsAtATime;
-    kernels_.ternary_matmul(rows, begin, std::min(begin + kRowsAtATime, rows.rows), input,
-                            product->out, rows.rows);
+    const int64_t begin = piece * at_a_time(*product);
+    const int64_t end = std::min(begin + at_a_time(*product), rows.rows);
+    kernels_.ternary_matmul(rows, begin, end, input, product->out, rows.rows);
   });
 }
 
@@ -202,33 +213,20 @@ void ForwardPass::AddToResidual(int64_t tokens) {
   kernels_.add(residual_.data(), projected_.data(), tokens * model_.config().hidden);
 }
 
-void ForwardPass::Logits(int64_t first, int64_t count, float* logits) {
-  if (count == 0) return;
-  const ModelConfig& config = model_.config();
-  const GgufTensor& output = model_.output();
-  normed_.resize(count * config.hidden);
+// The last `count` tokens of the last batch, as the output head takes them: [count][hidden].
+const float* ForwardPass::NormLast(int64_t count) {
+  const int64_t hidden = model_.config().hidden;
+  normed_.resize(count * hidden);
+  const float* last = residual_.data() + residual_.size() - count * hidden;
   for (int64_t t = 0; t < count; ++t) {
-    kernels_.rms_norm(residual_.data() + (first + t) * config.hidden, model_.output_norm().data(),
-                      config.hidden, config.rms_epsilon, normed_.data() + t * config.hidden);
+    kernels_.rms_norm(last + t * hidden, model_.output_norm().data(), hidden,
+                      model_.config().rms_epsilon, normed_.data() + t * hidden);
   }
-  const std::optional<DenseType> type = DenseTypeOf(output.type);
-  pool_.ParallelFor(Pieces(config.vocab), [&](int64_t piece, int thread) {
-    const int64_t begin = piece * kRowsAtATime;
-    const int64_t end = std::min(begin + kRowsAtATime, config.vocab);
-    DenseMatrix rows{RowAt(output, begin), type.value_or(DenseType::kF32), config.hidden};
-    if (!type) {
-      std::vector<float>& floats = head_rows_[thread];
-      for (int64_t row = begin; row < end; ++row) {
-        DequantizeRow(output.type, RowAt(output, row), config.hidden,
-                      floats.data() + (row - begin) * config.hidden);
-      }
-      rows.values = floats.data();
-    }
-    for (int64_t t = 0; t < count; ++t) {
-      kernels_.dense_matvec(rows, 0, end - begin, normed_.data() + t * config.hidden,
-                            logits + t * config.vocab + begin);
-    }
-  });
+  return normed_.data();
+}
+
+Status ForwardPass::LogitsNotFinite() const {
+  return Fail("{}: the logits are not finite: its weights are damaged", model_.file().path());
 }
 
 }  // namespace bitfetch

@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/logits.h"
 #include "base/thread_pool.h"
 #include "kernels/attention.h"
 #include "kernels/kernels.h"
 #include "kv/kv_cache.h"
 #include "model/model.h"
+#include "model/output_head.h"
 #include "model/rope_table.h"
 #include "prefetch/law.h"
 
@@ -36,8 +38,15 @@ class ForwardPass {
 
   // Appends `tokens` (1 .. kMaxBatch) to `cache` and writes the logits of the last `logit_tokens`
   // of them, [logit_tokens] [vocab]. Errors: a token id that the vocabulary lacks; the cache is
-  // full or out of memory. Then the cache is as it was before.
+  // full or out of memory; activations or logits that are not finite. Then the cache is as it was
+  // before.
   Status Run(std::span<const int> tokens, KvCache& cache, int64_t logit_tokens, float* logits);
+
+  // Those logits of the last token of the last Run that are wanted, by id, perhaps with others.
+  // Reads the output head, or its screen and few rows. Errors: logits that are not finite.
+  Status Logits(const LogitsWanted& wanted, std::vector<Logit>* logits);
+
+  OutputHead& head() { return head_; }
 
  private:
   struct Product {
@@ -52,7 +61,8 @@ class ForwardPass {
                        int64_t tokens);
   void Multiply(std::initializer_list<Product> products, int64_t tokens);
   void AddToResidual(int64_t tokens);
-  void Logits(int64_t first, int64_t count, float* logits);
+  const float* NormLast(int64_t count);
+  Status LogitsNotFinite() const;
 
   const Model& model_;
   const Kernels& kernels_;
@@ -60,6 +70,7 @@ class ForwardPass {
   ForwardPrefetch prefetch_;
   RopeTable rope_;
   Attention attention_;
+  OutputHead head_;
 
   // Of a batch; [tokens] first everywhere.
   std::vector<float> residual_;    // [hidden]
@@ -72,8 +83,6 @@ class ForwardPass {
   std::vector<float> gate_, up_;        // [ffn]
   std::vector<float> projected_;        // [hidden]
   std::vector<float> cosines_, sines_;  // [head_dim / 2]
-  std::vector<std::vector<float>>
-      head_rows_;  // [threads] rows of a quantised output head, as floats
 };
 
 }  // namespace bitfetch

@@ -54,39 +54,55 @@ Result<Sampler> Sampler::Create(const SamplerOptions& options) {
   return Sampler(options);
 }
 
-int Sampler::Sample(std::span<const float> logits, std::span<const int> history) {
-  logits_.assign(logits.begin(), logits.end());
-  Penalize(history);
-  // max_element() gives the first of equals.
-  const auto best = std::max_element(logits_.begin(), logits_.end());
-  const int best_id = static_cast<int>(best - logits_.begin());
-  if (options_.temperature == 0) return best_id;
-
-  candidates_.clear();
-  for (size_t id = 0; id < logits_.size(); ++id) {
-    candidates_.push_back({static_cast<int>(id), logits_[id]});
+LogitsWanted Sampler::Wanted(std::span<const int> history) const {
+  LogitsWanted wanted;
+  if (options_.temperature == 0) {
+    wanted.top = 1;
+  } else if (options_.top_k > 0) {
+    wanted.top = options_.top_k;
+  } else if (options_.top_p == 1 && options_.min_p > 0) {
+    // A little more than min-p leaves, since logarithm, exponential and differences are rounded.
+    wanted.top = 1;
+    wanted.margin = 1e-9 - Log(options_.min_p);
   }
-  KeepTopK();
-  KeepTopP(*best);
-  if (options_.min_p > 0) {
-    std::erase_if(candidates_, [&](const Candidate& candidate) {
-      return Exp(static_cast<double>(candidate.logit) - *best) < options_.min_p;
-    });
-  }
-  return Draw(*best);
+  wanted.always = Penalized(history);
+  return wanted;
 }
 
-void Sampler::Penalize(std::span<const int> history) {
-  if (options_.repeat_penalty == 1) return;
+int Sampler::Sample(std::span<const Logit> logits, std::span<const int> history) {
+  candidates_.assign(logits.begin(), logits.end());
+  Penalize(history);
+  // max_element() gives the first of equals.
+  const Logit best = *std::ranges::max_element(candidates_, {}, &Logit::value);
+  if (options_.temperature == 0) return best.id;
+
+  KeepTopK();
+  KeepTopP(best.value);
+  if (options_.min_p > 0) {
+    std::erase_if(candidates_, [&](const Logit& candidate) {
+      return Exp(static_cast<double>(candidate.value) - best.value) < options_.min_p;
+    });
+  }
+  return Draw(best.value);
+}
+
+// The ids under the repeat penalty, ascending.
+std::vector<int> Sampler::Penalized(std::span<const int> history) const {
+  if (options_.repeat_penalty == 1) return {};
   const size_t window = std::min(history.size(), static_cast<size_t>(options_.repeat_window));
   std::vector<int> recent(history.end() - static_cast<ptrdiff_t>(window), history.end());
   std::ranges::sort(recent);
   recent.erase(std::unique(recent.begin(), recent.end()), recent.end());
-  for (const int id : recent) {
-    if (id < 0 || static_cast<size_t>(id) >= logits_.size()) continue;
-    const double logit = logits_[id];
-    logits_[id] = static_cast<float>(logit > 0 ? logit / options_.repeat_penalty
-                                               : logit * options_.repeat_penalty);
+  return recent;
+}
+
+void Sampler::Penalize(std::span<const int> history) {
+  for (const int id : Penalized(history)) {
+    const auto found = std::ranges::lower_bound(candidates_, id, {}, &Logit::id);
+    if (found == candidates_.end() || found->id != id) continue;
+    const double logit = found->value;
+    found->value = static_cast<float>(logit > 0 ? logit / options_.repeat_penalty
+                                                : logit * options_.repeat_penalty);
   }
 }
 
@@ -96,14 +112,14 @@ void Sampler::KeepTopK() {
   std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<ptrdiff_t>(count),
                    candidates_.end(), Likelier);
   candidates_.resize(count);
-  std::ranges::sort(candidates_, {}, &Candidate::id);
+  std::ranges::sort(candidates_, {}, &Logit::id);
 }
 
 void Sampler::KeepTopP(float best_logit) {
   if (options_.top_p == 1) return;
   double total = 0;
-  for (const Candidate& candidate : candidates_) {
-    total += Exp(static_cast<double>(candidate.logit) - best_logit);
+  for (const Logit& candidate : candidates_) {
+    total += Exp(static_cast<double>(candidate.value) - best_logit);
   }
 
   // Sorted only as far as needed, which seldom is far.
@@ -117,18 +133,18 @@ void Sampler::KeepTopP(float best_logit) {
     std::sort(first, last, Likelier);
     sorted = end;
     while (kept < sorted && sum < options_.top_p * total) {
-      sum += Exp(static_cast<double>(candidates_[kept++].logit) - best_logit);
+      sum += Exp(static_cast<double>(candidates_[kept++].value) - best_logit);
     }
   }
   candidates_.resize(kept);
-  std::ranges::sort(candidates_, {}, &Candidate::id);
+  std::ranges::sort(candidates_, {}, &Logit::id);
 }
 
 int Sampler::Draw(float best_logit) {
   weights_.clear();
   double total = 0;
-  for (const Candidate& candidate : candidates_) {
-    const double logit = static_cast<double>(candidate.logit) - best_logit;
+  for (const Logit& candidate : candidates_) {
+    const double logit = static_cast<double>(candidate.value) - best_logit;
     weights_.push_back(Exp(logit / options_.temperature));
     total += weights_.back();
   }

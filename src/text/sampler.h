@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/logits.h"
 
 namespace bitfetch {
 
@@ -46,23 +47,24 @@ class Sampler {
   // An error names the option that is out of its range.
   static Result<Sampler> Create(const SamplerOptions& options);
 
-  // The next token. `logits` [vocabulary]: at least one, finite or -inf, not all -inf. `history`:
-  // the tokens so far, prompt included, of which the last `repeat_window` are looked at. Each call
-  // with a temperature uses one random number. O(vocabulary); for 128K tokens 0.1 ms without a
-  // temperature, up to a few ms with top_p and without top_k.
-  int Sample(std::span<const float> logits, std::span<const int> history);
+  // What Sample must see behind `history` to draw as it would from all logits.
+  LogitsWanted Wanted(std::span<const int> history) const;
+
+  // The next token. `logits`: those that Wanted(history) asks for, by id; at least one, finite or
+  // -inf, not all -inf. `history`: the tokens so far, prompt included, of which the last
+  // `repeat_window` are looked at. Each call with a temperature uses one random number.
+  // O(logits.size()); for 128K 0.1 ms without a temperature, up to a few ms with top_p and without
+  // top_k.
+  int Sample(std::span<const Logit> logits, std::span<const int> history);
 
  private:
-  struct Candidate {
-    int id;
-    float logit;
-  };
-  static bool Likelier(const Candidate& a, const Candidate& b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+  static bool Likelier(const Logit& a, const Logit& b) {
+    return a.value != b.value ? a.value > b.value : a.id < b.id;
   }
 
   explicit Sampler(const SamplerOptions& options) : options_(options), random_(options.seed) {}
 
+  std::vector<int> Penalized(std::span<const int> history) const;
   void Penalize(std::span<const int> history);
   void KeepTopK();
   void KeepTopP(float best_logit);
@@ -70,9 +72,8 @@ class Sampler {
 
   SamplerOptions options_;
   Random random_;
-  std::vector<float> logits_;          // [vocabulary], penalized
-  std::vector<Candidate> candidates_;  // those that remain
-  std::vector<double> weights_;        // of each candidate
+  std::vector<Logit> candidates_;  // those that remain, penalized, by id
+  std::vector<double> weights_;    // of each candidate
 };
 
 }  // namespace bitfetch

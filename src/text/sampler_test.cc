@@ -27,16 +27,22 @@ Sampler Make(const SamplerOptions& options) {
   return *std::move(sampler);
 }
 
+std::vector<Logit> ById(const std::vector<float>& logits) {
+  std::vector<Logit> by_id;
+  for (const float logit : logits) by_id.push_back({static_cast<int>(by_id.size()), logit});
+  return by_id;
+}
+
 int SampleOnce(const SamplerOptions& options, const std::vector<float>& logits,
                const std::vector<int>& history = {}) {
-  return Make(options).Sample(logits, history);
+  return Make(options).Sample(ById(logits), history);
 }
 
 // Which ids come up in many draws.
 std::set<int> Drawn(SamplerOptions options, const std::vector<float>& logits) {
   Sampler sampler = Make(options);
   std::set<int> ids;
-  for (int i = 0; i < 5000; ++i) ids.insert(sampler.Sample(logits, {}));
+  for (int i = 0; i < 5000; ++i) ids.insert(sampler.Sample(ById(logits), {}));
   return ids;
 }
 
@@ -76,7 +82,7 @@ TEST(Sampler, DrawsByTheSoftmax) {
     const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
     std::vector<int> counts(logits.size());
     constexpr int kDraws = 200000;
-    for (int i = 0; i < kDraws; ++i) ++counts[sampler.Sample(logits, {})];
+    for (int i = 0; i < kDraws; ++i) ++counts[sampler.Sample(ById(logits), {})];
     for (size_t id = 0; id < logits.size(); ++id) {
       EXPECT_NEAR(counts[id] / double{kDraws}, weights[id] / total, 0.005) << id;
     }
@@ -170,6 +176,58 @@ TEST(Sampler, SameAsTheDefinition) {
   }
 }
 
+// What LogitsWanted says, by its definition.
+std::vector<Logit> Wanted(const std::vector<float>& logits, const LogitsWanted& wanted) {
+  const auto always = [&](int id) { return std::ranges::count(wanted.always, id) > 0; };
+  std::vector<double> others;
+  for (const Logit& logit : ById(logits)) {
+    if (!always(logit.id)) others.push_back(logit.value);
+  }
+  std::ranges::sort(others, std::greater());
+  double least = kNegativeInfinity;
+  if (wanted.top > 0 && static_cast<size_t>(wanted.top) <= others.size()) {
+    least = others[wanted.top - 1] - wanted.margin;
+  }
+  std::vector<Logit> list = ById(logits);
+  std::erase_if(list, [&](const Logit& l) { return l.value < least && !always(l.id); });
+  return list;
+}
+
+TEST(Sampler, TheWantedLogitsAreEnough) {
+  std::mt19937 random(19);
+  size_t seen = 0;
+  size_t given = 0;
+  for (int round = 0; round < 1000; ++round) {
+    const auto pick = [&](std::initializer_list<double> values) {
+      return values.begin()[random() % values.size()];
+    };
+    const SamplerOptions options = {.temperature = pick({0, 0.3, 1, 2}),
+                                    .top_k = static_cast<int>(pick({0, 0, 1, 5, 40, 1000})),
+                                    .top_p = pick({1, 1, 0.9, 0.3}),
+                                    .min_p = pick({0, 0.02, 0.5, std::exp(-1.25), 1}),
+                                    .repeat_penalty = pick({1, 1, 0.5, 1.5, 10}),
+                                    .repeat_window = static_cast<int>(pick({0, 3, 1000})),
+                                    .seed = static_cast<uint64_t>(round)};
+    Sampler from_all = Make(options);
+    Sampler from_wanted = Make(options);
+    std::vector<int> history = {-1, 1 << 20};  // nothing that there is
+    for (int draw = 0; draw < 5; ++draw) {
+      std::vector<float> logits(1 + random() % 200);
+      for (float& logit : logits) {
+        logit = static_cast<float>(static_cast<int>(random() % 41) - 20) / 4;
+      }
+      const auto list = Wanted(logits, from_wanted.Wanted(history));
+      seen += list.size();
+      given += logits.size();
+      const int token = from_all.Sample(ById(logits), history);
+      ASSERT_EQ(from_wanted.Sample(list, history), token) << "round " << round;
+      history.push_back(token);
+      history.push_back(static_cast<int>(random() % logits.size()));
+    }
+  }
+  EXPECT_LT(seen, given / 2);
+}
+
 // For every compiler on every machine.
 TEST(Sampler, SameTokensEverywhere) {
   std::vector<float> logits(5000);
@@ -183,7 +241,7 @@ TEST(Sampler, SameTokensEverywhere) {
   std::vector<int> history;
   uint32_t hash = 0x811c9dc5;
   for (int i = 0; i < 200; ++i) {
-    history.push_back(sampler.Sample(logits, history));
+    history.push_back(sampler.Sample(ById(logits), history));
     hash = (hash ^ static_cast<uint32_t>(history.back())) * 0x01000193;
   }
   EXPECT_EQ(hash, 990244096u);

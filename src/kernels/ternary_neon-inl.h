@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What ternary-inl.h needs of an ISA, from NEON, with or without dot products.
+
+using Codes = int8x16_t;
+constexpr int kParts = 8;  // of a block, a vector each, in the order of its elements
+
+constexpr int kSumsOfOneToken = 1;
+template <int kSums>
+HWY_INLINE Codes LoadPart(const uint8_t* block, int part) {
+  const uint8x16_t packed = vld1q_u8(block + part % 2 * 16);
+  const int8x16_t shift = vdupq_n_s8(static_cast<int8_t>(part / 2 * 2 - 6));
+  return vreinterpretq_s8_u8(vandq_u8(vshlq_u8(packed, shift), vdupq_n_u8(3)));
+}
+HWY_INLINE Codes LoadCodes(const uint8_t* codes) {
+  return vld1q_s8(reinterpret_cast<const int8_t*>(codes));
+}
+HWY_INLINE void StoreCodes(Codes codes, uint8_t* to) {
+  vst1q_s8(reinterpret_cast<int8_t*>(to), codes);
+}
+
+using Values = int8x16_t;
+HWY_INLINE Values LoadValues(const int8_t* x) { return vld1q_s8(x); }
+
+#ifdef BITFETCH_TERNARY_DOTPROD
+using Sums = int32x4_t;
+HWY_INLINE Sums ZeroSums() { return vdupq_n_s32(0); }
+constexpr int64_t kChunkBlocks = 16;  // 8 KiB of codes, unpacked
+HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) { return vdotq_s32(sums, codes, x); }
+HWY_INLINE int32x4_t Widen(Sums sums) { return sums; }
+#else
+using Sums = int16x8_t;
+HWY_INLINE Sums ZeroSums() { return vdupq_n_s16(0); }
+// A block adds 16 products of at most 2 * 128 each to a lane: 8 blocks reach -32768 and no farther.
+constexpr int64_t kChunkBlocks = 8;
+HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) {
+  return vmlal_high_s8(vmlal_s8(sums, vget_low_s8(codes), vget_low_s8(x)), codes, x);
+}
+HWY_INLINE int32x4_t Widen(Sums sums) { return vpaddlq_s16(sums); }
+#endif
+
+HWY_INLINE void AddTotals(Sums row0, Sums row1, Sums row2, Sums row3, int32_t* totals) {
+  const int32x4_t rows01 = vpaddq_s32(Widen(row0), Widen(row1));
+  const int32x4_t rows23 = vpaddq_s32(Widen(row2), Widen(row3));
+  vst1q_s32(totals, vaddq_s32(vld1q_s32(totals), vpaddq_s32(rows01, rows23)));
+}
+
+constexpr int kTileTokensMax = 4;
+constexpr bool kUnpackOnce = true;

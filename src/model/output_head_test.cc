@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/output_head.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/float16.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// A head of any type, with one of the vectors that it meets.
+struct Case {
+  std::string name;
+  int64_t hidden;
+  std::vector<float> weights;  // [vocab][hidden]
+  std::vector<float> x;
+};
+
+std::vector<float> Normal(int64_t count, std::mt19937& random, float scale = 1) {
+  std::normal_distribution<float> normal(0, scale);
+  std::vector<float> floats(count);
+  for (float& value : floats) value = normal(random);
+  return floats;
+}
+
+std::vector<Case> Cases() {
+  std::mt19937 random(23);
+  std::vector<Case> cases;
+  const auto add = [&](const std::string& name, int64_t hidden, std::vector<float> weights,
+                       std::vector<float> x) {
+    cases.push_back({name, hidden, std::move(weights), std::move(x)});
+  };
+  for (const int64_t hidden : {1, 16, 64, 100, 320, 2560}) {
+    const int64_t vocab = 1 + static_cast<int64_t>(random() % 700);
+    add(fmt::format("random {}", hidden), hidden, Normal(vocab * hidden, random),
+        Normal(hidden, random));
+  }
+
+  const int64_t vocab = 300;
+  const int64_t hidden = 256;
+  const auto random_head = [&] { return Normal(vocab * hidden, random, 0.1f); };
+  const auto random_x = [&](float scale = 1) { return Normal(hidden, random, scale); };
+
+  auto x = random_x();
+  auto weights = random_head();
+  for (int64_t i = hidden; i < vocab * hidden; ++i) weights[i] = weights[i % hidden];
+  add("all rows equal", hidden, weights, x);
+
+  weights = random_head();
+  for (int64_t r = 0; r < vocab; ++r) {
+    std::copy_n(weights.begin() + r % 7 * hidden, hidden, weights.begin() + r * hidden);
+  }
+  add("ties", hidden, weights, x);
+
+  // Rows that differ from the best by a place or two of a single weight.
+  weights = random_head();
+  for (int64_t r = 0; r < vocab; ++r) {
+    std::copy_n(x.begin(), hidden, weights.begin() + r * hidden);
+    weights[r * hidden + static_cast<int64_t>(random() % hidden)] *=
+        1 + static_cast<float>(random() % 5) * 0x1p-9f;
+  }
+  add("near-ties", hidden, weights, x);
+
+  // Residuals of almost half a step, all of them along x or against it: the bound is met.
+  for (float& value : x) value = value > 0 ? 1.0f : -1.0f;
+  for (int64_t r = 0; r < vocab; ++r) {
+    weights[r * hidden] = 127;
+    for (int64_t c = 1; c < hidden; ++c) {
+      const float residual = (r % 2 == 0 ? 0.4999f : -0.4999f) * x[c];
+      weights[r * hidden + c] = static_cast<float>(static_cast<int>(random() % 9) - 4) + residual;
+    }
+  }
+  add("residuals along x", hidden, weights, x);
+
+  x = random_x();
+  x[77] = 1e6f;
+  add("an outlier in x", hidden, random_head(), x);
+  weights = random_head();
+  weights[100 * hidden + 3] = 1e4f;
+  add("an outlier in a row", hidden, weights, random_x());
+  add("tiny x", hidden, random_head(), random_x(1e-42f));
+  add("small x", hidden, random_head(), random_x(1e-20f));
+  add("large x", hidden, random_head(), random_x(1e30f));
+  add("x of zeros", hidden, random_head(), std::vector<float>(hidden));
+  add("a head of zeros", hidden, std::vector<float>(vocab * hidden), random_x());
+  add("x of ones", hidden, random_head(), std::vector<float>(hidden, 1.0f));
+  weights.assign(20 * 2560, 1.0f);
+  for (int64_t i = 0; i < 20 * 2560; ++i) weights[i] = (i / 2560) % 2 == 0 ? 1.0f : -1.0f;
+  add("the largest integers", 2560, weights, std::vector<float>(2560, -3.0f));
+  // Each partial sum passes 2^24, and then loses every 1 that is added.
+  x.assign(2560, 1.0f);
+  std::fill_n(x.begin(), 96, 32767.0f);
+  weights.assign(20 * 2560, 1.0f);
+  for (int64_t r = 0; r < 20; ++r) std::fill_n(weights.begin() + r * 2560, 96, 127.0f);
+  add("sums that lose what is small", 2560, weights, x);
+  add("products that underflow", hidden, std::vector<float>(vocab * hidden, 0.4f),
+      std::vector<float>(hidden, 1e-45f));
+  weights = random_head();
+  // No residuals: all that is off comes from x.
+  for (float& weight : weights) weight = static_cast<float>(static_cast<int>(random() % 255) - 127);
+  for (int64_t r = 0; r < vocab; ++r) weights[r * hidden] = 127;
+  add("weights of whole numbers", hidden, weights, random_x());
+  weights = random_head();
+  for (int64_t r = 0; r < vocab; r += 3) {
+    std::fill_n(weights.begin() + r * hidden, hidden, r % 2 == 0 ? 0.0f : 6e-8f);
+  }
+  add("rows of zeros and of denormals", hidden, weights, random_x());
+  add("tiny weights", hidden, Normal(vocab * hidden, random, 1e-40f), random_x());
+  add("tiny weights, large x", hidden, Normal(vocab * hidden, random, 1e-33f), random_x(1e30f));
+  add("huge weights", hidden, Normal(vocab * hidden, random, 1e30f), random_x());
+  add("logits near overflow", hidden, Normal(vocab * hidden, random, 1e18f), random_x(1e18f));
+  add("one row above all", hidden, random_head(), random_x());
+  std::copy_n(cases.back().x.begin(), hidden, cases.back().weights.begin() + 111 * hidden);
+  return cases;
+}
+
+// Calls check(name, tensor, x, pool) for every case in every type that gets a screen.
+void ForAllHeads(const std::function<void(const std::string&, const GgufTensor&, const float*,
+                                          ThreadPool&)>& check) {
+  const auto pool = ThreadPool::Create(3).value();
+  for (const Case& c : Cases()) {
+    for (const TensorType type : {TensorType::kF32, TensorType::kF16, TensorType::kBF16}) {
+      std::vector<std::byte> data(TensorBytes(type, static_cast<int64_t>(c.weights.size())));
+      for (size_t i = 0; i < c.weights.size(); ++i) {
+        const uint16_t half =
+            type == TensorType::kF16 ? F32ToF16(c.weights[i]) : F32ToBF16(c.weights[i]);
+        if (type == TensorType::kF32) std::memcpy(data.data() + 4 * i, &c.weights[i], 4);
+        if (type != TensorType::kF32) std::memcpy(data.data() + 2 * i, &half, 2);
+      }
+      const auto elements = static_cast<int64_t>(c.weights.size());
+      const GgufTensor tensor{
+          "output.weight", type, {c.hidden, elements / c.hidden, 1, 1}, elements, data};
+      const std::string name = fmt::format("{}, {}", c.name, TensorTypeName(type));
+      SCOPED_TRACE(name);
+      check(name, tensor, c.x.data(), *pool);
+    }
+  }
+}
+
+HeadScreen Build(const GgufTensor& tensor, const Kernels& kernels, ThreadPool& pool) {
+  return HeadScreen::Build(tensor, kernels, pool, {}).value();
+}
+
+std::vector<float> AllLogits(const GgufTensor& tensor, const float* x, ThreadPool& pool) {
+  std::vector<float> logits(tensor.rows());
+  OutputHead(tensor, *SupportedKernels().back(), pool).All(x, 1, logits.data());
+  return logits;
+}
+
+TEST(HeadScreen, BoundsHoldAndAreTheSameOnEveryIsa) {
+  int screened = 0;
+  ForAllHeads([&](const std::string&, const GgufTensor& tensor, const float* x, ThreadPool& pool) {
+    const std::vector<float> logits = AllLogits(tensor, x, pool);
+    std::vector<double> first_lower;
+    for (const Kernels* kernels : SupportedKernels()) {
+      const HeadScreen screen = Build(tensor, *kernels, pool);
+      HeadScreen::Input input;
+      if (!screen.Prepare(x, &input)) continue;
+      ++screened;
+      std::vector<double> lower(logits.size());
+      std::vector<double> upper(logits.size());
+      const int64_t half = tensor.rows() / 2;
+      screen.Bounds(*kernels, input, 0, half, lower.data(), upper.data());
+      screen.Bounds(*kernels, input, half, tensor.rows(), lower.data() + half, upper.data() + half);
+      for (size_t r = 0; r < logits.size(); ++r) {
+        ASSERT_LE(lower[r], logits[r]) << "row " << r;
+        ASSERT_GE(upper[r], logits[r]) << "row " << r;
+      }
+      if (first_lower.empty()) first_lower = lower;
+      EXPECT_EQ(lower, first_lower);
+    }
+  });
+  EXPECT_GT(screened, 150);
+}
+
+// Bounds that always hold could be as wide as the world.
+TEST(HeadScreen, BoundsAreNarrow) {
+  std::mt19937 random(1);
+  const int64_t vocab = 1000;
+  const int64_t hidden = 2560;
+  const auto weights = Normal(vocab * hidden, random);
+  const auto x = Normal(hidden, random);
+  const GgufTensor tensor{"output.weight",
+                          TensorType::kF32,
+                          {hidden, vocab, 1, 1},
+                          vocab * hidden,
+                          std::as_bytes(std::span(weights))};
+  const auto pool = ThreadPool::Create(2).value();
+  const Kernels& kernels = *SupportedKernels().back();
+  const HeadScreen screen = Build(tensor, kernels, *pool);
+  HeadScreen::Input input;
+  ASSERT_TRUE(screen.Prepare(x.data(), &input));
+  std::vector<double> lower(vocab);
+  std::vector<double> upper(vocab);
+  screen.Bounds(kernels, input, 0, vocab, lower.data(), upper.data());
+  // Evenly spread over a step of max / 127, which of a row of 2560 is some 3.5 / 127, the error has
+  // a norm of 0.008 times the row's.
+  for (int64_t r = 0; r < vocab; ++r) {
+    EXPECT_LT(upper[r] - lower[r], 2 * 0.012 * hidden) << r;
+  }
+}
+
+TEST(HeadScreen, RefusesRowsThatAreNotFiniteByNumber) {
+  const auto pool = ThreadPool::Create(4).value();
+  for (const float bad :
+       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    std::vector<float> weights(1000 * 40);
+    weights[777 * 40 + 5] = bad;
+    weights[333 * 40 + 38] = bad;
+    const GgufTensor tensor{"output.weight",
+                            TensorType::kF32,
+                            {40, 1000, 1, 1},
+                            40000,
+                            std::as_bytes(std::span(weights))};
+    for (const Kernels* kernels : SupportedKernels()) {
+      const auto screen = HeadScreen::Build(tensor, *kernels, *pool, {});
+      ASSERT_FALSE(screen);
+      EXPECT_EQ(screen.error().message, "tensor output.weight is damaged: row 333 is not finite");
+    }
+  }
+}
+
+TEST(HeadScreen, SaysNothingOfAnInputThatIsNotFinite) {
+  const auto pool = ThreadPool::Create(1).value();
+  const std::vector<float> weights(64 * 10, 1.0f);
+  const GgufTensor tensor{
+      "output.weight", TensorType::kF32, {64, 10, 1, 1}, 640, std::as_bytes(std::span(weights))};
+  const HeadScreen screen = Build(tensor, *SupportedKernels().back(), *pool);
+  HeadScreen::Input input;
+  for (const float bad :
+       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN(), 1e38f}) {
+    std::vector<float> x(64, 1.0f);
+    EXPECT_TRUE(screen.Prepare(x.data(), &input));
+    x[9] = bad;
+    EXPECT_FALSE(screen.Prepare(x.data(), &input)) << bad;
+  }
+}
+
+// What LogitsWanted says, from all logits.
+std::vector<int> Definition(const std::vector<float>& logits, const LogitsWanted& wanted) {
+  const auto always = [&](int id) { return std::ranges::count(wanted.always, id) > 0; };
+  std::vector<double> others;
+  for (int id = 0; id < static_cast<int>(logits.size()); ++id) {
+    if (!always(id)) others.push_back(logits[id]);
+  }
+  std::ranges::sort(others, std::greater());
+  double least = -kInfinity;
+  if (wanted.top > 0 && static_cast<size_t>(wanted.top) <= others.size()) {
+    least = others[wanted.top - 1] - wanted.margin;
+  }
+  std::vector<int> ids;
+  for (int id = 0; id < static_cast<int>(logits.size()); ++id) {
+    if (logits[id] >= least || always(id)) ids.push_back(id);
+  }
+  return ids;
+}
+
+TEST(OutputHead, GivesWhatIsWantedWithTheBitsOfTheFullHead) {
+  std::mt19937 random(2);
+  const float kSpan = 3.0f;
+  ForAllHeads([&](const std::string&, const GgufTensor& tensor, const float* x, ThreadPool& pool) {
+    const std::vector<float> logits = AllLogits(tensor, x, pool);
+    const auto vocab = static_cast<int>(logits.size());
+    std::vector<LogitsWanted> all_wanted = {{},
+                                            {.top = 1},
+                                            {.top = 1, .margin = kSpan},
+                                            {.top = 5},
+                                            {.top = 40, .margin = 0.1},
+                                            {.top = vocab - 1},
+                                            {.top = vocab},
+                                            {.top = 100000}};
+    for (const int count : {1, 10, vocab}) {
+      LogitsWanted wanted{.top = 2};
+      for (int i = 0; i < count; ++i) wanted.always.push_back(static_cast<int>(random() % vocab));
+      wanted.always.push_back(vocab + 3);  // which there is not
+      // The best one too.
+      wanted.always.push_back(static_cast<int>(std::ranges::max_element(logits) - logits.begin()));
+      std::ranges::sort(wanted.always);
+      wanted.always.erase(std::unique(wanted.always.begin(), wanted.always.end()),
+                          wanted.always.end());
+      all_wanted.push_back(wanted);
+    }
+    for (const Kernels* kernels : SupportedKernels()) {
+      if (kernels->isa == Isa::kScalar && tensor.cols() > 1000) continue;  // slow
+      OutputHead full(tensor, *kernels, pool);
+      OutputHead head(tensor, *kernels, pool);
+      head.SetScreen(std::make_shared<const HeadScreen>(Build(tensor, *kernels, pool)));
+      for (const LogitsWanted& wanted : all_wanted) {
+        for (OutputHead* any : {&full, &head}) {
+          std::vector<Logit> got;
+          any->Wanted(x, wanted, &got);
+          EXPECT_EQ(any->rows_computed(), static_cast<int64_t>(got.size()));
+          size_t next = 0;
+          const std::vector<int> ids = Definition(logits, wanted);
+          for (size_t i = 0; i < got.size(); ++i) {
+            ASSERT_TRUE(i == 0 || got[i - 1].id < got[i].id);
+            ASSERT_EQ(std::bit_cast<uint32_t>(got[i].value),
+                      std::bit_cast<uint32_t>(logits[got[i].id]))
+                << "id " << got[i].id;
+            if (next < ids.size() && got[i].id == ids[next]) ++next;
+          }
+          ASSERT_EQ(next, ids.size()) << "top " << wanted.top << ", margin " << wanted.margin;
+        }
+      }
+    }
+  });
+}
+
+TEST(OutputHead, ComputesFewRowsWhereOneIsFarAboveTheOthers) {
+  ForAllHeads(
+      [&](const std::string& name, const GgufTensor& tensor, const float* x, ThreadPool& pool) {
+        if (!name.starts_with("one row above all")) return;
+        const Kernels& kernels = *SupportedKernels().back();
+        OutputHead head(tensor, kernels, pool);
+        std::vector<Logit> got;
+        head.Wanted(x, {.top = 1}, &got);
+        EXPECT_EQ(got.size(), 300u);
+        head.SetScreen(std::make_shared<const HeadScreen>(Build(tensor, kernels, pool)));
+        head.Wanted(x, {.top = 1}, &got);
+        ASSERT_EQ(got.size(), 1u);
+        EXPECT_EQ(got[0].id, 111);
+        EXPECT_EQ(head.rows_computed(), 1);
+        head.Wanted(x, {.top = 1, .always = {0, 299}}, &got);
+        EXPECT_EQ(got.size(), 3u);
+      });
+}
+
+}  // namespace
+}  // namespace bitfetch
