@@ -15,15 +15,6 @@ namespace BITFETCH_DOT {
 template <KvType kType>
 constexpr int kGroupLines = 4 * kLinesPerPair<kType>;  // of 32 dims of a tile
 
-// Where products are bytes, registers hold the sums of two tiles and of two times sixteen dims.
-#if defined(BITFETCH_DOT_VNNI)
-constexpr int kKeyTiles = 2;
-constexpr int kValueSides = 2;
-#else
-constexpr int kKeyTiles = 1;
-constexpr int kValueSides = 1;
-#endif
-
 HWY_INLINE Vector LoadScales(const std::byte* tile, int group, int part) {
   const hn::Rebind<hwy::float16_t, Floats> halves;
   const auto* scales = reinterpret_cast<const hwy::float16_t*>(tile) + group * kTileTokens;
@@ -42,38 +33,40 @@ HWY_INLINE void PrefetchScales(size_t lines, Lookahead& lookahead) {
 // their sums have too much.
 template <int kQueries, int kTiles, Ahead kAhead, KvType kType>
 HWY_INLINE void ScoreGroup(int group, const std::byte* const* tiles, size_t codes,
-                           const GroupCoefs<kQueries>& coefs, const float* scales,
-                           const Vector (&biases)[kQueries], Lookahead& lookahead,
-                           float* HWY_RESTRICT scores) {
+                           const typename Keys<kType>::template GroupCoefs<kQueries>& coefs,
+                           const float* scales, const Vector (&biases)[kQueries],
+                           Lookahead& lookahead, float* HWY_RESTRICT scores) {
+  using Product = Keys<kType>;
   constexpr int kStep = kLinesPerPair<kType>;
   AheadLines<kAhead, kTiles * kGroupLines<kType>> ahead(lookahead);
   Unroll<kVectors>([&](auto part) BITFETCH_LAMBDA {
-    KeySums sums[kQueries][kTiles];
+    typename Product::Sums sums[kQueries][kTiles];
     Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-      Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA { sums[q][i] = ZeroKeySums(); });
+      Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA { sums[q][i] = Product::Zero(); });
     });
     Unroll<4>([&](auto pair) BITFETCH_LAMBDA {
-      KeyCodes keys[kTiles][2];
+      typename Product::Codes keys[kTiles][2];
       Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA {
         if constexpr (part == 0) {
           for (int line = 0; line < kStep; ++line) {
             ahead.Prefetch((pair * kTiles + i) * kStep + line);
           }
         }
-        LoadKeys<kType>(tiles[i] + codes + pair * kStep * kCacheLineBytes, part, keys[i]);
+        Product::Load(tiles[i] + codes + pair * kStep * kCacheLineBytes, part, keys[i]);
       });
       Unroll<2>([&](auto odd) BITFETCH_LAMBDA {
         Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-          const KeyCoefs four = coefs.Get(pair * 2 + odd, q);
-          Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA { Add(sums[q][i], keys[i][odd], four); });
+          const auto four = coefs.Get(pair * 2 + odd, q);
+          Unroll<kTiles>([&](auto i)
+                             BITFETCH_LAMBDA { Product::Add(sums[q][i], keys[i][odd], four); });
         });
       });
     });
     Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA {
       const Vector key_scales = LoadScales(tiles[i], group, part);
       Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-        Vector sum = hn::ConvertTo(Floats(), Total(sums[q][i]));
-        if constexpr (kKeyBias<kType> != 0) sum = hn::Sub(sum, biases[q]);
+        Vector sum = hn::ConvertTo(Floats(), Product::Total(sums[q][i]));
+        if constexpr (Keys<kType>::kBias != 0) sum = hn::Sub(sum, biases[q]);
         float* to = scores + q * kChunkTokens + i * kTileTokens + part * kLanes;
         const Vector before = group == 0 ? hn::Zero(Floats()) : hn::LoadU(Floats(), to);
         const Vector scale = hn::Mul(key_scales, hn::Set(Floats(), scales[q]));
@@ -88,22 +81,22 @@ HWY_INLINE void ScoreGroup(int group, const std::byte* const* tiles, size_t code
 template <int kQueries, Ahead kAhead, KvType kType>
 void ScoreCodes(const KvLayout& layout, const Chunk& chunk, const float* queries, int row,
                 Lookahead& lookahead, float* scores) {
+  constexpr int kTiles = Keys<kType>::kTiles;
   const IntQueries prepared(queries, layout.head_dim);
   const int tiles = chunk.count();
   PrefetchScales<kAhead>(tiles * layout.k_scales_bytes() / kCacheLineBytes, lookahead);
   size_t codes = layout.k_scales_bytes();
   for (int group = 0; group < layout.head_dim / kQuantizedDims; ++group) {
-    const GroupCoefs<kQueries> coefs(prepared.codes +
-                                     (group * kQuantizedDims * kQueryBlock + row * 4));
+    const typename Keys<kType>::template GroupCoefs<kQueries> coefs(
+        prepared.codes + (group * kQuantizedDims * kQueryBlock + row * 4));
     const float* scales = prepared.scales + group * kQueryBlock + row;
     const float* sums = prepared.sums + group * kQueryBlock + row;
     Vector biases[kQueries];
-    for (int q = 0; q < kQueries; ++q) biases[q] = hn::Set(Floats(), sums[q] * kKeyBias<kType>);
+    for (int q = 0; q < kQueries; ++q) biases[q] = hn::Set(Floats(), sums[q] * Keys<kType>::kBias);
     int tile = 0;
-    for (; tile + kKeyTiles <= tiles; tile += kKeyTiles) {
-      ScoreGroup<kQueries, kKeyTiles, kAhead, kType>(group, chunk.tiles + tile, codes, coefs,
-                                                     scales, biases, lookahead,
-                                                     scores + tile * kTileTokens);
+    for (; tile + kTiles <= tiles; tile += kTiles) {
+      ScoreGroup<kQueries, kTiles, kAhead, kType>(group, chunk.tiles + tile, codes, coefs, scales,
+                                                  biases, lookahead, scores + tile * kTileTokens);
     }
     for (; tile < tiles; ++tile) {
       ScoreGroup<kQueries, 1, kAhead, kType>(group, chunk.tiles + tile, codes, coefs, scales,
@@ -112,8 +105,6 @@ void ScoreCodes(const KvLayout& layout, const Chunk& chunk, const float* queries
     codes += kGroupLines<kType> * kCacheLineBytes;
   }
 }
-
-constexpr int kChunkVectors = kChunkTokens / kLanes;
 
 // The scales of V of 32 dims of a chunk; zero for tokens that are not seen, whatever lies there.
 HWY_INLINE void LoadChunkScales(const Chunk& chunk, size_t offset, int group,
@@ -155,35 +146,45 @@ HWY_INLINE Totals FoldRows(const Totals (&rows)[kQueryBlock], const Op& op) {
   return folded;
 }
 
-// The largest weighted scale of each row, in lane i of every four. weights:
-// [kQueries][kChunkTokens], finite. A NaN if any scale is one.
+// The weighted scales of V of 32 dims of a chunk.
 template <int kQueries>
-HWY_INLINE Vector LargestWeighted(const float* HWY_RESTRICT weights,
-                                  const Vector (&scales)[kChunkVectors]) {
-  Totals most[kQueryBlock];
-  Unroll<kQueryBlock>([&](auto q) BITFETCH_LAMBDA { most[q] = hn::Zero(Ints()); });
-  Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-    Unroll<kChunkVectors>([&](auto i) BITFETCH_LAMBDA {
-      const Vector weight = hn::Load(Floats(), weights + q * kChunkTokens + i * kLanes);
-      const Vector weighted = hn::Abs(hn::Mul(weight, scales[i]));
-      most[q] = hn::Max(most[q], hn::BitCast(Ints(), weighted));
-    });
-  });
-  return hn::BitCast(Floats(), FoldRows(most, Larger()));
-}
+struct WeightedScales {
+  HWY_INLINE WeightedScales() {}  // NOLINT(modernize-use-equals-default): see Vec16
 
-// The weighted scales of 32 dims of a chunk as codes.
+  // weights: [kQueries][kChunkTokens], finite.
+  HWY_INLINE void Set(const Chunk& chunk, size_t offset, int group,
+                      const float* HWY_RESTRICT weights) {
+    Vector scales[kChunkVectors];
+    LoadChunkScales(chunk, offset, group, scales);
+    Totals most[kQueryBlock];
+    Unroll<kQueryBlock>([&](auto q) BITFETCH_LAMBDA { most[q] = hn::Zero(Ints()); });
+    Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
+      Unroll<kChunkVectors>([&](auto i) BITFETCH_LAMBDA {
+        const Vector weight = hn::Load(Floats(), weights + q * kChunkTokens + i * kLanes);
+        const Vector product = hn::Mul(weight, scales[i]);
+        hn::Store(product, Floats(), products[q] + i * kLanes);
+        most[q] = hn::Max(most[q], hn::BitCast(Ints(), hn::Abs(product)));
+      });
+    });
+    largest = hn::BitCast(Floats(), FoldRows(most, Larger()));
+  }
+
+  alignas(64) float products[kQueries][kChunkTokens];
+  Vector largest;  // magnitude of row i in lane i of every four; a NaN if any scale is one
+};
+
+// The weighted scales as codes.
 template <int kQueries, KvType kType>
 struct CodedWeights {
-  HWY_INLINE CodedWeights(const float* HWY_RESTRICT weights, const Vector (&scales)[kChunkVectors],
-                          Vector largest) {
+  HWY_INLINE explicit CodedWeights(const WeightedScales<kQueries>& weighted) {
+    const Vector largest = weighted.largest;
     const auto codable = hn::Ge(largest, hn::Set(Floats(), kLeastWeightedScale));
     const Vector inverse = hn::Div(hn::Set(Floats(), kMostWeightCode), largest);
     alignas(64) float factors[kLanes];
     hn::Store(hn::IfThenElseZero(codable, inverse), Floats(), factors);
     hn::Store(hn::Mul(largest, hn::Set(Floats(), 1.0f / kMostWeightCode)), Floats(), units);
 
-    constexpr int kShift = ChunkCoefs<kQueries, kType>::kShift;
+    constexpr int kShift = Values<kType>::template ChunkCoefs<kQueries>::kShift;
     const Vector rounder = hn::Set(Floats(), kRounder);
     const Totals zero = hn::Sub(hn::BitCast(Ints(), rounder), hn::Set(Ints(), kShift));
     Totals sums[kQueryBlock];
@@ -192,21 +193,21 @@ struct CodedWeights {
       const Vector factor = hn::Set(Floats(), factors[q]);
       Totals codes[kChunkVectors];
       Unroll<kChunkVectors>([&](auto i) BITFETCH_LAMBDA {
-        const Vector weight = hn::Load(Floats(), weights + q * kChunkTokens + i * kLanes);
-        const Vector rounded = hn::MulAdd(hn::Mul(weight, scales[i]), factor, rounder);
+        const Vector product = hn::Load(Floats(), weighted.products[q] + i * kLanes);
+        const Vector rounded = hn::MulAdd(product, factor, rounder);
         codes[i] = hn::Sub(hn::BitCast(Ints(), rounded), zero);
         sums[q] = hn::Add(sums[q], codes[i]);
       });
       coefs.Set(q, codes);
     });
-    if constexpr (kValueBias<kType> != 0) {
-      static_assert(kValueBias<kType> == 8);
+    if constexpr (Values<kType>::kBias != 0) {
+      static_assert(Values<kType>::kBias == 8);
       const Totals shifts = hn::Set(Ints(), kChunkTokens * kShift);
       hn::Store(hn::ShiftLeft<3>(hn::Sub(FoldRows(sums, Plus()), shifts)), Ints(), biases);
     }
   }
 
-  ChunkCoefs<kQueries, kType> coefs;
+  typename Values<kType>::template ChunkCoefs<kQueries> coefs;
   alignas(64) float units[kLanes];     // [kQueries], and again: what a code is worth
   alignas(64) int32_t biases[kLanes];  // the same: what a sum of codes has too much
 };
@@ -218,34 +219,36 @@ template <int kQueries, int kSides, Ahead kAhead, KvType kType>
 HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part,
                          const CodedWeights<kQueries, kType>& coded, Lookahead& lookahead,
                          float* HWY_RESTRICT sums, size_t partial_floats) {
+  using Product = Values<kType>;
   constexpr int kStep = kLinesPerPair<kType>;
-  ValueSums totals[kQueries][kSides];
+  typename Product::Sums totals[kQueries][kSides];
   Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-    Unroll<kSides>([&](auto side) BITFETCH_LAMBDA { totals[q][side] = ZeroValueSums(); });
+    Unroll<kSides>([&](auto side) BITFETCH_LAMBDA { totals[q][side] = Product::Zero(); });
   });
   const int tiles = chunk.count();
   for (int tile = 0; tile < tiles; ++tile) {
     const std::byte* codes = chunk.tiles[tile] + from;
     AheadLines<kAhead, kGroupLines<kType>> ahead(lookahead);
     Unroll<2>([&](auto pair) BITFETCH_LAMBDA {
-      ValueCodes<kType> values[kSides][2];
+      typename Product::Codes values[kSides][2];
       Unroll<kSides>([&](auto side) BITFETCH_LAMBDA {
-        LoadValues<kType>(codes + (side * 2 + pair) * kStep * kCacheLineBytes, part, values[side]);
+        Product::Load(codes + (side * 2 + pair) * kStep * kCacheLineBytes, part, values[side]);
       });
       Unroll<2>([&](auto odd) BITFETCH_LAMBDA {
         for (int i = 0; i < kStep; ++i) ahead.Prefetch((pair * 2 + odd) * kStep + i);
         Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-          const ValueCoefs four = coded.coefs.Get(q, tile, pair * 2 + odd);
-          Unroll<kSides>([&](auto side)
-                             BITFETCH_LAMBDA { Add(totals[q][side], values[side][odd], four); });
+          const auto four = coded.coefs.Get(q, tile, pair * 2 + odd);
+          Unroll<kSides>([&](auto side) BITFETCH_LAMBDA {
+            Product::Add(totals[q][side], values[side][odd], four);
+          });
         });
       });
     });
   }
   Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
     Unroll<kSides>([&](auto side) BITFETCH_LAMBDA {
-      Totals total = Total(totals[q][side]);
-      if constexpr (kValueBias<kType> != 0) {
+      Totals total = Product::Total(totals[q][side]);
+      if constexpr (Product::kBias != 0) {
         total = hn::Sub(total, hn::Set(Ints(), coded.biases[q]));
       }
       float* sum = sums + q * partial_floats + side * 16 + part * kLanes;
@@ -261,6 +264,7 @@ HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part,
 template <int kQueries, Ahead kAhead, KvType kType>
 void SumCodes(const KvLayout& layout, const Chunk& chunk, const float* weights,
               Lookahead& lookahead, float* partials) {
+  constexpr int kSides = Values<kType>::kSides;
   const size_t partial_floats = PartialFloats(layout.head_dim);
   const size_t scales = layout.k_tile_bytes();
   const int tiles = chunk.count();
@@ -275,21 +279,17 @@ void SumCodes(const KvLayout& layout, const Chunk& chunk, const float* weights,
   }
   const int groups = layout.head_dim / kQuantizedDims;
   size_t codes = scales + layout.v_scales_bytes();
-  Vector chunk_scales[kChunkVectors];
-  LoadChunkScales(chunk, scales, 0, chunk_scales);
-  Vector largest = LargestWeighted<kQueries>(weights, chunk_scales);
+  WeightedScales<kQueries> weighted;
+  weighted.Set(chunk, scales, 0, weights);
   for (int group = 0; group < groups; ++group) {
-    const CodedWeights<kQueries, kType> coded(weights, chunk_scales, largest);
-    if (group + 1 < groups) {  // so early, since it is slow to come, beside the products
-      LoadChunkScales(chunk, scales, group + 1, chunk_scales);
-      largest = LargestWeighted<kQueries>(weights, chunk_scales);
-    }
+    const CodedWeights<kQueries, kType> coded(weighted);
+    // The next group's so early, since they are slow to come, beside the products.
+    if (group + 1 < groups) weighted.Set(chunk, scales, group + 1, weights);
     float* sums = partials + group * kQuantizedDims;
-    SumSides<kQueries, kValueSides, kAhead>(chunk, codes, 0, coded, lookahead, sums,
-                                            partial_floats);
-    for (int pass = 1; pass < kVectors * 2 / kValueSides; ++pass) {
+    SumSides<kQueries, kSides, kAhead>(chunk, codes, 0, coded, lookahead, sums, partial_floats);
+    for (int pass = 1; pass < kVectors * 2 / kSides; ++pass) {
       const int side = pass / kVectors;
-      SumSides<kQueries, kValueSides, Ahead::kNothing>(
+      SumSides<kQueries, kSides, Ahead::kNothing>(
           chunk, codes + side * kGroupLines<kType> / 2 * kCacheLineBytes, pass % kVectors, coded,
           lookahead, sums + side * 16, partial_floats);
     }
