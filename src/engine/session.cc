@@ -94,11 +94,13 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
   session->cache_ = std::make_unique<KvCache>(*std::move(cache));
 
   const int group = static_cast<int>(config.heads / config.kv_heads);
+  // Between blocks of a layer lie those of the others.
+  const auto placement = kv.layers == 1 ? kv.placement : BlockPlacement::kShuffled;
   const ForwardPrefetch prefetch{
       .in_kernel = ResolvePrefetch(
           options.prefetch, profile.Get(),
           AttentionAccess(session->kernels_->isa, {kv.kv_heads, kv.head_dim, kv.types},
-                          kv.placement, options.pages, group, session->threads())),
+                          placement, options.pages, group, session->threads())),
       .ahead = options.prefetch_ahead};
   session->forward_ = std::make_unique<ForwardPass>(*session->model_, *session->kernels_,
                                                     *session->pool_, prefetch);

@@ -77,6 +77,13 @@ void Attention::Run(const KvView& kv, int group, const float* queries, int64_t t
   }
 }
 
+Attention::Share Attention::ShareOf(int64_t length, int thread, int threads) {
+  // Neighbouring ranges, so that a thread's prefetches run on from one to the next.
+  const int64_t ranges = RangesFor(length);
+  return {std::min(ranges * thread / threads * kRangeTokens, length),
+          std::min(ranges * (thread + 1) / threads * kRangeTokens, length)};
+}
+
 void Attention::OneToken(const KvView& kv, int group, const float* queries,
                          const PrefetchPlan& prefetch, float* out) {
   const int head_dim = kv.layout.head_dim;
@@ -91,22 +98,20 @@ void Attention::OneToken(const KvView& kv, int group, const float* queries,
                    queries_.data() + head * prepared);
   }
 
-  // Each thread takes neighbouring ranges, so that its prefetches run on from one to the next.
-  const int64_t threads = pool_.threads();
   const auto attend = [&](int thread) {
-    const int64_t first = ranges * thread / threads;
-    const int64_t last = ranges * (thread + 1) / threads;
-    if (first == last) return;
+    const auto [begin, end] = ShareOf(kv.length, thread, pool_.threads());
+    if (begin == end) return;
     kernels_.attend({.kv = kv,
-                     .begin = first * kRangeTokens,
-                     .end = std::min(last * kRangeTokens, kv.length),
+                     .begin = begin,
+                     .end = end,
                      .end_head = kv.layout.kv_heads,
                      .queries = queries_.data(),
                      .rows = group,
                      .group = group,
                      .visible = kv.length,
                      .prefetch = prefetch,
-                     .partials = partials_.data() + first * heads * partial_floats});
+                     .partials =
+                         partials_.data() + begin / kRangeTokens * heads * partial_floats});
   };
   const auto fold = [&](int64_t head, int thread) {
     std::vector<float>& folded = workers_[thread].folded;

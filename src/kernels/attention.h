@@ -39,6 +39,13 @@ class Attention {
   void Run(const KvView& kv, int group, const float* queries, int64_t tokens,
            const PrefetchPlan& prefetch, float* out);
 
+  // Which tokens `thread` of `threads` reads of a cache of `length`, for one token: whole ranges.
+  struct Share {
+    int64_t begin;
+    int64_t end;
+  };
+  static Share ShareOf(int64_t length, int thread, int threads);
+
  private:
   struct Worker {
     std::vector<float> queries;   // [QueryBlocks][head_dim][kQueryBlock]

@@ -145,14 +145,20 @@ Result<KvView> KvCache::View(int layer) const {
 }
 
 Result<size_t> KvCache::Prefetch(int layer, int64_t seq_len) {
+  BITFETCH_ASSIGN_OR_RETURN(PrefetchCursor cursor, Cursor(layer, 0, seq_len));
+  const size_t bytes = cursor.Fetch(cursor.remaining()) * kCacheLineBytes;
+  CountPrefetched(static_cast<int64_t>(bytes));
+  return bytes;
+}
+
+Result<PrefetchCursor> KvCache::Cursor(int layer, int64_t begin, int64_t end) const {
   BITFETCH_RETURN_IF_ERROR(CheckLayer(layer));
-  const int64_t tokens = std::clamp<int64_t>(seq_len, 0, lengths_[layer]);
-  PrefetchCursor cursor(pool_->arena(layer), std::span(blocks_).first(BlocksFor(tokens)),
+  const int64_t last = std::clamp<int64_t>(end, 0, lengths_[layer]);
+  const int64_t first = std::clamp<int64_t>(begin, 0, last) / kTileTokens;
+  return PrefetchCursor(pool_->arena(layer),
+                        std::span(blocks_).subspan(first, BlocksFor(last) - first),
                         pool_->stride_bytes(), pool_->layout().block_bytes(), kChunkTiles,
                         l2_budget_bytes_);
-  const size_t bytes = cursor.Fetch(cursor.remaining()) * kCacheLineBytes;
-  traffic_.prefetched_bytes += static_cast<int64_t>(bytes);
-  return bytes;
 }
 
 }  // namespace bitfetch

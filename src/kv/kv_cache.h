@@ -32,7 +32,7 @@ struct KvConfig {
 // (KvView::read_bytes).
 struct KvTraffic {
   int64_t appended_bytes = 0;    // as they are stored
-  int64_t prefetched_bytes = 0;  // requested by Prefetch
+  int64_t prefetched_bytes = 0;  // requested by Prefetch and from cursors
 };
 
 // The keys and values of one sequence of tokens, in tiles (kv/tile.h) that attention reads in
@@ -78,6 +78,13 @@ class KvCache {
   // in its order, as far as they fit in the L2 budget, and returns how many. `seq_len` past what is
   // stored is cut to what is stored; 0 does nothing. Errors: the layer is out of range.
   Result<size_t> Prefetch(int layer, int64_t seq_len);
+
+  // The same for tokens [begin, end), which a thread will read, a few lines at a time: the thread
+  // fetches from the cursor between its own steps, and whoever owns the cache counts afterwards
+  // what it did. `begin` is a multiple of 16; what is not stored is left out. Valid until the next
+  // change of the cache.
+  Result<PrefetchCursor> Cursor(int layer, int64_t begin, int64_t end) const;
+  void CountPrefetched(int64_t bytes) { traffic_.prefetched_bytes += bytes; }
 
   const KvTraffic& traffic() const { return traffic_; }
 

@@ -13,6 +13,10 @@ namespace {
 // ones evenly.
 constexpr int64_t kRowsAtATime = 64;
 
+// Rows of a product between which a thread fetches what comes after: few, since a burst only
+// stalls.
+constexpr int64_t kRowsAStep = 16;
+
 int64_t Pieces(int64_t rows, int64_t at_a_time = kRowsAtATime) {
   return (rows + at_a_time - 1) / at_a_time;
 }
@@ -61,6 +65,7 @@ Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t log
     }
   }
   const int64_t before = cache.length();
+  profile_.Begin();
   if (Status status = RunLayers(tokens, cache); !status) {
     cache.Truncate(before);
     return status;
@@ -73,6 +78,7 @@ Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t log
   }
   if (logit_tokens == 0) return {};
   head_.All(NormLast(logit_tokens), logit_tokens, logits);
+  profile_.End(Stage::kHead, head_.bytes_read());
   if (!std::all_of(logits, logits + logit_tokens * config.vocab, is_finite)) {
     cache.Truncate(before);
     return LogitsNotFinite();
@@ -81,7 +87,9 @@ Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t log
 }
 
 Status ForwardPass::Logits(const LogitsWanted& wanted, std::vector<Logit>* logits) {
+  profile_.Begin();
   head_.Wanted(NormLast(1), wanted, logits);
+  profile_.End(Stage::kHead, head_.bytes_read());
   const auto is_finite = [](const Logit& logit) { return std::isfinite(logit.value); };
   if (!std::ranges::all_of(*logits, is_finite)) return LogitsNotFinite();
   return {};
@@ -100,6 +108,7 @@ Status ForwardPass::RunLayers(std::span<const int> tokens, KvCache& cache) {
                   residual_.data() + t * config.hidden);
     rope_.At(first + t, cosines_.data() + t * rope_.pairs(), sines_.data() + t * rope_.pairs());
   });
+  profile_.End(Stage::kEmbed);
   for (int layer = 0; layer < static_cast<int>(config.layers); ++layer) {
     BITFETCH_RETURN_IF_ERROR(RunAttention(layer, count, cache));
     RunFeedForward(layer, count);
@@ -118,12 +127,15 @@ Status ForwardPass::RunAttention(int layer, int64_t tokens, KvCache& cache) {
   attended_.resize(tokens * query_size);
 
   NormAndQuantize(residual_.data(), weights.attn_norm, config.hidden, tokens);
-  Multiply(
-      {{&weights.attn_q, q_.data()}, {&weights.attn_k, k_.data()}, {&weights.attn_v, v_.data()}},
-      tokens);
-  if (prefetch_.ahead && tokens == 1) {
-    BITFETCH_RETURN_IF_ERROR(cache.Prefetch(layer, cache.length(layer)).map([](size_t) {}));
-  }
+  cursors_.clear();
+  if (prefetch_.ahead && tokens == 1) BITFETCH_RETURN_IF_ERROR(AimCursors(layer, cache));
+  Multiply({{&weights.attn_q, q_.data()},
+            {&weights.attn_k, k_.data(), /*fetches=*/true},
+            {&weights.attn_v, v_.data(), /*fetches=*/true}},
+           tokens);
+  CountFetched(cache);
+  profile_.End(Stage::kQkv,
+               weights.attn_q.bytes() + weights.attn_k.bytes() + weights.attn_v.bytes());
 
   const bool adjacent = config.rope_form == RopeForm::kAdjacentPairs;
   pool_.ParallelFor(tokens, [&](int64_t t, int) {
@@ -140,14 +152,41 @@ Status ForwardPass::RunAttention(int layer, int64_t tokens, KvCache& cache) {
   });
   BITFETCH_RETURN_IF_ERROR(cache.Append(layer, tokens, k_.data(), v_.data()));
   BITFETCH_ASSIGN_OR_RETURN(const KvView view, cache.View(layer));
+  profile_.End(Stage::kStore);
   attention_.Run(view, static_cast<int>(config.heads / config.kv_heads), q_.data(), tokens,
                  prefetch_.in_kernel, attended_.data());
+  profile_.End(Stage::kAttention, static_cast<int64_t>(view.read_bytes()));
 
   NormAndQuantize(attended_.data(), weights.attn_sub_norm, query_size, tokens);
   projected_.resize(tokens * config.hidden);
   Multiply({{&weights.attn_output, projected_.data()}}, tokens);
   AddToResidual(tokens);
+  profile_.End(Stage::kAttnOutput, weights.attn_output.bytes());
   return {};
+}
+
+// What each thread will read in the attention of this layer that follows.
+Status ForwardPass::AimCursors(int layer, const KvCache& cache) {
+  const int threads = pool_.threads();
+  const int64_t length = cache.length(layer) + 1;
+  cursor_lines_ = 0;
+  for (int thread = 0; thread < threads; ++thread) {
+    const auto [begin, end] = Attention::ShareOf(length, thread, threads);
+    BITFETCH_ASSIGN_OR_RETURN(const PrefetchCursor cursor, cache.Cursor(layer, begin, end));
+    cursors_.push_back(cursor);
+    cursor_lines_ += cursor.remaining();
+  }
+  const int64_t rows = 2 * model_.config().kv_heads * model_.config().head_dim;
+  lines_a_step_ = Pieces(static_cast<int64_t>(cursor_lines_), Pieces(rows, kRowsAStep));
+  return {};
+}
+
+void ForwardPass::CountFetched(KvCache& cache) {
+  size_t left = 0;
+  for (const PrefetchCursor& cursor : cursors_) left += cursor.remaining();
+  if (!cursors_.empty()) {
+    cache.CountPrefetched(static_cast<int64_t>((cursor_lines_ - left) * kCacheLineBytes));
+  }
 }
 
 void ForwardPass::RunFeedForward(int layer, int64_t tokens) {
@@ -156,17 +195,26 @@ void ForwardPass::RunFeedForward(int layer, int64_t tokens) {
   gate_.resize(tokens * config.ffn);
   up_.resize(tokens * config.ffn);
   NormAndQuantize(residual_.data(), weights.ffn_norm, config.hidden, tokens);
-  Multiply({{&weights.ffn_gate, gate_.data()}, {&weights.ffn_up, up_.data()}}, tokens);
   const auto activate =
       config.activation == Activation::kSilu ? kernels_.silu_gate : kernels_.relu2_gate;
-  pool_.ParallelFor(tokens, [&](int64_t t, int) {
-    float* gate = gate_.data() + t * config.ffn;
-    activate(gate, up_.data() + t * config.ffn, config.ffn, gate);
+  const QuantizedRows input = Quantized(config.hidden, tokens);
+  const int64_t at_a_time = ProductRowsAtATime(config.ffn, tokens, pool_.threads());
+  pool_.ParallelFor(Pieces(config.ffn, at_a_time), [&](int64_t piece, int thread) {
+    const int64_t begin = piece * at_a_time;
+    const int64_t end = std::min(begin + at_a_time, config.ffn);
+    MultiplyRows({&weights.ffn_gate, gate_.data()}, begin, end, input, thread);
+    MultiplyRows({&weights.ffn_up, up_.data()}, begin, end, input, thread);
+    for (int64_t t = 0; t < tokens; ++t) {
+      float* gate = gate_.data() + t * config.ffn + begin;
+      activate(gate, up_.data() + t * config.ffn + begin, end - begin, gate);
+    }
   });
+  profile_.End(Stage::kGateUp, weights.ffn_gate.bytes() + weights.ffn_up.bytes());
   NormAndQuantize(gate_.data(), weights.ffn_sub_norm, config.ffn, tokens);
   projected_.resize(tokens * config.hidden);
   Multiply({{&weights.ffn_down, projected_.data()}}, tokens);
   AddToResidual(tokens);
+  profile_.End(Stage::kDown, weights.ffn_down.bytes());
 }
 
 // x: [tokens][size]. Without a norm, x is quantised as it is.
@@ -186,11 +234,16 @@ void ForwardPass::NormAndQuantize(const float* x, const std::vector<float>& norm
     }
     kernels_.quantize(input, size, stride, quantized_.data() + t * stride, &sums_[t], &scales_[t]);
   });
+  profile_.End(Stage::kNorm);
+}
+
+// What the last NormAndQuantize left.
+QuantizedRows ForwardPass::Quantized(int64_t size, int64_t tokens) const {
+  return {quantized_.data(), sums_.data(), scales_.data(), tokens, PadToBlock(size)};
 }
 
 void ForwardPass::Multiply(std::initializer_list<Product> products, int64_t tokens) {
-  const int64_t stride = PadToBlock(products.begin()->weights->cols);
-  const QuantizedRows input{quantized_.data(), sums_.data(), scales_.data(), tokens, stride};
+  const QuantizedRows input = Quantized(products.begin()->weights->cols, tokens);
   const auto at_a_time = [&](const Product& product) {
     return ProductRowsAtATime(product.weights->rows, tokens, pool_.threads());
   };
@@ -199,14 +252,24 @@ void ForwardPass::Multiply(std::initializer_list<Product> products, int64_t toke
   };
   int64_t pieces = 0;
   for (const Product& product : products) pieces += pieces_of(product);
-  pool_.ParallelFor(pieces, [&](int64_t piece, int) {
+  pool_.ParallelFor(pieces, [&](int64_t piece, int thread) {
     const Product* product = products.begin();
     while (piece >= pieces_of(*product)) piece -= pieces_of(*product++);
-    const TernaryRows rows = RowsOf(*product->weights);
     const int64_t begin = piece * at_a_time(*product);
-    const int64_t end = std::min(begin + at_a_time(*product), rows.rows);
-    kernels_.ternary_matmul(rows, begin, end, input, product->out, rows.rows);
+    const int64_t end = std::min(begin + at_a_time(*product), product->weights->rows);
+    MultiplyRows(*product, begin, end, input, thread);
   });
+}
+
+void ForwardPass::MultiplyRows(const Product& product, int64_t begin, int64_t end,
+                               const QuantizedRows& input, int thread) {
+  const TernaryRows rows = RowsOf(*product.weights);
+  const bool fetches = product.fetches && !cursors_.empty();
+  const int64_t step = fetches ? kRowsAStep : end - begin;
+  for (int64_t row = begin; row < end; row += step) {
+    kernels_.ternary_matmul(rows, row, std::min(row + step, end), input, product.out, rows.rows);
+    if (fetches) cursors_[thread].Fetch(lines_a_step_);
+  }
 }
 
 void ForwardPass::AddToResidual(int64_t tokens) {

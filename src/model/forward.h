@@ -16,6 +16,8 @@
 #include "model/model.h"
 #include "model/output_head.h"
 #include "model/rope_table.h"
+#include "model/stage_profile.h"
+#include "prefetch/cursor.h"
 #include "prefetch/law.h"
 
 namespace bitfetch {
@@ -23,7 +25,7 @@ namespace bitfetch {
 // How the KV cache is fetched before it is needed.
 struct ForwardPrefetch {
   PrefetchPlan in_kernel;  // by attention, some bytes ahead of itself (AttentionAccess)
-  bool ahead = true;       // by KvCache::Prefetch, before attention starts
+  bool ahead = true;       // a stage ahead, while keys and values are computed
 };
 
 // Runs a model over tokens, at most kMaxBatch at once. The logits have the same bits however a text
@@ -47,11 +49,18 @@ class ForwardPass {
   Status Logits(const LogitsWanted& wanted, std::vector<Logit>* logits);
 
   OutputHead& head() { return head_; }
+  const ForwardPrefetch& prefetch() const { return prefetch_; }
+  void SetPrefetch(const ForwardPrefetch& prefetch) { prefetch_ = prefetch; }
+
+  // Of all runs since the last reset.
+  const StageProfile& profile() const { return profile_; }
+  void ResetProfile() { profile_ = {}; }
 
  private:
   struct Product {
     const TernaryMatrix* weights;
-    float* out;  // [tokens][rows]
+    float* out;            // [tokens][rows]
+    bool fetches = false;  // from `cursors_` between its rows
   };
 
   Status RunLayers(std::span<const int> tokens, KvCache& cache);
@@ -59,7 +68,12 @@ class ForwardPass {
   void RunFeedForward(int layer, int64_t tokens);
   void NormAndQuantize(const float* x, const std::vector<float>& norm, int64_t size,
                        int64_t tokens);
+  QuantizedRows Quantized(int64_t size, int64_t tokens) const;
   void Multiply(std::initializer_list<Product> products, int64_t tokens);
+  void MultiplyRows(const Product& product, int64_t begin, int64_t end, const QuantizedRows& input,
+                    int thread);
+  Status AimCursors(int layer, const KvCache& cache);
+  void CountFetched(KvCache& cache);
   void AddToResidual(int64_t tokens);
   const float* NormLast(int64_t count);
   Status LogitsNotFinite() const;
@@ -71,6 +85,10 @@ class ForwardPass {
   RopeTable rope_;
   Attention attention_;
   OutputHead head_;
+  StageProfile profile_;
+  std::vector<PrefetchCursor> cursors_;  // [threads], or none
+  size_t cursor_lines_ = 0;              // that all of them had
+  size_t lines_a_step_ = 0;
 
   // Of a batch; [tokens] first everywhere.
   std::vector<float> residual_;    // [hidden]

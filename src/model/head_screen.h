@@ -44,6 +44,11 @@ class HeadScreen {
   // large that a logit might not be.
   bool Prepare(const float* x, Input* input) const;
 
+  // What one look at all bounds reads.
+  int64_t bytes() const {
+    return static_cast<int64_t>(rows_.size()) * (stride_ + static_cast<int64_t>(sizeof(Row)));
+  }
+
   // lower[r - begin] <= the logit of row r as Kernels::dense_matvec computes it <= upper[r -
   // begin], for rows [begin, end).
   void Bounds(const Kernels& kernels, const Input& input, int64_t begin, int64_t end, double* lower,

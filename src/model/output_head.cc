@@ -67,6 +67,7 @@ void OutputHead::All(const float* x, int64_t tokens, float* logits) {
       kernels_.dense_matvec(*rows, 0, end - begin, x + t * hidden, logits + t * vocab + begin);
     }
   });
+  bytes_read_ = static_cast<int64_t>(output_.data.size());
 }
 
 void OutputHead::Wanted(const float* x, const LogitsWanted& wanted, std::vector<Logit>* logits) {
@@ -134,6 +135,7 @@ void OutputHead::ComputeCandidates(const float* x, std::vector<Logit>* logits) {
     }
   });
   rows_computed_ = count;
+  bytes_read_ = screen_->bytes() + count * row_bytes;
 }
 
 }  // namespace bitfetch

@@ -32,6 +32,8 @@ class OutputHead {
 
   // How many rows of the head the last Wanted() computed.
   int64_t rows_computed() const { return rows_computed_; }
+  // What the last All() or Wanted() read.
+  int64_t bytes_read() const { return bytes_read_; }
 
  private:
   bool Screen(const float* x, const LogitsWanted& wanted);
@@ -42,6 +44,7 @@ class OutputHead {
   ThreadPool& pool_;
   std::shared_ptr<const HeadScreen> screen_;
   int64_t rows_computed_ = 0;
+  int64_t bytes_read_ = 0;
 
   std::vector<std::vector<float>> dequantized_;  // [threads] rows of a quantised head
   std::vector<float> all_;                       // [vocab]

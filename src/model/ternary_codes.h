@@ -32,6 +32,7 @@ struct TernaryMatrix {
   float scale = 0;                 // finite, not negative
   std::unique_ptr<uint8_t[], FreeAligned> storage;  // of codes; null where they lie in the file
 
+  int64_t bytes() const { return rows * row_bytes; }
   int Code(int64_t row, int64_t col) const;
 };
 

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/stage_profile.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr std::array<std::string_view, kStages> kNames = {
+    "embed", "norm", "qkv", "store", "attention", "attn_output", "gate_up", "down", "head"};
+
+}  // namespace
+
+std::string_view StageName(Stage stage) { return kNames[static_cast<size_t>(stage)]; }
+
+StageProfile::Total StageProfile::Sum() const {
+  Total sum;
+  for (const Total& total : totals_) {
+    sum.ns += total.ns;
+    sum.bytes += total.bytes;
+    sum.runs += total.runs;
+  }
+  return sum;
+}
+
+}  // namespace bitfetch

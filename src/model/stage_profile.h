@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_MODEL_STAGE_PROFILE_H_
+#define BITFETCH_MODEL_STAGE_PROFILE_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "machine/clock.h"
+
+namespace bitfetch {
+
+// What a forward pass does, in its order. Each is one fork and join at most.
+enum class Stage {
+  kEmbed,       // the tokens' embeddings
+  kNorm,        // norms and quantisation of activations, before every product
+  kQkv,         // queries, keys and values
+  kStore,       // RoPE, and storing keys and values
+  kAttention,   // reads the KV cache
+  kAttnOutput,  // the product behind it, and the residual
+  kGateUp,      // gate, up and what joins them
+  kDown,        // the last product of a layer, and the residual
+  kHead,        // the last norm, and logits
+};
+inline constexpr size_t kStages = static_cast<size_t>(Stage::kHead) + 1;
+
+std::string_view StageName(Stage stage);  // "embed", "norm", "qkv", ...
+
+// Where the time went, and what was read from weights and KV cache meanwhile. A clock reading for
+// each stage of each layer, some 25 ns.
+class StageProfile {
+ public:
+  struct Total {
+    double ns = 0;
+    int64_t bytes = 0;
+    int64_t runs = 0;
+  };
+
+  // The next stage begins now.
+  void Begin() { begin_ns_ = NowNs(); }
+  // It ends now, and another may begin.
+  void End(Stage stage, int64_t bytes = 0) {
+    const double now = NowNs();
+    Total& total = totals_[static_cast<size_t>(stage)];
+    total.ns += now - begin_ns_;
+    total.bytes += bytes;
+    ++total.runs;
+    begin_ns_ = now;
+  }
+
+  const Total& at(Stage stage) const { return totals_[static_cast<size_t>(stage)]; }
+  Total Sum() const;
+
+ private:
+  double begin_ns_ = 0;
+  std::array<Total, kStages> totals_ = {};
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_MODEL_STAGE_PROFILE_H_
