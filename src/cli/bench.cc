@@ -4,15 +4,19 @@
 namespace bitfetch {
 
 void AddBench(Command& program) {
-  Command& bench = program.Add("bench", {.usage = "attention | distance | memory [options]",
-                                         .summary = "measure: attention, distance, memory",
-                                         .more = R"(examples:
+  Command& bench =
+      program.Add("bench", {.usage = "attention | decode | distance | memory | prefill [options]",
+                            .summary = "measure: attention, distance, memory, whole tokens",
+                            .more = R"(examples:
   bitfetch bench attention
+  bitfetch bench decode -m models/tiny.gguf --n-kv 0,512
   bitfetch bench distance
   bitfetch bench memory --json memory.json)"});
   AddBenchAttention(bench);
+  AddBenchDecode(bench);
   AddBenchDistance(bench);
   AddBenchMemory(bench);
+  AddBenchPrefill(bench);
 }
 
 }  // namespace bitfetch

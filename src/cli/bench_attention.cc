@@ -64,10 +64,7 @@ examples:
   bitfetch bench attention --n-kv 2048,8192 --layout contiguous,paged --prefetch off,law,4096
   bitfetch bench attention -t 1,2 --json attention.json)"});
   AddAttentionPlaces(command, &options->bench.places, "contiguous");
-  command.AddParsed("--prefetch", "HOW,...", "law, off or so many bytes ahead (default: off,law)",
-                    &options->bench.prefetch, [](std::string_view text) {
-                      return ParseList<PrefetchSetting>(text, ParsePrefetchSetting);
-                    });
+  AddPrefetch(command, "off,law", &options->bench.prefetch);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
   command.SetRun([options] { return Run(*options); });
 }

@@ -100,10 +100,11 @@ Result<std::unique_ptr<BenchReport>> BenchReport::Create(std::string_view header
 }
 
 void BenchReport::Add(const std::string& table_row, BenchJson json) {
-  rows_.push_back(std::move(json));
+  const bool first = rows_.empty();
+  AddJson(std::move(json));
   line_.Clear();
   if (only_json_ || !printed_) return;
-  if (rows_.size() == 1) printed_ = Print(header_ + "\n");
+  if (first) printed_ = Print(header_ + "\n");
   if (printed_) printed_ = Print(table_row + "\n");
 }
 
@@ -122,34 +123,59 @@ Result<int> BenchReport::Finish() {
 }
 
 void AddRepeatsAndJson(Command& command, int* repeats, std::string* json) {
-  command.AddParsed("--repeats", "N", "measurements of each row (default: 15)", repeats,
+  command.AddParsed("--repeats", "N",
+                    fmt::format("measurements of each row (default: {})", *repeats), repeats,
                     Integer<int>(1, kMostRepeats));
   command.AddText("--json", "FILE", "the rows as JSON; - writes only that to stdout", json);
+}
+
+void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv) {
+  command.AddParsed("--n-kv", "N,...",
+                    fmt::format("tokens in the cache (default: {})", n_kv->front()), n_kv,
+                    ListOf<int64_t>(Integer<int64_t>(n_kv->front() == 0 ? 0 : 1, kMostTokens)));
+}
+
+void AddThreads(Command& command, const std::string& default_text, std::vector<int>* threads) {
+  command.AddParsed("-t,--threads", "N,...", fmt::format("threads (default: {})", default_text),
+                    threads, ListOf<int>(Integer<int>(1, ThreadPool::kMaxThreads)));
+}
+
+void AddKvTypes(Command& command, std::vector<KvTypes>* types) {
+  command.AddParsed("--kv-type", "TYPE,...",
+                    "f32, f16 (default), bf16, q8_0, q4_0, or K:V as q8_0:q4_0", types,
+                    ListOf<KvTypes>(ParseKvTypes));
+}
+
+void AddPages(Command& command, const std::string& default_text, std::vector<PageSize>* pages) {
+  command.AddParsed("--pages", "SIZE,...",
+                    fmt::format("OS pages: huge or 4k (default: {})", default_text), pages,
+                    ListOf<PageSize>(ParsePageSize));
+}
+
+void AddPrefetch(Command& command, const std::string& default_text,
+                 std::vector<PrefetchSetting>* prefetch) {
+  command.AddParsed("--prefetch", "HOW,...",
+                    fmt::format("law, off or so many bytes ahead (default: {})", default_text),
+                    prefetch, ListOf<PrefetchSetting>(ParsePrefetchSetting));
 }
 
 void AddPlaces(Command& command, std::vector<int>* threads, const std::string& threads_default,
                std::vector<BlockPlacement>* placements, const std::string& placements_default,
                std::vector<PageSize>* pages, const std::string& pages_default) {
-  command.AddParsed("-t,--threads", "N,...", fmt::format("threads (default: {})", threads_default),
-                    threads, ListOf<int>(Integer<int>(1, ThreadPool::kMaxThreads)));
+  AddThreads(command, threads_default, threads);
   command.AddParsed("--layout", "NAME,...",
                     fmt::format("contiguous, or paged: blocks in shuffled places (default: {})",
                                 placements_default),
                     placements, ListOf<BlockPlacement>(ParsePlacement));
-  command.AddParsed("--pages", "SIZE,...",
-                    fmt::format("OS pages: huge or 4k (default: {})", pages_default), pages,
-                    ListOf<PageSize>(ParsePageSize));
+  AddPages(command, pages_default, pages);
 }
 
 void AddAttentionPlaces(Command& command, AttentionPlaces* places,
                         const std::string& placements_default) {
-  command.AddParsed("--n-kv", "N,...", "tokens in the cache (default: 8192)", &places->n_kv,
-                    ListOf<int64_t>(Integer<int64_t>(1, kMostTokens)));
+  AddTokensInCache(command, &places->n_kv);
   AddPlaces(command, &places->threads, "what affinity and cgroup allow", &places->placements,
             placements_default, &places->pages, "huge");
-  command.AddParsed("--kv-type", "TYPE,...",
-                    "f32, f16 (default), bf16, q8_0, q4_0, or K:V as q8_0:q4_0", &places->kv_types,
-                    ListOf<KvTypes>(ParseKvTypes));
+  AddKvTypes(command, &places->kv_types);
   command.AddOption(
       "--shape", "KV,GROUP,DIM",
       "KV heads, query heads to each, dimensions of a head (default: 5,4,128)",

@@ -45,6 +45,7 @@ class BenchReport {
                                                      const std::string& json_path);
 
   void Add(const std::string& table_row, BenchJson json);
+  void AddJson(BenchJson json) { rows_.push_back(std::move(json)); }  // and nothing in the table
   // How far the measuring is, on stderr.
   void Show(int64_t done, int64_t total, std::string_view of_what);
   Result<int> Finish();
@@ -62,6 +63,14 @@ class BenchReport {
 
 // --repeats and --json.
 void AddRepeatsAndJson(Command& command, int* repeats, std::string* json);
+
+// A list each. Defaults that depend on the command come as text; that of --n-kv is its first.
+void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv);  // --n-kv
+void AddThreads(Command& command, const std::string& default_text, std::vector<int>* threads);
+void AddKvTypes(Command& command, std::vector<KvTypes>* types);
+void AddPages(Command& command, const std::string& default_text, std::vector<PageSize>* pages);
+void AddPrefetch(Command& command, const std::string& default_text,
+                 std::vector<PrefetchSetting>* prefetch);
 
 // -t, --layout and --pages.
 void AddPlaces(Command& command, std::vector<int>* threads, const std::string& threads_default,

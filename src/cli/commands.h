@@ -20,6 +20,8 @@ void AddBench(Command& program);
 
 // Those of bench.
 void AddBenchAttention(Command& bench);
+void AddBenchDecode(Command& bench);
+void AddBenchPrefill(Command& bench);
 void AddBenchDistance(Command& bench);
 void AddBenchMemory(Command& bench);
 

@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/progress_line.h"
 #include "cli/sampling_options.h"
+#include "cli/stage_text.h"
 #include "cli/text_options.h"
 #include "cli/timings.h"
 #include "engine/read_tokenizer.h"
@@ -20,6 +21,7 @@ struct Options {
   ModelOptions model;
   TextOptions text;
   SamplingOptions sampling;
+  bool profile = false;
 };
 
 Result<int> RunGenerate(const Options& options) {
@@ -75,6 +77,9 @@ Result<int> RunGenerate(const Options& options) {
   Timings timings(opened.seconds);
   timings.Add(generated);
   Say(timings.Line(sampler_options));
+  if (options.profile && generated.tokens > 1) {
+    Say(StageTable(session.profile(), generated.tokens - 1, session.ReadBytesPerSecond() * 1e-9));
+  }
   return Interrupted() ? kExitInterrupted : kExitOk;
 }
 
@@ -92,6 +97,7 @@ example:
   AddModelOptions(command, &options->model);
   AddTextOptions(command, &options->text);
   AddSamplingOptions(command, &options->sampling);
+  command.AddFlag("--profile", "where the time of a token went, by stage", &options->profile);
   command.SetRun([options] { return RunGenerate(*options); });
 }
 

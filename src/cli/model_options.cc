@@ -14,14 +14,13 @@ namespace {
 // Whether it fits into memory is for the session to say; this only keeps it a number of tokens.
 constexpr int64_t kMostContext = int64_t{1} << 50;
 
-// "law" or "off".
+}  // namespace
+
 Result<bool> ParsePrefetchAhead(std::string_view text) {
   if (text == "law") return true;
   if (text == "off") return false;
   return Fail("'{}' is not known: wanted law or off", text);
 }
-
-}  // namespace
 
 void AddModelPath(Command& command, std::string* path) {
   command.AddText("-m,--model", "MODEL", "the model, a GGUF file", path).Required();

@@ -24,6 +24,9 @@ struct ModelOptions {
 void AddModelOptions(Command& command, ModelOptions* options,
                      const std::string& context_default = "what the model was made for");
 
+// "law" or "off".
+Result<bool> ParsePrefetchAhead(std::string_view text);
+
 struct OpenedSession {
   std::unique_ptr<Session> session;
   double seconds;  // that it took

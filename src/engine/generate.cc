@@ -89,6 +89,7 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
     if (++result.tokens == 1) {
       result.prompt_seconds = prompt_time.Seconds();
       generate_time = Stopwatch();
+      session.ResetProfile();
     }
     if (std::binary_search(stop_tokens.begin(), stop_tokens.end(), token)) {
       result.reason = StopReason::kStopToken;

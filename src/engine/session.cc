@@ -10,6 +10,7 @@
 #include "kernels/attention_probe.h"
 #include "machine/probe.h"
 #include "machine/topology.h"
+#include "text/sampler.h"
 
 namespace bitfetch {
 namespace {
@@ -93,17 +94,15 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
   }
   session->cache_ = std::make_unique<KvCache>(*std::move(cache));
 
-  const int group = static_cast<int>(config.heads / config.kv_heads);
   // Between blocks of a layer lie those of the others.
   const auto placement = kv.layers == 1 ? kv.placement : BlockPlacement::kShuffled;
-  const ForwardPrefetch prefetch{
-      .in_kernel = ResolvePrefetch(
-          options.prefetch, profile.Get(),
-          AttentionAccess(session->kernels_->isa, {kv.kv_heads, kv.head_dim, kv.types},
-                          placement, options.pages, group, session->threads())),
-      .ahead = options.prefetch_ahead};
+  session->access_ = AttentionAccess(
+      session->kernels_->isa, {kv.kv_heads, kv.head_dim, kv.types}, placement, options.pages,
+      static_cast<int>(config.heads / config.kv_heads), session->threads());
+  session->machine_ = profile.Get();
   session->forward_ = std::make_unique<ForwardPass>(*session->model_, *session->kernels_,
-                                                    *session->pool_, prefetch);
+                                                    *session->pool_, ForwardPrefetch{});
+  session->SetPrefetch(options.prefetch, options.prefetch_ahead);
   BITFETCH_RETURN_IF_ERROR(session->ScreenHead(options, progress));
   return session;
 }
@@ -117,6 +116,15 @@ Status Session::ScreenHead(const SessionOptions& options, const Progress& progre
   if (!screen) return Fail("{}: {}", model_->file().path(), screen.error().message);
   forward_->head().SetScreen(std::make_shared<const HeadScreen>(*std::move(screen)));
   return {};
+}
+
+void Session::SetPrefetch(const PrefetchSetting& in_kernel, bool ahead) {
+  forward_->SetPrefetch(
+      {.in_kernel = ResolvePrefetch(in_kernel, machine_, access_), .ahead = ahead});
+}
+
+double Session::ReadBytesPerSecond() const {
+  return bitfetch::ReadBytesPerSecond(machine_, threads());
 }
 
 Status Session::CheckRoom(size_t count) const {
@@ -156,6 +164,28 @@ Status Session::AppendBatch(std::span<const int> tokens, float* logits) {
       forward_->Run(tokens, *cache_, static_cast<int64_t>(tokens.size()), logits));
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   has_logits_ = true;
+  return {};
+}
+
+Status Session::Fill(int64_t tokens) {
+  BITFETCH_RETURN_IF_ERROR(CheckRoom(tokens));
+  constexpr int64_t kAtOnce = 16 * kTileTokens;
+  const ModelConfig& config = model_->config();
+  Random random(1);
+  std::vector<float> floats(kAtOnce * config.kv_heads * config.head_dim);
+  for (float& value : floats) value = static_cast<float>(2 * random.NextUnit() - 1);
+  const int64_t before = length();
+  has_logits_ = false;
+  for (int64_t done = 0; done < tokens; done += kAtOnce) {
+    const int64_t count = std::min(kAtOnce, tokens - done);
+    for (int layer = 0; layer < cache_->layers(); ++layer) {
+      if (Status status = cache_->Append(layer, count, floats.data(), floats.data()); !status) {
+        Truncate(before);
+        return status;
+      }
+    }
+    tokens_.resize(tokens_.size() + count);
+  }
   return {};
 }
 

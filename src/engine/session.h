@@ -15,6 +15,7 @@
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
 #include "kv/kv_cache.h"
+#include "machine/profile.h"
 #include "model/forward.h"
 #include "model/model.h"
 #include "prefetch/setting.h"
@@ -64,11 +65,27 @@ class Session {
   // nothing was appended yet, or a Truncate or an Append that failed came after it.
   Result<std::span<const Logit>> Logits(const LogitsWanted& wanted = {});
 
+  // Puts `tokens` more into the cache without running the model: synthetic keys and values that a
+  // benchmark reads instead of a long prompt's. Errors: the context is full, out of memory; then
+  // nothing changed. Costs half a microsecond a token and layer.
+  Status Fill(int64_t tokens);
+
   // How many rows of the output head the last Logits() computed in full precision.
   int64_t head_rows() const { return forward_->head().rows_computed(); }
 
   // Forgets all but the first `length` tokens; there are no Logits() then, until the next Append.
   void Truncate(int64_t length);
+
+  // Where the time went since the last reset.
+  const StageProfile& profile() const { return forward_->profile(); }
+  void ResetProfile() { forward_->ResetProfile(); }
+
+  // Prefetching from now on, other than the session was opened with; what it comes to in attention.
+  void SetPrefetch(const PrefetchSetting& in_kernel, bool ahead);
+  const PrefetchPlan& prefetch_plan() const { return forward_->prefetch().in_kernel; }
+
+  // What this machine reads in a stream with the session's threads, as far as it is known.
+  double ReadBytesPerSecond() const;
 
   const std::vector<int>& tokens() const { return tokens_; }  // so far
   int64_t length() const { return static_cast<int64_t>(tokens_.size()); }
@@ -88,6 +105,8 @@ class Session {
   std::unique_ptr<const Model> model_;
   std::unique_ptr<KvCache> cache_;
   std::unique_ptr<ForwardPass> forward_;
+  MachineProfile machine_;
+  PrefetchAccess access_;  // of attention
   int64_t context_ = 0;
   std::vector<int> tokens_;
   bool has_logits_ = false;

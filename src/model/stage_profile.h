@@ -35,6 +35,7 @@ class StageProfile {
     double ns = 0;
     int64_t bytes = 0;
     int64_t runs = 0;
+    Total& operator+=(const Total& other);
   };
 
   // The next stage begins now.
@@ -48,6 +49,8 @@ class StageProfile {
     ++total.runs;
     begin_ns_ = now;
   }
+
+  void Add(const StageProfile& other);
 
   const Total& at(Stage stage) const { return totals_[static_cast<size_t>(stage)]; }
   Total Sum() const;
