@@ -18,8 +18,8 @@ add_test(NAME program.logits_agree_with_the_reference
          COMMAND ${python} ${PROJECT_SOURCE_DIR}/tools/logits_test.py ${CMAKE_CROSSCOMPILING_EMULATOR}
                  $<TARGET_FILE:bitfetch>)
 
-# The optimised program still holds the prefetch instructions that its sources ask for: in the attention of each ISA and
-# in KvCache::Prefetch.
+# The optimised program still holds the prefetch instructions that its sources ask for: in the attention of each ISA, in
+# KvCache::Prefetch and in the products before attention.
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     set(isas N_AVX2 N_AVX3)
@@ -30,7 +30,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
             ${CMAKE_SYSTEM_PROCESSOR})
   list(TRANSFORM isas REPLACE "(.+)" "bitfetch::\\1::(Score|Sum)[A-Za-z]+<[0-9]+, .bitfetch::\\1::Ahead.[12]" OUTPUT_VARIABLE kernels)
   add_test(NAME program.has_prefetch_instructions
-           COMMAND ${check} ${kernels} "bitfetch::scalar::Attend\\(" "bitfetch::KvCache::Prefetch\\(")
+           COMMAND ${check} ${kernels} "bitfetch::scalar::Attend\\(" "bitfetch::KvCache::Prefetch\\("
+                   "bitfetch::ForwardPass::MultiplyRows\\(")
 
   # The check itself can tell: the kernels for `--prefetch off` are found out, and so is a name that nothing has.
   add_test(NAME program.a_missing_prefetch_is_found COMMAND ${check} "bitfetch::.*::SumFloats<[0-9]+, .bitfetch::.*::Ahead.0")

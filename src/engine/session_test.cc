@@ -190,7 +190,7 @@ TEST_F(DamagedModelTest, ActivationsThatAreNotFiniteAreAnErrorThatLosesNothing) 
   const std::vector<int> damaged = {1, 0, 2};
   const auto status = session->Append(damaged);
   ASSERT_FALSE(status);
-  EXPECT_THAT(status.error().message, HasSubstr("the activations are not finite"));
+  EXPECT_THAT(status.error().message, HasSubstr("the embedding of a token is not finite: tensor token_embd.weight"));
   EXPECT_EQ(session->length(), 2);
   EXPECT_EQ(session->cache().length(), 2);
 }

@@ -154,7 +154,7 @@ Result<size_t> KvCache::Prefetch(int layer, int64_t seq_len) {
 Result<PrefetchCursor> KvCache::Cursor(int layer, int64_t begin, int64_t end) const {
   BITFETCH_RETURN_IF_ERROR(CheckLayer(layer));
   const int64_t last = std::clamp<int64_t>(end, 0, lengths_[layer]);
-  const int64_t first = std::clamp<int64_t>(begin, 0, last) / kTileTokens;
+  const int64_t first = BlocksFor(std::clamp<int64_t>(begin, 0, last));
   return PrefetchCursor(pool_->arena(layer),
                         std::span(blocks_).subspan(first, BlocksFor(last) - first),
                         pool_->stride_bytes(), pool_->layout().block_bytes(), kChunkTiles,

@@ -39,6 +39,13 @@ TernaryRows RowsOf(const TernaryMatrix& matrix) {
           matrix.scale};
 }
 
+bool AllFinite(std::span<const float> floats) {
+  // The sum of these is a zero, or else NaN: without a branch for each.
+  float zero = 0;
+  for (const float value : floats) zero += value * 0.0f;
+  return zero == 0;
+}
+
 const std::byte* RowAt(const GgufTensor& tensor, int64_t row) {
   return tensor.data.data() + row * TensorBytes(tensor.type, tensor.cols());
 }
@@ -70,16 +77,10 @@ Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t log
     cache.Truncate(before);
     return status;
   }
-  const auto is_finite = [](float value) { return std::isfinite(value); };
-  if (!std::ranges::all_of(residual_, is_finite)) {
-    cache.Truncate(before);
-    return Fail("{}: the activations are not finite: its weights are damaged",
-                model_.file().path());
-  }
   if (logit_tokens == 0) return {};
   head_.All(NormLast(logit_tokens), logit_tokens, logits);
   profile_.End(Stage::kHead, head_.bytes_read());
-  if (!std::all_of(logits, logits + logit_tokens * config.vocab, is_finite)) {
+  if (!AllFinite(std::span(logits, logit_tokens * config.vocab))) {
     cache.Truncate(before);
     return LogitsNotFinite();
   }
@@ -109,9 +110,17 @@ Status ForwardPass::RunLayers(std::span<const int> tokens, KvCache& cache) {
     rope_.At(first + t, cosines_.data() + t * rope_.pairs(), sines_.data() + t * rope_.pairs());
   });
   profile_.End(Stage::kEmbed);
+  if (!AllFinite(residual_)) {
+    return Fail("{}: the embedding of a token is not finite: tensor {} is damaged",
+                model_.file().path(), model_.embedding().name);
+  }
   for (int layer = 0; layer < static_cast<int>(config.layers); ++layer) {
     BITFETCH_RETURN_IF_ERROR(RunAttention(layer, count, cache));
     RunFeedForward(layer, count);
+    if (!AllFinite(residual_)) {
+      return Fail("{}: the activations are not finite after layer {}: its weights are damaged",
+                  model_.file().path(), layer);
+    }
   }
   return {};
 }
@@ -170,14 +179,17 @@ Status ForwardPass::AimCursors(int layer, const KvCache& cache) {
   const int threads = pool_.threads();
   const int64_t length = cache.length(layer) + 1;
   cursor_lines_ = 0;
+  size_t most = 0;
   for (int thread = 0; thread < threads; ++thread) {
     const auto [begin, end] = Attention::ShareOf(length, thread, threads);
     BITFETCH_ASSIGN_OR_RETURN(const PrefetchCursor cursor, cache.Cursor(layer, begin, end));
     cursors_.push_back(cursor);
     cursor_lines_ += cursor.remaining();
+    most = std::max(most, cursor.remaining());
   }
   const int64_t rows = 2 * model_.config().kv_heads * model_.config().head_dim;
-  lines_a_step_ = Pieces(static_cast<int64_t>(cursor_lines_), Pieces(rows, kRowsAStep));
+  // Of the steps a thread expects its share.
+  lines_a_step_ = Pieces(static_cast<int64_t>(most) * threads, Pieces(rows, kRowsAStep));
   return {};
 }
 

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/forward.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <random>
+
+#include "base/temp_dir.h"
+#include "model/test_model.h"
+
+namespace bitfetch {
+namespace {
+
+// A model, and what runs it.
+class Engine {
+ public:
+  explicit Engine(const TestModel& shape, const Kernels& kernels = *SupportedKernels().back(),
+                  int threads = 2)
+      : pool_(ThreadPool::Create(threads).value()) {
+    const TempDir folder;
+    const std::string path = folder.Path("model.gguf");
+    EXPECT_TRUE(WriteTestModel(path, shape));
+    model_ = std::make_unique<const Model>(Model::Load(path, /*mmap=*/false, *pool_, {}).value());
+    forward_ = std::make_unique<ForwardPass>(*model_, kernels, *pool_, ForwardPrefetch{});
+  }
+
+  KvCache NewCache() const {
+    const ModelConfig& config = model_->config();
+    return KvCache::Create({.layers = static_cast<int>(config.layers),
+                            .kv_heads = static_cast<int>(config.kv_heads),
+                            .head_dim = static_cast<int>(config.head_dim),
+                            .types = {KvType::kQ8_0, KvType::kF16},
+                            .limit = config.context,
+                            .pages = PageSize::k4K})
+        .value();
+  }
+
+  // The logits of the last of `tokens`, behind what the cache holds.
+  std::vector<float> Run(std::span<const int> tokens, KvCache& cache) {
+    std::vector<float> logits(model_->config().vocab);
+    for (size_t done = 0; done < tokens.size();) {
+      const auto batch =
+          tokens.subspan(done, std::min<size_t>(ForwardPass::kMaxBatch, tokens.size() - done));
+      done += batch.size();
+      const bool last = done == tokens.size();
+      const Status status = forward_->Run(batch, cache, last ? 1 : 0, logits.data());
+      EXPECT_TRUE(status) << status.error().message;
+    }
+    return logits;
+  }
+
+  ForwardPass& forward() { return *forward_; }
+
+ private:
+  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<const Model> model_;
+  std::unique_ptr<ForwardPass> forward_;
+};
+
+TEST(ForwardPass, ALongRunThatGrowsShrinksAndForksEqualsOneFromScratch) {
+  constexpr int kGenerated = 4096;
+  const TestModel shape{.layers = 2, .heads = 2, .kv_heads = 1, .head_dim = 128, .context = 4500};
+  Engine engine(shape);
+  KvCache cache = engine.NewCache();
+  std::vector<int> history = {1};
+  std::vector<float> logits = engine.Run(history, cache);
+  std::mt19937 random(3);
+  const auto expect_as_from_scratch = [&] {
+    KvCache fresh = engine.NewCache();
+    EXPECT_EQ(engine.Run(history, fresh), logits) << history.size() << " tokens";
+  };
+  for (int generated = 0; generated < kGenerated; ++generated) {
+    if (random() % 100 == 0 && history.size() > 50) {
+      // Rolls back, and the token there comes anew.
+      history.resize(history.size() - 1 - random() % 40);
+      cache.Truncate(static_cast<int64_t>(history.size()) - 1);
+      logits = engine.Run(std::span(history).last(1), cache);
+    }
+    if (random() % 100 == 0) {
+      // Another sequence goes its own way and ends, or is the one that goes on.
+      KvCache fork = cache.Fork();
+      engine.Run(std::vector<int>{5, 6, 7}, fork);
+      if (random() % 2 == 0) {
+        fork.Truncate(static_cast<int64_t>(history.size()));
+        cache = std::move(fork);
+      }
+    }
+    const auto likeliest = std::ranges::max_element(logits) - logits.begin();
+    history.push_back(static_cast<int>((likeliest + random() % 3) % shape.vocab));
+    logits = engine.Run(std::span(history).last(1), cache);
+    if (generated == 300 || generated == 1500) expect_as_from_scratch();
+  }
+  EXPECT_GT(history.size(), 2000u);
+  expect_as_from_scratch();
+}
+
+TEST(ForwardPass, ShapesThatFillNoBlockHaveTheSameBitsOnEveryIsa) {
+  const TestModel shape{.hidden = 192, .ffn = 320, .heads = 6, .kv_heads = 3, .head_dim = 32};
+  const std::vector<int> tokens = {1, 5, 9, 40, 2};
+  std::vector<float> scalar;
+  for (const Kernels* kernels : SupportedKernels()) {
+    for (const int threads : {1, 3}) {
+      Engine engine(shape, *kernels, threads);
+      KvCache cache = engine.NewCache();
+      const std::vector<float> logits = engine.Run(tokens, cache);
+      if (scalar.empty()) scalar = logits;
+      EXPECT_EQ(logits, scalar) << IsaName(kernels->isa);
+    }
+  }
+}
+
+TEST(ForwardPass, SaysWhatItReadAndFetched) {
+  const TestModel shape{};
+  Engine engine(shape, *SupportedKernels().back(), /*threads=*/1);
+  KvCache cache = engine.NewCache();
+  engine.Run(std::vector<int>(40, 3), cache);
+  engine.forward().ResetProfile();
+  const int64_t before = cache.traffic().prefetched_bytes;
+  engine.Run(std::vector<int>{3}, cache);
+
+  const StageProfile& profile = engine.forward().profile();
+  const int64_t q = shape.heads * shape.head_dim, kv = shape.kv_heads * shape.head_dim;
+  EXPECT_EQ(profile.at(Stage::kQkv).bytes, shape.layers * shape.hidden * (q + 2 * kv) / 4);
+  EXPECT_EQ(profile.at(Stage::kGateUp).bytes, shape.layers * shape.hidden * shape.ffn * 2 / 4);
+  EXPECT_EQ(profile.at(Stage::kHead).bytes, shape.vocab * shape.hidden * 2);
+  const int64_t kv_bytes = static_cast<int64_t>(cache.View(0)->read_bytes()) * shape.layers;
+  EXPECT_EQ(profile.at(Stage::kAttention).bytes, kv_bytes);
+  for (size_t i = 0; i < kStages; ++i) {
+    EXPECT_GT(profile.at(static_cast<Stage>(i)).runs, 0) << StageName(static_cast<Stage>(i));
+  }
+  EXPECT_EQ(cache.traffic().prefetched_bytes, before + kv_bytes);
+
+  engine.forward().SetPrefetch({.in_kernel = {}, .ahead = false});
+  const int64_t between = cache.traffic().prefetched_bytes;
+  engine.Run(std::vector<int>{3}, cache);
+  EXPECT_EQ(cache.traffic().prefetched_bytes, between);
+}
+
+}  // namespace
+}  // namespace bitfetch
