@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -172,7 +174,13 @@ class DamagedModelTest : public testing::Test {
   std::string path_ = folder_.Path("model.gguf");
 };
 
-const std::string kNan("\0\0\xc0\x7f", 4);
+std::string Bits(float value) {
+  std::string bytes(sizeof value, '\0');
+  std::memcpy(bytes.data(), &value, sizeof value);
+  return bytes;
+}
+
+const std::string kNan = Bits(NAN);
 
 TEST_F(DamagedModelTest, NormsThatAreNotFiniteAreRefused) {
   Write({});
@@ -180,6 +188,30 @@ TEST_F(DamagedModelTest, NormsThatAreNotFiniteAreRefused) {
   OverwriteTensor("blk.1.ffn_norm.weight", kNan);
   EXPECT_THAT(Message(),
               HasSubstr("tensor blk.1.ffn_norm.weight is damaged: element 0 is not finite"));
+}
+
+TEST_F(DamagedModelTest, ActivationsThatOverflowNameTheLayer) {
+  Write({});
+  std::string huge;
+  for (int i = 0; i < 256; ++i) huge += Bits(3e38f);
+  OverwriteTensor("blk.1.ffn_norm.weight", huge);
+  const auto session = Session::Open(path_, kQuiet).value();
+  const auto status = session->Append(std::vector<int>{1});
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message, HasSubstr("the activations are not finite after layer 1"));
+  EXPECT_EQ(session->cache().length(), 0);
+}
+
+TEST_F(DamagedModelTest, EmbeddingsOutOfTheOrdinaryGiveFiniteLogits) {
+  std::string zeros;
+  for (int i = 0; i < 256; ++i) zeros += Bits(0);  // all of token 0
+  for (const std::string& first : {zeros, Bits(1e30f), Bits(-3e38f), Bits(1e-42f)}) {
+    Write({.embedding = TensorType::kF32, .own_output = true});
+    OverwriteTensor("token_embd.weight", first);
+    const auto session = Session::Open(path_, kQuiet).value();
+    ASSERT_TRUE(session->Append(std::vector<int>{0, 1, 0}));
+    for (const float logit : LogitsOf(*session)) EXPECT_TRUE(std::isfinite(logit));
+  }
 }
 
 TEST_F(DamagedModelTest, ActivationsThatAreNotFiniteAreAnErrorThatLosesNothing) {
@@ -190,7 +222,8 @@ TEST_F(DamagedModelTest, ActivationsThatAreNotFiniteAreAnErrorThatLosesNothing) 
   const std::vector<int> damaged = {1, 0, 2};
   const auto status = session->Append(damaged);
   ASSERT_FALSE(status);
-  EXPECT_THAT(status.error().message, HasSubstr("the embedding of a token is not finite: tensor token_embd.weight"));
+  EXPECT_THAT(status.error().message,
+              HasSubstr("the embedding of a token is not finite: tensor token_embd.weight"));
   EXPECT_EQ(session->length(), 2);
   EXPECT_EQ(session->cache().length(), 2);
 }
