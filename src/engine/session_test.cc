@@ -198,7 +198,7 @@ TEST_F(DamagedModelTest, ActivationsThatOverflowNameTheLayer) {
   const auto session = Session::Open(path_, kQuiet).value();
   const auto status = session->Append(std::vector<int>{1});
   ASSERT_FALSE(status);
-  EXPECT_THAT(status.error().message, HasSubstr("the activations are not finite after layer 1"));
+  EXPECT_THAT(status.error().message, HasSubstr("activations of layer 1 are not finite"));
   EXPECT_EQ(session->cache().length(), 0);
 }
 

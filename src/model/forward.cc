@@ -2,6 +2,7 @@
 #include "model/forward.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "model/dequantize.h"
@@ -40,10 +41,13 @@ TernaryRows RowsOf(const TernaryMatrix& matrix) {
 }
 
 bool AllFinite(std::span<const float> floats) {
-  // The sum of these is a zero, or else NaN: without a branch for each.
-  float zero = 0;
-  for (const float value : floats) zero += value * 0.0f;
-  return zero == 0;
+  // By exponents: a sum of integers has no order, so the compiler takes many at once.
+  constexpr uint32_t kExponent = 0x7f800000;
+  uint32_t infinite = 0;
+  for (const float value : floats) {
+    infinite += (std::bit_cast<uint32_t>(value) & kExponent) == kExponent ? 1 : 0;
+  }
+  return infinite == 0;
 }
 
 const std::byte* RowAt(const GgufTensor& tensor, int64_t row) {
@@ -114,11 +118,12 @@ Status ForwardPass::RunLayers(std::span<const int> tokens, KvCache& cache) {
     return Fail("{}: the embedding of a token is not finite: tensor {} is damaged",
                 model_.file().path(), model_.embedding().name);
   }
+  finite_ = true;
   for (int layer = 0; layer < static_cast<int>(config.layers); ++layer) {
     BITFETCH_RETURN_IF_ERROR(RunAttention(layer, count, cache));
     RunFeedForward(layer, count);
-    if (!AllFinite(residual_)) {
-      return Fail("{}: the activations are not finite after layer {}: its weights are damaged",
+    if (!finite_ || !AllFinite(residual_)) {
+      return Fail("{}: activations of layer {} are not finite: its weights are damaged",
                   model_.file().path(), layer);
     }
   }
@@ -244,6 +249,7 @@ void ForwardPass::NormAndQuantize(const float* x, const std::vector<float>& norm
       kernels_.rms_norm(input, norm.data(), size, model_.config().rms_epsilon, normed);
       input = normed;
     }
+    if (!AllFinite(std::span(input, size))) finite_ = false;
     kernels_.quantize(input, size, stride, quantized_.data() + t * stride, &sums_[t], &scales_[t]);
   });
   profile_.End(Stage::kNorm);

@@ -2,6 +2,7 @@
 #ifndef BITFETCH_MODEL_FORWARD_H_
 #define BITFETCH_MODEL_FORWARD_H_
 
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -89,6 +90,8 @@ class ForwardPass {
   std::vector<PrefetchCursor> cursors_;  // [threads], or none
   size_t cursor_lines_ = 0;              // that all of them had
   size_t lines_a_step_ = 0;
+
+  std::atomic<bool> finite_ = true;  // what was quantised in this run
 
   // Of a batch; [tokens] first everywhere.
   std::vector<float> residual_;    // [hidden]
