@@ -37,9 +37,10 @@ Result<int> Run(const Options& options) {
   const std::string header = fmt::format("{}  {:<24}  {:<24}  {}", kPlaceHeader, "GB/s",
                                          "of the streaming read", "over off");
   BITFETCH_ASSIGN_OR_RETURN(const auto report, BenchReport::Create(header, options.json));
-  const auto on_row = [&](const AttentionBenchRow& row, int64_t done, int64_t total) {
-    report->Add(TableRow(row), ToJson(row));
+  const auto on_row = [&](const AttentionBenchRow& row, int64_t done, int64_t total) -> Status {
+    BITFETCH_RETURN_IF_ERROR(report->Add(TableRow(row), ToJson(row)));
     report->Show(done, total, "rows");
+    return {};
   };
   BITFETCH_RETURN_IF_ERROR(BenchAttention(bench, on_row));
   return report->Finish();

@@ -50,8 +50,11 @@ Result<int> Run(const Options& options) {
   const std::string header =
       fmt::format("{}  {:<24}  {}", kPlaceHeader, "GB/s", "of the streaming read");
   BITFETCH_ASSIGN_OR_RETURN(const auto report, BenchReport::Create(header, options.json));
-  const auto on_rows = [&](const std::vector<DistanceBenchRow>& rows) {
-    for (const DistanceBenchRow& row : rows) report->Add(TableRow(row), ToJson(row));
+  const auto on_rows = [&](const std::vector<DistanceBenchRow>& rows) -> Status {
+    for (const DistanceBenchRow& row : rows) {
+      BITFETCH_RETURN_IF_ERROR(report->Add(TableRow(row), ToJson(row)));
+    }
+    return {};
   };
   const auto on_round = [&](int64_t done, int64_t total) { report->Show(done, total, "rounds"); };
   BITFETCH_RETURN_IF_ERROR(BenchDistance(bench, on_rows, on_round));

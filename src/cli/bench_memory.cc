@@ -51,9 +51,10 @@ Result<int> Run(const Options& options) {
     bench.threads.push_back(most);
   }
   BITFETCH_ASSIGN_OR_RETURN(const auto report, BenchReport::Create(kMemoryHeader, options.json));
-  const auto on_row = [&](const MemoryBenchRow& row, int64_t done, int64_t total) {
-    report->Add(TableRow(row), ToJson(row));
+  const auto on_row = [&](const MemoryBenchRow& row, int64_t done, int64_t total) -> Status {
+    BITFETCH_RETURN_IF_ERROR(report->Add(TableRow(row), ToJson(row)));
     report->Show(done, total, "rows");
+    return {};
   };
   BITFETCH_RETURN_IF_ERROR(BenchMemory(bench, on_row));
   return report->Finish();

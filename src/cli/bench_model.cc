@@ -81,20 +81,21 @@ Result<int> Run(const Options& options) {
       "threads  pages  kv          n_kv  prefetch  ahead  {:<24}  {:<18}  MB a token  {}",
       "tokens/s", "over the first row", "of the streaming read");
   BITFETCH_ASSIGN_OR_RETURN(const auto report, BenchReport::Create(header, options.json));
-  const auto on_row = [&](const ModelBenchRow& row, int64_t done, int64_t total) {
+  const auto on_row = [&](const ModelBenchRow& row, int64_t done, int64_t total) -> Status {
     const int64_t tokens = row.tokens * row.repeats;
     std::string text = TableRow(row);
     if (options.profile) {
       text += '\n' + StageTable(row.profile, tokens, row.read_gb_per_s.median);
       text.pop_back();
     }
-    report->Add(text, ToJson(bench.bench, row));
+    BITFETCH_RETURN_IF_ERROR(report->Add(text, ToJson(bench.bench, row)));
     if (options.profile) {
       for (const StageShare& share : StageShares(row.profile, tokens, row.read_gb_per_s.median)) {
         report->AddJson(ToJson(bench.bench, row, share));
       }
     }
     report->Show(done, total, "rows");
+    return {};
   };
   BITFETCH_RETURN_IF_ERROR(BenchModel(bench, on_row));
   return report->Finish();

@@ -99,13 +99,13 @@ Result<std::unique_ptr<BenchReport>> BenchReport::Create(std::string_view header
   return report;
 }
 
-void BenchReport::Add(const std::string& table_row, BenchJson json) {
+Status BenchReport::Add(const std::string& table_row, BenchJson json) {
   const bool first = rows_.empty();
   AddJson(std::move(json));
   line_.Clear();
-  if (only_json_ || !printed_) return;
-  if (first) printed_ = Print(header_ + "\n");
-  if (printed_) printed_ = Print(table_row + "\n");
+  if (only_json_) return {};
+  if (first) BITFETCH_RETURN_IF_ERROR(Print(header_ + "\n"));
+  return Print(table_row + "\n");
 }
 
 void BenchReport::Show(int64_t done, int64_t total, std::string_view of_what) {
@@ -115,7 +115,6 @@ void BenchReport::Show(int64_t done, int64_t total, std::string_view of_what) {
 
 Result<int> BenchReport::Finish() {
   line_.Clear();
-  BITFETCH_RETURN_IF_ERROR(printed_);
   const std::string text = rows_.dump(2) + "\n";
   if (only_json_) return Printed(text);
   if (!json_path_.empty()) BITFETCH_RETURN_IF_ERROR(WriteFile(json_path_, text));

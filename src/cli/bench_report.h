@@ -44,7 +44,8 @@ class BenchReport {
   static Result<std::unique_ptr<BenchReport>> Create(std::string_view header,
                                                      const std::string& json_path);
 
-  void Add(const std::string& table_row, BenchJson json);
+  // Errors: stdout takes no more; then measuring on is of no use.
+  Status Add(const std::string& table_row, BenchJson json);
   void AddJson(BenchJson json) { rows_.push_back(std::move(json)); }  // and nothing in the table
   // How far the measuring is, on stderr.
   void Show(int64_t done, int64_t total, std::string_view of_what);
@@ -58,7 +59,6 @@ class BenchReport {
   std::string json_path_;  // of a file
   ProgressLine line_{std::chrono::milliseconds(0)};
   BenchJson rows_ = BenchJson::array();
-  Status printed_;
 };
 
 // --repeats and --json.

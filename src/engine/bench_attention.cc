@@ -56,7 +56,7 @@ Result<std::vector<AttentionBenchRow>> MeasureTogether(const AttentionBenchOptio
 
 Result<std::vector<AttentionBenchRow>> BenchAttention(
     const AttentionBenchOptions& options,
-    const std::function<void(const AttentionBenchRow&, int64_t done, int64_t total)>& on_row) {
+    const std::function<Status(const AttentionBenchRow&, int64_t done, int64_t total)>& on_row) {
   if (options.repeats < 1) return Fail("{} repeats are too few", options.repeats);
   BITFETCH_RETURN_IF_ERROR(CheckPlaces(options.places));
   BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
@@ -69,7 +69,7 @@ Result<std::vector<AttentionBenchRow>> BenchAttention(
                               MeasureTogether(options, place, *kernels, profile, pool, read));
     for (const AttentionBenchRow& row : measured) {
       rows.push_back(row);
-      if (on_row) on_row(row, static_cast<int64_t>(rows.size()), total);
+      if (on_row) BITFETCH_RETURN_IF_ERROR(on_row(row, static_cast<int64_t>(rows.size()), total));
     }
     return {};
   };

@@ -35,11 +35,11 @@ struct AttentionBenchRow {
 };
 
 // Rows that differ in `prefetch` only are measured in turn, pass by pass, beside the streaming
-// read. KV is cold. `on_row` hears of rows as they are done, with how many there are in all.
-// Errors: shapes no kernel takes, no memory.
+// read. KV is cold. `on_row` hears of rows as they are done, with how many there are in all;
+// an error of its own ends the benchmark. Errors: shapes no kernel takes, no memory.
 Result<std::vector<AttentionBenchRow>> BenchAttention(
     const AttentionBenchOptions& options,
-    const std::function<void(const AttentionBenchRow&, int64_t done, int64_t total)>& on_row);
+    const std::function<Status(const AttentionBenchRow&, int64_t done, int64_t total)>& on_row);
 
 }  // namespace bitfetch
 

@@ -127,7 +127,7 @@ Status CheckOptions(const DistanceBenchOptions& options) {
 
 Result<std::vector<DistanceBenchRow>> BenchDistance(
     const DistanceBenchOptions& options,
-    const std::function<void(const std::vector<DistanceBenchRow>&)>& on_rows,
+    const std::function<Status(const std::vector<DistanceBenchRow>&)>& on_rows,
     const std::function<void(int64_t done, int64_t total)>& on_pass) {
   BITFETCH_RETURN_IF_ERROR(CheckOptions(options));
   BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
@@ -147,7 +147,7 @@ Result<std::vector<DistanceBenchRow>> BenchDistance(
     const PrefetchPlan law = ChoosePrefetch(profile, attention.access());
     const std::vector<DistanceBenchRow> swept =
         Sweep(options, place, attention, read, law).Run(on_round);
-    if (on_rows) on_rows(swept);
+    if (on_rows) BITFETCH_RETURN_IF_ERROR(on_rows(swept));
     rows.insert(rows.end(), swept.begin(), swept.end());
     return {};
   };

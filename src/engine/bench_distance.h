@@ -44,11 +44,11 @@ struct DistanceBenchRow {
 
 // The passes of a place are measured in turn, a streaming read beside those of the same hint and
 // streams. Distances with less than a line for each stream are left out. `on_rows` hears of a
-// place's rows when they are done, `on_pass` now and then of how much of all is. Errors: as
-// ForEachPlace.
+// place's rows when they are done (an error of its own ends the benchmark), `on_pass` now and then
+// of how much of all is. Errors: as ForEachPlace.
 Result<std::vector<DistanceBenchRow>> BenchDistance(
     const DistanceBenchOptions& options,
-    const std::function<void(const std::vector<DistanceBenchRow>&)>& on_rows,
+    const std::function<Status(const std::vector<DistanceBenchRow>&)>& on_rows,
     const std::function<void(int64_t done, int64_t total)>& on_pass);
 
 }  // namespace bitfetch

@@ -100,7 +100,7 @@ std::vector<MemoryBenchRow> MeasureTogether(const MemoryBenchOptions& options,
 
 Result<std::vector<MemoryBenchRow>> BenchMemory(
     const MemoryBenchOptions& options,
-    const std::function<void(const MemoryBenchRow&, int64_t done, int64_t total)>& on_row) {
+    const std::function<Status(const MemoryBenchRow&, int64_t done, int64_t total)>& on_row) {
   const size_t bytes = StreamRead::ColdBytes(ReadTopology());
   std::vector<MemoryBenchRow> rows;
   for (const int threads : options.threads) {
@@ -112,7 +112,7 @@ Result<std::vector<MemoryBenchRow>> BenchMemory(
                                               options.placements.size() * styles.size());
       for (const MemoryBenchRow& row : MeasureTogether(options, styles, buffer, *pool, pages)) {
         rows.push_back(row);
-        if (on_row) on_row(row, static_cast<int64_t>(rows.size()), total);
+        if (on_row) BITFETCH_RETURN_IF_ERROR(on_row(row, static_cast<int64_t>(rows.size()), total));
       }
     }
   }

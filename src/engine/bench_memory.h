@@ -36,11 +36,11 @@ struct MemoryBenchRow {
 };
 
 // Rows of the same threads and pages are measured in turn, pass by pass. `on_row` hears of rows as
-// they are done, with how many there are in all. Errors: no memory, threads that the system
-// refuses.
+// they are done, with how many there are in all; an error of its own ends the benchmark. Errors: no
+// memory, threads that the system refuses.
 Result<std::vector<MemoryBenchRow>> BenchMemory(
     const MemoryBenchOptions& options,
-    const std::function<void(const MemoryBenchRow&, int64_t done, int64_t total)>& on_row);
+    const std::function<Status(const MemoryBenchRow&, int64_t done, int64_t total)>& on_row);
 
 }  // namespace bitfetch
 

@@ -118,7 +118,7 @@ Result<std::vector<ModelBenchRow>> MeasureTogether(const ModelBenchOptions& opti
 
 Status BenchModel(
     const ModelBenchOptions& options,
-    const std::function<void(const ModelBenchRow&, int64_t done, int64_t total)>& on_row) {
+    const std::function<Status(const ModelBenchRow&, int64_t done, int64_t total)>& on_row) {
   const auto total =
       static_cast<int64_t>(options.threads.size() * options.pages.size() * options.kv_types.size() *
                            options.n_kv.size() * options.prefetch.size() * options.ahead.size());
@@ -142,7 +142,9 @@ Status BenchModel(
           BITFETCH_RETURN_IF_ERROR(session->Fill(n_kv));
           BITFETCH_ASSIGN_OR_RETURN(const auto rows,
                                     MeasureTogether(options, n_kv, types, pages, *session, read));
-          for (const ModelBenchRow& row : rows) on_row(row, ++done, total);
+          for (const ModelBenchRow& row : rows) {
+            BITFETCH_RETURN_IF_ERROR(on_row(row, ++done, total));
+          }
         }
       }
     }

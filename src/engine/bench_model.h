@@ -56,11 +56,11 @@ struct ModelBenchRow {
   int repeats;
 };
 
-// `on_row` hears of rows as they are done, with how many there are in all. Errors: a model that
-// cannot be opened, no memory.
+// `on_row` hears of rows as they are done, with how many there are in all; an error of its own ends
+// the benchmark. Errors: a model that cannot be opened, no memory.
 Status BenchModel(
     const ModelBenchOptions& options,
-    const std::function<void(const ModelBenchRow&, int64_t done, int64_t total)>& on_row);
+    const std::function<Status(const ModelBenchRow&, int64_t done, int64_t total)>& on_row);
 
 }  // namespace bitfetch
 

@@ -119,8 +119,9 @@ Status Session::ScreenHead(const SessionOptions& options, const Progress& progre
 }
 
 void Session::SetPrefetch(const PrefetchSetting& in_kernel, bool ahead) {
-  forward_->SetPrefetch(
-      {.in_kernel = ResolvePrefetch(in_kernel, machine_, access_), .ahead = ahead});
+  // Where the law prefetches nothing inside attention, lines that come early gain nothing either.
+  forward_->SetPrefetch({.in_kernel = ResolvePrefetch(in_kernel, machine_, access_),
+                         .ahead = ahead && ChoosePrefetch(machine_, access_).on});
 }
 
 double Session::ReadBytesPerSecond() const {
