@@ -9,20 +9,17 @@
 #include <vector>
 
 #include "base/float16.h"
+#include "engine/synth_tokenizer.h"
+#include "engine/synth_values.h"
 #include "model/gguf_writer.h"
 #include "model/ternary_codes.h"
 #include "text/sampler.h"
-#include "text/tokenizer.h"
 
 namespace bitfetch {
 namespace {
 
 constexpr float kRmsEpsilon = 1e-5f;
 constexpr size_t kPieceBytes = size_t{1} << 20;
-// Whole random numbers, each good for four elements of any type.
-constexpr size_t kFloatsUnit = 16;
-
-// --- shapes
 
 struct NamedShape {
   std::string_view name;
@@ -92,143 +89,6 @@ Status CheckShape(const SynthShape& shape) {
   return {};
 }
 
-// --- tokens
-
-// Control tokens with these names, then <|reserved_special_token_0|> and so on: as many as Llama-3
-// has, and fewer in a small vocabulary.
-constexpr std::array<std::string_view, 5> kControlNames = {"<|begin_of_text|>", "<|end_of_text|>",
-                                                           "<|eot_id|>", "<|start_header_id|>",
-                                                           "<|end_header_id|>"};
-
-int64_t ControlTokens(int64_t vocab) {
-  return std::min<int64_t>(vocab - 256, vocab < 1024 ? 16 : 256);
-}
-
-std::string Utf8(int character) {
-  if (character < 0x80) return {static_cast<char>(character)};
-  return {static_cast<char>(0xc0 | character >> 6), static_cast<char>(0x80 | (character & 0x3f))};
-}
-
-// All bytes in GPT-2's alphabet, and the space alone: a byte that Latin-1 can print is itself, the
-// others follow from U+0100 on.
-std::array<std::string, 256> ByteTokens() {
-  std::array<std::string, 256> tokens;
-  int next = 0x100;
-  for (int byte = 0; byte < 256; ++byte) {
-    const bool printable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte != 0xad);
-    tokens[byte] = Utf8(printable ? byte : next++);
-  }
-  return tokens;
-}
-
-void AddTokenizer(int64_t vocab, GgufWriter* writer) {
-  const std::array<std::string, 256> bytes = ByteTokens();
-  const int64_t first_control = vocab - ControlTokens(vocab);
-  std::vector<std::string> tokens(bytes.begin(), bytes.end());
-  std::vector<int32_t> types(vocab, kNormalToken);
-  for (int64_t id = 256; id < first_control; ++id) {
-    tokens.push_back(fmt::format("{}w{}", bytes[' '], id));
-  }
-  for (int64_t id = first_control; id < vocab; ++id) {
-    const auto i = static_cast<size_t>(id - first_control);
-    tokens.push_back(i < kControlNames.size()
-                         ? std::string(kControlNames[i])
-                         : fmt::format("<|reserved_special_token_{}|>", i - kControlNames.size()));
-    types[id] = kControlToken;
-  }
-  writer->Add<std::string_view>("tokenizer.ggml.model", "gpt2");
-  writer->Add<std::string_view>("tokenizer.ggml.pre", "llama-bpe");
-  writer->AddArray<std::string>("tokenizer.ggml.tokens", tokens);
-  writer->AddArray<int32_t>("tokenizer.ggml.token_type", types);
-  writer->AddArray<std::string>("tokenizer.ggml.merges", {});
-  writer->Add<uint32_t>("tokenizer.ggml.bos_token_id", static_cast<uint32_t>(first_control));
-  writer->Add<uint32_t>("tokenizer.ggml.eos_token_id", static_cast<uint32_t>(first_control + 1));
-  writer->Add<bool>("tokenizer.ggml.add_bos_token", true);
-}
-
-// --- tensors
-
-// Blocks of 256 random codes, packed as the type has them, to build matrices of: as random as need
-// be, and as fast as a copy.
-class TernaryBlocks {
- public:
-  static constexpr int64_t kCodes = 256;
-  static constexpr size_t kCount = 1024;
-
-  TernaryBlocks(TensorType type, Random& random)
-      : type_(type),
-        block_bytes_(BlockBytes(type) * kCodes / BlockElements(type)),
-        bytes_(kCount * block_bytes_) {
-    for (size_t block = 0; block < kCount; ++block) {
-      for (uint8_t& code : codes_[block]) code = static_cast<uint8_t>(random.Next() % 3);
-    }
-  }
-
-  // The blocks with the scale of a matrix, where it is part of each of them.
-  void SetScale(uint16_t scale) {
-    if (scale == scale_) return;
-    scale_ = scale;
-    for (size_t block = 0; block < kCount; ++block) {
-      std::byte* out = bytes_.data() + block * block_bytes_;
-      switch (type_) {
-        case TensorType::kTQ1_0:
-          PackTQ1_0(codes_[block], scale, out);
-          break;
-        case TensorType::kTQ2_0:
-          PackTQ2_0(codes_[block], scale, out);
-          break;
-        default:
-          PackI2S(codes_[block], out);
-      }
-    }
-  }
-
-  size_t block_bytes() const { return block_bytes_; }
-
-  void FillRandom(Random& random, std::span<std::byte> out) const {
-    for (size_t done = 0; done < out.size(); done += block_bytes_) {
-      const std::byte* block = bytes_.data() + random.Next() % kCount * block_bytes_;
-      std::memcpy(out.data() + done, block, std::min(block_bytes_, out.size() - done));
-    }
-  }
-
- private:
-  TensorType type_;
-  size_t block_bytes_;
-  uint16_t scale_ = 0;
-  std::vector<std::array<uint8_t, kCodes>> codes_{kCount};
-  std::vector<std::byte> bytes_;
-};
-
-// A random number between 1/64 and 1/4 in size, of either sign, as f16.
-uint16_t RandomHalf(uint16_t bits) {
-  constexpr int kExponentBias = 15;
-  const int exponent = kExponentBias - 6 + (bits >> 10 & 3);
-  return static_cast<uint16_t>((bits & 0x83ff) | exponent << 10);
-}
-
-template <class T, class FromHalf>
-void FillRandom(Random& random, std::span<std::byte> out, FromHalf from_half) {
-  for (size_t done = 0; done < out.size();) {
-    uint64_t bits = random.Next();
-    for (int i = 0; i < 4 && done < out.size(); ++i, bits >>= 16, done += sizeof(T)) {
-      const T value = from_half(RandomHalf(static_cast<uint16_t>(bits)));
-      std::memcpy(out.data() + done, &value, sizeof value);
-    }
-  }
-}
-
-void FillRandom(TensorType type, Random& random, std::span<std::byte> out) {
-  switch (type) {
-    case TensorType::kF32:
-      return FillRandom<float>(random, out, F16ToF32);
-    case TensorType::kBF16:
-      return FillRandom<uint16_t>(random, out, [](uint16_t h) { return F32ToBF16(F16ToF32(h)); });
-    default:
-      return FillRandom<uint16_t>(random, out, [](uint16_t h) { return h; });
-  }
-}
-
 class SynthWriter {
  public:
   SynthWriter(const SynthShape& shape, const Progress& progress,
@@ -280,7 +140,7 @@ class SynthWriter {
     add("attention.value_length", shape_.head_dim);
     writer_.Add<float>(arch + ".attention.layer_norm_rms_epsilon", kRmsEpsilon);
     writer_.Add<float>(arch + ".rope.freq_base", shape_.rope_theta);
-    if (shape_.vocab >= kMinSynthTokenizer) AddTokenizer(shape_.vocab, &writer_);
+    if (shape_.vocab >= kMinSynthTokenizer) AddSynthTokenizer(shape_.vocab, writer_);
   }
 
   Status DeclareTensors() {
@@ -351,8 +211,8 @@ class SynthWriter {
   }
 
   Status WriteFloats(const Tensor& tensor) {
-    return WritePieces(tensor.bytes, kFloatsUnit, [&](auto piece) {
-      if (!tensor.norm) return FillRandom(tensor.type, random_, piece);
+    return WritePieces(tensor.bytes, kRandomFloatsUnit, [&](auto piece) {
+      if (!tensor.norm) return FillRandomFloats(tensor.type, random_, piece);
       constexpr float kOne = 1;
       for (size_t i = 0; i < piece.size(); i += sizeof kOne) {
         std::memcpy(piece.data() + i, &kOne, sizeof kOne);

@@ -47,6 +47,14 @@ HWY_BEFORE_NAMESPACE();
 namespace bitfetch {
 namespace HWY_NAMESPACE {
 
+// As in attention_math.h: of two that don't compare, Greater16 and Less16 give the second.
+HWY_INLINE Vec16 ClampScore16(const Vec16& score) {
+  return Less16(Greater16(score, Set16(kLowest)), Set16(kHighest));
+}
+HWY_INLINE Vec16 ClampSum16(const Vec16& sum) {
+  return Less16(Set16(kHighest), Greater16(Set16(kLowest), sum));
+}
+
 // Turns the scores of one query row over a chunk into weights relative to the maximum so far,
 // [kChunkTokens] in place, and adds them to the partial's sums. kFull: the chunk is.
 template <bool kFull>
@@ -56,13 +64,11 @@ HWY_INLINE void WeighTokens(int tokens, int head_dim, float* HWY_RESTRICT scores
   const auto seen = [&](int tile, const Vec16& x, const Vec16& other) HWY_ATTR {
     return kFull ? x : First16(tokens - tile * kTileTokens, x, other);
   };
-  const Vec16 lowest = Set16(kLowestScore);
-  const Vec16 highest = Set16(kHighestScore);
+  const Vec16 lowest = Set16(kLowest);
   Vec16 clamped[kChunkTiles];
   Vec16 largest = lowest;
   for (int tile = 0; tile < tiles; ++tile) {
-    const Vec16 score = Less16(Greater16(Load16(scores + tile * kTileTokens), lowest), highest);
-    clamped[tile] = seen(tile, score, lowest);
+    clamped[tile] = seen(tile, ClampScore16(Load16(scores + tile * kTileTokens)), lowest);
     largest = Greater16(clamped[tile], largest);
   }
   const float chunk_max = MaxLane16(largest);
@@ -70,7 +76,7 @@ HWY_INLINE void WeighTokens(int tokens, int head_dim, float* HWY_RESTRICT scores
   if (HWY_UNLIKELY(chunk_max > max + kRescaleMargin)) {
     const Vec16 factor = Set16(Exp2(max - chunk_max));
     for (int d = 0; d < head_dim + kPartialSums; d += 16)
-      Store16(Mul16(Load16(partial + d), factor), partial + d);
+      Store16(Mul16(ClampSum16(Load16(partial + d)), factor), partial + d);
     max = chunk_max;
   }
   const Vec16 reference = Set16(max);
@@ -250,8 +256,8 @@ void Fold(const float* partials, int64_t ranges, int64_t range_stride, int head_
     Store16(Load16(partial + head_dim), sums);
     const FoldFactors factors = FoldRange(scalar::FoldSums(sums), partial, head_dim, folded);
     for (int d = 0; d < head_dim; d += 16) {
-      const Vec16 old = Mul16(Load16(folded + d), Set16(factors.old));
-      Store16(MulAdd16(Load16(partial + d), Set16(factors.range), old), folded + d);
+      const Vec16 old = Mul16(ClampSum16(Load16(folded + d)), Set16(factors.old));
+      Store16(MulAdd16(ClampSum16(Load16(partial + d)), Set16(factors.range), old), folded + d);
     }
   }
 }

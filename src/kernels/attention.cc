@@ -42,7 +42,7 @@ int64_t PreparedFloats(int head_dim, int rows) {
 void Normalize(const float* folded, int head_dim, float* out) {
   const float total = folded[head_dim];
   const float factor = total > 0.0f ? 1.0f / total : 0.0f;
-  for (int d = 0; d < head_dim; ++d) out[d] = folded[d] * factor;
+  for (int d = 0; d < head_dim; ++d) out[d] = ClampSum(folded[d]) * factor;
 }
 
 }  // namespace

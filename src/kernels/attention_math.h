@@ -12,20 +12,23 @@
 // What every attention kernel does in the same way.
 namespace bitfetch {
 
-// Scores are held within these, so that overflow of huge inputs never makes infinity minus
-// infinity.
-inline constexpr float kLowestScore = -3e38f;
-inline constexpr float kHighestScore = 3e38f;
+// Scores, and sums of V whenever they are rescaled, are held within these, so that overflow of huge
+// inputs never makes infinity minus infinity, nor infinity times zero.
+inline constexpr float kLowest = -3e38f;
+inline constexpr float kHighest = 3e38f;
 
 // Sums are rescaled only when the maximum rises by more than this many powers of two: exact all the
 // same, and rare.
 inline constexpr float kRescaleMargin = 8.0f;
 
-// A NaN (infinity minus infinity within a sum) counts as the lowest score.
+// A NaN (infinity minus infinity within a score) counts as the lowest.
 inline float ClampScore(float score) {
-  const float low = score > kLowestScore ? score : kLowestScore;
-  return low < kHighestScore ? low : kHighestScore;
+  const float low = score > kLowest ? score : kLowest;
+  return low < kHighest ? low : kHighest;
 }
+
+// A NaN, which only values that are not finite give, stays one.
+inline float ClampSum(float sum) { return std::clamp(sum, kLowest, kHighest); }
 
 // Nothing attended to yet.
 inline void InitPartial(float* partial, int head_dim) {

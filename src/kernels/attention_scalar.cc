@@ -52,7 +52,7 @@ void AttendChunk(const KvView& kv, int64_t first, int64_t tokens, size_t offset,
   float weights[kChunkTokens];
   const auto score = IsQuantized(types.k) ? ScoreCodes : ScoreFloats;
   score(kv, first, tokens, offset, queries, row, weights);
-  float chunk_max = kLowestScore;
+  float chunk_max = kLowest;
   for (int64_t t = 0; t < tokens; ++t) {
     weights[t] = ClampScore(weights[t]);
     chunk_max = std::max(chunk_max, weights[t]);
@@ -62,7 +62,7 @@ void AttendChunk(const KvView& kv, int64_t first, int64_t tokens, size_t offset,
   float& max = partial[dims + kPartialSums];
   if (chunk_max > max + kRescaleMargin) {
     const float factor = Exp2(max - chunk_max);
-    for (int d = 0; d < dims + kPartialSums; ++d) partial[d] *= factor;
+    for (int d = 0; d < dims + kPartialSums; ++d) partial[d] = ClampSum(partial[d]) * factor;
     max = chunk_max;
   }
   for (int64_t t = 0; t < tokens; ++t) {
@@ -119,7 +119,7 @@ void Fold(const float* partials, int64_t ranges, int64_t range_stride, int head_
     std::copy(partial + head_dim, partial + head_dim + kPartialSums, sums);
     const FoldFactors factors = FoldRange(FoldSums(sums), partial, head_dim, folded);
     for (int d = 0; d < head_dim; ++d) {
-      folded[d] = std::fma(partial[d], factors.range, folded[d] * factors.old);
+      folded[d] = std::fma(ClampSum(partial[d]), factors.range, ClampSum(folded[d]) * factors.old);
     }
   }
 }

@@ -15,7 +15,7 @@ Kernels Table();
 namespace N_AVX3 {
 Kernels Table();
 Kernels VnniTable();
-}
+}  // namespace N_AVX3
 #elif defined(__aarch64__)
 namespace N_NEON {
 Kernels Table();

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/synth_tokenizer.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace bitfetch {
+namespace {
+
+// Control tokens with these names, then <|reserved_special_token_0|> and so on: as many as Llama-3
+// has, and fewer in a small vocabulary.
+constexpr std::array<std::string_view, 5> kControlNames = {"<|begin_of_text|>", "<|end_of_text|>",
+                                                           "<|eot_id|>", "<|start_header_id|>",
+                                                           "<|end_header_id|>"};
+
+int64_t ControlTokens(int64_t vocab) {
+  return std::min<int64_t>(vocab - 256, vocab < 1024 ? 16 : 256);
+}
+
+std::string Utf8(int character) {
+  if (character < 0x80) return {static_cast<char>(character)};
+  return {static_cast<char>(0xc0 | character >> 6), static_cast<char>(0x80 | (character & 0x3f))};
+}
+
+// All bytes in GPT-2's alphabet, and the space alone: a byte that Latin-1 can print is itself, the
+// others follow from U+0100 on.
+std::array<std::string, 256> ByteTokens() {
+  std::array<std::string, 256> tokens;
+  int next = 0x100;
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool printable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte != 0xad);
+    tokens[byte] = Utf8(printable ? byte : next++);
+  }
+  return tokens;
+}
+
+}  // namespace
+
+void AddSynthTokenizer(int64_t vocab, GgufWriter& writer) {
+  const std::array<std::string, 256> bytes = ByteTokens();
+  const int64_t first_control = vocab - ControlTokens(vocab);
+  std::vector<std::string> tokens(bytes.begin(), bytes.end());
+  std::vector<int32_t> types(vocab, kNormalToken);
+  for (int64_t id = 256; id < first_control; ++id) {
+    tokens.push_back(fmt::format("{}w{}", bytes[' '], id));
+  }
+  for (int64_t id = first_control; id < vocab; ++id) {
+    const auto i = static_cast<size_t>(id - first_control);
+    tokens.push_back(i < kControlNames.size()
+                         ? std::string(kControlNames[i])
+                         : fmt::format("<|reserved_special_token_{}|>", i - kControlNames.size()));
+    types[id] = kControlToken;
+  }
+  writer.Add<std::string_view>("tokenizer.ggml.model", "gpt2");
+  writer.Add<std::string_view>("tokenizer.ggml.pre", "llama-bpe");
+  writer.AddArray<std::string>("tokenizer.ggml.tokens", tokens);
+  writer.AddArray<int32_t>("tokenizer.ggml.token_type", types);
+  writer.AddArray<std::string>("tokenizer.ggml.merges", {});
+  writer.Add<uint32_t>("tokenizer.ggml.bos_token_id", static_cast<uint32_t>(first_control));
+  writer.Add<uint32_t>("tokenizer.ggml.eos_token_id", static_cast<uint32_t>(first_control + 1));
+  writer.Add<bool>("tokenizer.ggml.add_bos_token", true);
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/synth_values.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/float16.h"
+#include "model/ternary_codes.h"
+
+namespace bitfetch {
+namespace {
+
+// A random number between 1/64 and 1/4 in size, of either sign, as f16.
+uint16_t RandomHalf(uint16_t bits) {
+  constexpr int kExponentBias = 15;
+  const int exponent = kExponentBias - 6 + (bits >> 10 & 3);
+  return static_cast<uint16_t>((bits & 0x83ff) | exponent << 10);
+}
+
+template <class T, class FromHalf>
+void FillRandom(Random& random, std::span<std::byte> out, FromHalf from_half) {
+  for (size_t done = 0; done < out.size();) {
+    uint64_t bits = random.Next();
+    for (int i = 0; i < 4 && done < out.size(); ++i, bits >>= 16, done += sizeof(T)) {
+      const T value = from_half(RandomHalf(static_cast<uint16_t>(bits)));
+      std::memcpy(out.data() + done, &value, sizeof value);
+    }
+  }
+}
+
+}  // namespace
+
+TernaryBlocks::TernaryBlocks(TensorType type, Random& random)
+    : type_(type),
+      block_bytes_(BlockBytes(type) * kCodes / BlockElements(type)),
+      bytes_(kCount * block_bytes_) {
+  for (size_t block = 0; block < kCount; ++block) {
+    for (uint8_t& code : codes_[block]) code = static_cast<uint8_t>(random.Next() % 3);
+  }
+}
+
+void TernaryBlocks::SetScale(uint16_t scale) {
+  if (scale == scale_) return;
+  scale_ = scale;
+  for (size_t block = 0; block < kCount; ++block) {
+    std::byte* out = bytes_.data() + block * block_bytes_;
+    switch (type_) {
+      case TensorType::kTQ1_0:
+        PackTQ1_0(codes_[block], scale, out);
+        break;
+      case TensorType::kTQ2_0:
+        PackTQ2_0(codes_[block], scale, out);
+        break;
+      default:
+        PackI2S(codes_[block], out);
+    }
+  }
+}
+
+void TernaryBlocks::FillRandom(Random& random, std::span<std::byte> out) const {
+  for (size_t done = 0; done < out.size(); done += block_bytes_) {
+    const std::byte* block = bytes_.data() + random.Next() % kCount * block_bytes_;
+    std::memcpy(out.data() + done, block, std::min(block_bytes_, out.size() - done));
+  }
+}
+
+void FillRandomFloats(TensorType type, Random& random, std::span<std::byte> out) {
+  switch (type) {
+    case TensorType::kF32:
+      return FillRandom<float>(random, out, F16ToF32);
+    case TensorType::kBF16:
+      return FillRandom<uint16_t>(random, out, [](uint16_t h) { return F32ToBF16(F16ToF32(h)); });
+    default:
+      return FillRandom<uint16_t>(random, out, [](uint16_t h) { return h; });
+  }
+}
+
+}  // namespace bitfetch

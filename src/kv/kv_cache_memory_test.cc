@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a cache takes from the system, and what happens where there is no more.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kv/kv_cache.h"
+#include "kv/test_cache.h"
+
+namespace bitfetch {
+namespace {
+
+// What the system gives beyond the tiles is less than a page (and 64 KiB with small ones), whatever
+// the number of layers.
+TEST(KvCache, MemoryUseIsItsBlocksAndGrowsInPlace) {
+  for (const PageSize pages : {PageSize::k4K, PageSize::kHuge}) {
+    const size_t step = pages == PageSize::kHuge ? kHugePageBytes : 64 << 10;
+    auto config = SmallConfig({}, 1 << 20);
+    config.pages = pages;
+    auto cache = KvCache::Create(config).value();
+    EXPECT_EQ(cache.MappedBytes(), 0u);
+    const std::vector<float> tokens(1000 * kTokenFloats, 3.0f);
+    ASSERT_TRUE(cache.Append(0, 1, tokens.data(), tokens.data()));
+    const std::byte* arena = cache.View(0)->arena;
+    const size_t block_bytes = cache.View(0)->layout.block_bytes();
+    for (int i = 0; i < 100; ++i) {
+      ASSERT_TRUE(cache.Append(0, 1000, tokens.data(), tokens.data()));
+      const size_t blocks = (cache.length(0) + 15) / 16;
+      EXPECT_GE(cache.MappedBytes(), blocks * block_bytes * kLayers);
+      EXPECT_LT(cache.MappedBytes(), blocks * block_bytes * kLayers + step);
+    }
+    EXPECT_EQ(cache.View(0)->arena, arena);
+  }
+}
+
+// The system refuses memory once the process has as much as its limit says. Not under the address
+// sanitizer, which takes memory of its own and stops where it finds none.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+size_t DataBytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmData:")) return std::strtoull(line.c_str() + 7, nullptr, 10) * 1024;
+  }
+  return 0;
+}
+
+// An emulator may let the limit be set, and then not keep it.
+bool MemoryIsLimited(size_t bytes) {
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return true;
+  munmap(memory, bytes);
+  return false;
+}
+
+TEST(KvCache, AFailedAllocationLosesNothing) {
+  std::mt19937 random(9);
+  for (const PageSize pages : {PageSize::k4K, PageSize::kHuge}) {
+    KvConfig config = SmallConfig({KvType::kQ8_0, KvType::kF32}, 1 << 20);
+    config.pages = pages;
+    Sequence sequence{KvCache::Create(config).value(), {}};
+    sequence.tokens.resize(kLayers);
+    Append(sequence, 0, 100, random);
+    const std::vector<float> tokens(4000 * kTokenFloats);
+
+    rlimit before;
+    ASSERT_EQ(getrlimit(RLIMIT_DATA, &before), 0);
+    const rlimit limited{DataBytes() + (16 << 20), before.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_DATA, &limited), 0);
+    if (!MemoryIsLimited(size_t{64} << 20)) GTEST_SKIP() << "nothing limits memory here";
+    Status status;
+    while (status && sequence.cache.length(0) < (1 << 19)) {
+      const int64_t held = sequence.cache.length(0);
+      status = sequence.cache.Append(0, 4000, tokens.data(), tokens.data());
+      ASSERT_EQ(sequence.cache.length(0), status ? held + 4000 : held);
+    }
+    config.limit = 1 << 26;
+    const auto another = KvCache::Create(config);
+    ASSERT_EQ(setrlimit(RLIMIT_DATA, &before), 0);
+
+    ASSERT_FALSE(status);
+    EXPECT_THAT(status.error().message, testing::HasSubstr("out of memory"));
+    ASSERT_FALSE(another);
+    EXPECT_EQ(another.error().message,
+              "out of memory: no tables for a KV cache of 67108864 tokens");
+    sequence.cache.Truncate(100);
+    ExpectSame(sequence);
+    Append(sequence, 0, 5000, random);
+    ASSERT_EQ(sequence.cache.length(0), 5100);
+    ExpectSame(sequence);
+  }
+}
+
+TEST(KvCache, WithoutAddressSpaceThereIsAnErrorNotACache) {
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  const rlimit limited{size_t{4} << 30, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &limited), 0);
+  const auto cache = KvCache::Create(SmallConfig({}, int64_t{1} << 28));
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &before), 0);
+  ASSERT_FALSE(cache);
+  EXPECT_THAT(cache.error().message, testing::HasSubstr("cannot reserve"));
+}
+#endif
+
+}  // namespace
+}  // namespace bitfetch
