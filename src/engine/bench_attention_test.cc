@@ -28,9 +28,10 @@ TEST(BenchAttention, MeasuresEveryCombination) {
   options.repeats = 3;
   int64_t heard = 0;
   const auto rows =
-      BenchAttention(options, [&](const AttentionBenchRow&, int64_t done, int64_t total) {
+      BenchAttention(options, [&](const AttentionBenchRow&, int64_t done, int64_t total) -> Status {
         EXPECT_EQ(done, ++heard);
         EXPECT_EQ(total, 16);
+        return {};
       });
   ASSERT_TRUE(rows) << rows.error().message;
   EXPECT_EQ(heard, 16);

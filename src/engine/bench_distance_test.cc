@@ -32,7 +32,10 @@ TEST(BenchDistance, SweepsEveryCombinationAndComparesTheLaw) {
   size_t rows_heard = 0;
   const auto rows = BenchDistance(
       Small(),
-      [&](const std::vector<DistanceBenchRow>& of_place) { rows_heard += of_place.size(); },
+      [&](const std::vector<DistanceBenchRow>& of_place) -> Status {
+        rows_heard += of_place.size();
+        return {};
+      },
       [&](int64_t done, int64_t total) {
         EXPECT_EQ(done, ++heard);
         EXPECT_EQ(total, 2 * 2);

@@ -16,10 +16,12 @@ TEST(BenchMemoryTest, MeasuresEveryCombinationAndTellsOfEach) {
       .pages = {PageSize::k4K},
       .repeats = 2};
   std::vector<int64_t> heard;
-  const auto rows = BenchMemory(options, [&](const MemoryBenchRow&, int64_t done, int64_t total) {
-    heard.push_back(done);
-    EXPECT_EQ(total, 20);
-  });
+  const auto rows =
+      BenchMemory(options, [&](const MemoryBenchRow&, int64_t done, int64_t total) -> Status {
+        heard.push_back(done);
+        EXPECT_EQ(total, 20);
+        return {};
+      });
   ASSERT_TRUE(rows) << rows.error().message;
   ASSERT_EQ(rows->size(), 20u);
   EXPECT_EQ(heard.front(), 1);
