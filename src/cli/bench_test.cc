@@ -8,6 +8,7 @@
 
 #include "base/temp_dir.h"
 #include "cli/test_program.h"
+#include "engine/test_profile.h"
 
 namespace bitfetch {
 namespace {
@@ -16,8 +17,6 @@ using Json = nlohmann::json;
 
 class BenchTest : public ::testing::Test {
  protected:
-  BenchTest() { setenv("XDG_CACHE_HOME", dir_.path().c_str(), 1); }
-
   // Spreads are in order, and there for every figure that was repeated.
   static void ExpectSpread(const Json& row, const std::string& name) {
     EXPECT_GT(row.at(name + "_min").get<double>(), 0);
@@ -25,6 +24,7 @@ class BenchTest : public ::testing::Test {
     EXPECT_LE(row.at(name), row.at(name + "_max"));
   }
 
+  TestProfile profile_;
   TempDir dir_;
 };
 

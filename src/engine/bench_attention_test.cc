@@ -4,17 +4,27 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/test_profile.h"
+
 namespace bitfetch {
 namespace {
+
+AttentionBenchOptions Small() {
+  AttentionBenchOptions options;
+  options.places.shape = {.kv_heads = 1, .group = 2, .head_dim = 64};
+  options.places.pages = {PageSize::k4K};
+  options.places.cold_bytes = 4 << 20;
+  return options;
+}
 
 // Figures are not judged here, only that there is one row for each combination and that they are
 // figures.
 TEST(BenchAttention, MeasuresEveryCombination) {
-  AttentionBenchOptions options;
+  const TestProfile profile;
+  AttentionBenchOptions options = Small();
   options.places.n_kv = {100, 300};
   options.places.threads = {1, 2};
   options.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
-  options.places.pages = {PageSize::k4K};
   options.repeats = 3;
   int64_t heard = 0;
   const auto rows =
@@ -38,7 +48,8 @@ TEST(BenchAttention, MeasuresEveryCombination) {
 }
 
 TEST(BenchAttention, KeepsASettingThatIsGivenTwice) {
-  AttentionBenchOptions options;
+  const TestProfile profile;
+  AttentionBenchOptions options = Small();
   options.places.n_kv = {64};
   options.places.threads = {1};
   options.prefetch = {{PrefetchSetting::Mode::kBytes, 4096},

@@ -7,6 +7,8 @@
 #include <set>
 #include <tuple>
 
+#include "engine/test_profile.h"
+
 namespace bitfetch {
 namespace {
 
@@ -19,11 +21,13 @@ DistanceBenchOptions Small() {
   options.places.pages = {PageSize::k4K};
   options.distances = {64, 256, 4096};
   options.streams = {1, 4};
+  options.places.cold_bytes = 4 << 20;
   options.repeats = 2;
   return options;
 }
 
 TEST(BenchDistance, SweepsEveryCombinationAndComparesTheLaw) {
+  const TestProfile profile;
   int64_t heard = 0;
   size_t rows_heard = 0;
   const auto rows = BenchDistance(

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "base/error.h"
@@ -43,6 +44,8 @@ struct AttentionPlaces {
   std::vector<KvTypes> kv_types = {KvTypes{}};
   std::vector<BlockPlacement> placements = {BlockPlacement::kContiguous};
   std::vector<PageSize> pages = {PageSize::kHuge};
+  std::optional<size_t> cold_bytes =
+      {};  // that all reads take turns in; else StreamRead::ColdBytes
 
   int64_t count() const;
 };

@@ -15,10 +15,8 @@
 
 #include "base/temp_dir.h"
 #include "engine/session.h"
-#include "kernels/attention.h"
+#include "engine/test_profile.h"
 #include "kernels/kernels.h"
-#include "machine/profile_store.h"
-#include "machine/topology.h"
 #include "model/test_model.h"
 
 namespace bitfetch {
@@ -109,26 +107,11 @@ std::map<std::string, std::string> ReadGolden() {
   return golden;
 }
 
-// A profile for every kernel, so that no session measures the machine.
-Status SaveAnyProfile() {
-  MachineProfile profile = DefaultProfile(ReadTopology());
-  profile.source = ProfileSource::kQuick;
-  const KernelSpeed any = profile.kernels[0];
-  for (const Kernels* kernels : SupportedKernels()) {
-    for (const char* types : kTypes) {
-      profile.kernels.push_back(any);
-      profile.kernels.back().name = AttentionName(kernels->isa, *ParseKvTypes(types));
-    }
-  }
-  return SaveProfile(ProfilePath(), profile, BITFETCH_VERSION);
-}
-
 class Golden : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Golden, EveryIsaThreadsBatchAndPrefetchGiveTheSameLogits) {
   const TempDir folder;
-  setenv("XDG_CACHE_HOME", folder.path().c_str(), 1);
-  ASSERT_TRUE(SaveAnyProfile());
+  const TestProfile profile;
   std::map<std::string, TestModel> shapes = {
       {"bitnet-128x5",
        {.hidden = 640, .ffn = 384, .heads = 5, .kv_heads = 1, .head_dim = 128, .vocab = 101}},
