@@ -41,7 +41,8 @@ TEST_F(AttentionProbeTest, NamesWhatItMeasures) {
 }
 
 TEST_F(AttentionProbeTest, MeasuresEveryTypeItReads) {
-  const KernelProbe probe = AttentionProbe(kernels_, ProbeEffort::kTune);
+  const KvTypes f32{KvType::kF32, KvType::kF32};
+  const KernelProbe probe = AttentionProbe(kernels_, ProbeEffort::kTune, {f32, KvTypes{}});
   profile_.kernels.clear();           // the assumed one
   EXPECT_FALSE(Run(probe, NowNs()));  // no time
   EXPECT_TRUE(profile_.kernels.empty());
