@@ -21,7 +21,7 @@ class AttentionProbeTest : public ::testing::Test {
   // As SupportedKernels has them: scalar first, which is slow, and the best last.
   const Kernels& kernels_ = *SupportedKernels().back();
   std::unique_ptr<ThreadPool> pool_ = ThreadPool::Create(2).value();
-  ColdBuffer buffer_ = ColdBuffer::Create(*pool_, 512 << 10, PageSize::k4K).value();
+  ColdBuffer buffer_ = ColdBuffer::Create(*pool_, 4 << 20, PageSize::k4K).value();
   MachineProfile profile_;
   const std::string f16_ = AttentionName(kernels_.isa, {});
 
