@@ -31,8 +31,8 @@ class BenchTest : public ::testing::Test {
 TEST_F(BenchTest, AttentionGivesATableAndJson) {
   const std::string path = dir_.Path("rows.json");
   const Finished finished =
-      RunProgram({"bench",     "attention",   "--shape",    "2,2,64",   "--n-kv",
-                  "300",       "-t",          "1",          "--layout", "contiguous,paged",
+      RunProgram({"bench",     "attention",   "--shape",    "1,2,32",   "--n-kv",
+                  "100",       "-t",          "1",          "--layout", "contiguous,paged",
                   "--kv-type", "f16,f32:f16", "--prefetch", "off,4096", "--pages",
                   "4k",        "--repeats",   "2",          "--json",   path});
   ASSERT_EQ(finished.code, 0) << finished.err;
@@ -47,7 +47,7 @@ TEST_F(BenchTest, AttentionGivesATableAndJson) {
   for (const Json& row : rows) {
     EXPECT_EQ(row.at("bench"), "attention");
     EXPECT_EQ(row.at("threads"), 1);
-    EXPECT_EQ(row.at("n_kv"), 300);
+    EXPECT_EQ(row.at("n_kv"), 100);
     EXPECT_EQ(row.at("pages"), "4k");
     EXPECT_EQ(row.at("repeats"), 2);
     EXPECT_EQ(row.at("prefetch") == "off", row.at("distance_bytes") == 0);

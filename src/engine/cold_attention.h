@@ -77,7 +77,8 @@ class ColdAttention {
   // What the prefetch law is to be asked with.
   const PrefetchAccess& access() const { return access_; }
 
-  // Attends over the next slices, 32 MiB of them or one at least, a token each; returns GB/s.
+  // Attends over the next slices, 32 MiB of them, one at least and 256 at most, a token each;
+  // returns GB/s.
   double Pass(const PrefetchPlan& plan);
 
  private:

@@ -32,7 +32,7 @@ HWY_AFTER_NAMESPACE();
 HWY_PUSH_ATTRIBUTES(BITFETCH_VNNI_TARGET)
 #pragma push_macro("BITFETCH_LAMBDA")
 #undef BITFETCH_LAMBDA
-#define BITFETCH_LAMBDA __attribute__((target(BITFETCH_VNNI_TARGET), always_inline))
+#define BITFETCH_LAMBDA __attribute__((target(BITFETCH_VNNI_TARGET))) BITFETCH_LAMBDA_INLINE
 #define BITFETCH_DOT_VNNI
 #define BITFETCH_DOT vnni
 #include "kernels/attention_int-inl.h"

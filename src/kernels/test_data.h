@@ -11,9 +11,9 @@
 namespace bitfetch {
 
 inline std::vector<float> RandomFloats(int64_t count, std::mt19937& random, float scale = 1.0f) {
-  std::normal_distribution<float> normal(0.0f, scale);
+  std::normal_distribution<float> normal;
   std::vector<float> floats(count);
-  for (float& value : floats) value = normal(random);
+  for (float& value : floats) value = scale * normal(random);
   return floats;
 }
 

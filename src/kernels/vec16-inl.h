@@ -34,9 +34,15 @@ struct Vec16 {
   Vector part[kVectors];
 };
 
-// A lambda's attributes: those of the ISA, and no call is left of it.
+// A lambda's attributes: those of the ISA, and no call is left of it, where HWY_INLINE leaves none.
 #undef BITFETCH_LAMBDA
-#define BITFETCH_LAMBDA HWY_ATTR __attribute__((always_inline))
+#undef BITFETCH_LAMBDA_INLINE
+#ifdef __OPTIMIZE__
+#define BITFETCH_LAMBDA_INLINE __attribute__((always_inline))
+#else
+#define BITFETCH_LAMBDA_INLINE
+#endif
+#define BITFETCH_LAMBDA HWY_ATTR BITFETCH_LAMBDA_INLINE
 #include "kernels/unroll-inl.h"
 
 // op(i) for the i-th vector.

@@ -2,6 +2,8 @@
 #include "machine/read_tiles.h"
 
 #include <algorithm>
+#include <iterator>
+#include <numeric>
 
 // Not among the ISAs of this project.
 #define HWY_DISABLED_TARGETS \
@@ -57,7 +59,10 @@ uint64_t Read(D d, const std::byte* base, std::span<const uint32_t> order, size_
       }
     }
   }
-  return hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd)));
+  // Not SumOfLanes: GCC's reduction for AVX-512 adds as signed integers, which may not overflow.
+  uint64_t lanes[hn::MaxLanes(D())];
+  hn::StoreU(hn::Add(even, odd), d, lanes);
+  return std::accumulate(std::begin(lanes), std::end(lanes), uint64_t{0});
 }
 
 template <class D>
