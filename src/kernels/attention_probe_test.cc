@@ -21,7 +21,7 @@ class AttentionProbeTest : public ::testing::Test {
   // As SupportedKernels has them: scalar first, which is slow, and the best last.
   const Kernels& kernels_ = *SupportedKernels().back();
   std::unique_ptr<ThreadPool> pool_ = ThreadPool::Create(2).value();
-  ColdBuffer buffer_ = ColdBuffer::Create(*pool_, 512 << 10, PageSize::k4K).value();
+  ColdBuffer buffer_ = ColdBuffer::Create(*pool_, 4 << 20, PageSize::k4K).value();
   MachineProfile profile_;
   const std::string f16_ = AttentionName(kernels_.isa, {});
 
@@ -41,7 +41,8 @@ TEST_F(AttentionProbeTest, NamesWhatItMeasures) {
 }
 
 TEST_F(AttentionProbeTest, MeasuresEveryTypeItReads) {
-  const KernelProbe probe = AttentionProbe(kernels_, ProbeEffort::kTune);
+  const KvTypes f32{KvType::kF32, KvType::kF32};
+  const KernelProbe probe = AttentionProbe(kernels_, ProbeEffort::kTune, {f32, KvTypes{}});
   profile_.kernels.clear();           // the assumed one
   EXPECT_FALSE(Run(probe, NowNs()));  // no time
   EXPECT_TRUE(profile_.kernels.empty());
