@@ -39,3 +39,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   add_test(NAME program.a_missing_function_is_found COMMAND ${check} "bitfetch::NoSuchFunction")
   set_tests_properties(program.a_missing_function_is_found PROPERTIES PASS_REGULAR_EXPRESSION "no such function")
 endif()
+
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT CMAKE_CROSSCOMPILING)
+  add_test(NAME program.installs_and_embeds COMMAND ${PROJECT_SOURCE_DIR}/tools/install_test.sh ${PROJECT_BINARY_DIR})
+endif()

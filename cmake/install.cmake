@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# What `cmake --install` and CPack give: the program, the library as one shared object that shows include/bitfetch/
+# and nothing else, and what find_package(bitfetch) and pkg-config look for.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+add_library(libbitfetch SHARED $<TARGET_OBJECTS:bitfetch_api>)
+target_link_libraries(libbitfetch PRIVATE bitfetch_engine)
+target_include_directories(libbitfetch INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                                 $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+set_target_properties(libbitfetch PROPERTIES OUTPUT_NAME bitfetch EXPORT_NAME bitfetch VERSION ${PROJECT_VERSION}
+                                             SOVERSION ${PROJECT_VERSION_MAJOR})
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bitfetch)
+install(TARGETS bitfetch RUNTIME)
+install(TARGETS libbitfetch EXPORT bitfetch LIBRARY)
+install(DIRECTORY include/bitfetch DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT bitfetch FILE bitfetchConfig.cmake NAMESPACE bitfetch:: DESTINATION ${package_dir})
+write_basic_package_version_file(bitfetchConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/bitfetchConfigVersion.cmake DESTINATION ${package_dir})
+configure_file(cmake/bitfetch.pc.in bitfetch.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/bitfetch.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME bitfetch)
+set(CPACK_PACKAGE_CONTACT "bitfetch developers")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_STRIP_FILES ON)
+include(CPack)

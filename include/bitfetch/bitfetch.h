@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bitfetch for C: ternary language models on CPUs, and the KV cache and attention of that alone.
+ *
+ * Errors: a function that can fail returns a bitfetch_status. Where that is not BITFETCH_OK,
+ * nothing was changed, output parameters are untouched, and bitfetch_last_error() has one line
+ * that says what was wrong and where. Nothing is thrown, and nothing is printed to stdout.
+ *
+ * Threads: an object belongs to one thread at a time; a cache and all its forks together count as
+ * one object. Different objects may be used from different threads at once. A session and an
+ * attention have worker threads of their own.
+ *
+ * Memory: what a ..._open, _create or _fork gave is given back by the _close or _free of its kind;
+ * a null pointer is fine there. A file that somebody cuts while it is mapped raises SIGBUS: where
+ * that may happen, set `mmap` to 0.
+ */
+#ifndef BITFETCH_BITFETCH_H_
+#define BITFETCH_BITFETCH_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BITFETCH_API __attribute__((visibility("default")))
+
+typedef enum bitfetch_status {
+  BITFETCH_OK = 0,
+  BITFETCH_INVALID_ARGUMENT = 1, /* a null pointer, a name or number that is not possible */
+  BITFETCH_FAILED = 2,           /* the file, the system or the context did not allow it */
+  BITFETCH_OUT_OF_MEMORY = 3,
+  BITFETCH_STOPPED = 4 /* a callback asked for it */
+} bitfetch_status;
+
+/* Of the last call of this thread that failed; valid until the next one that does. */
+BITFETCH_API const char* bitfetch_last_error(void);
+
+BITFETCH_API const char* bitfetch_version(void); /* "0.1.0" */
+BITFETCH_API const char* bitfetch_isa(void);     /* of the kernels in use: "avx512vnni" */
+
+/* ---- A model, and one text with it ---- */
+
+typedef struct bitfetch_session bitfetch_session;
+
+typedef struct bitfetch_session_options {
+  int threads;          /* 0: what affinity and cgroup allow */
+  int64_t context;      /* tokens; 0: what the model was made for */
+  const char* kv_type;  /* "f32", "f16", "bf16", "q8_0", "q4_0", or K:V as "q8_0:q4_0" */
+  const char* pages;    /* under the KV cache: "huge" or "4k" */
+  const char* prefetch; /* inside attention: "law", "off", or so many bytes: "4096" */
+  int prefetch_ahead;   /* before attention: 1 by the law, 0 off */
+  int mmap;             /* 1: map the file; 0: read it into memory */
+} bitfetch_session_options;
+
+/* The defaults: what fits most. */
+BITFETCH_API bitfetch_session_options bitfetch_session_default_options(void);
+
+/* Loads a GGUF file. `options` may be null. Costs a look at every weight; measures the memory for
+ * the prefetch law, 150 ms at most, where no profile is kept. */
+BITFETCH_API bitfetch_status bitfetch_session_open(const char* path,
+                                                   const bitfetch_session_options* options,
+                                                   bitfetch_session** session);
+BITFETCH_API void bitfetch_session_close(bitfetch_session* session);
+
+BITFETCH_API int64_t bitfetch_session_vocab(const bitfetch_session* session);
+BITFETCH_API int64_t bitfetch_session_context(const bitfetch_session* session); /* tokens */
+BITFETCH_API int64_t bitfetch_session_length(const bitfetch_session* session);  /* so far */
+
+/* The tokens of `text` [bytes], BOS in front where the model wants one and the text so far is
+ * empty. Writes up to `capacity` of them to `tokens`, and to `count` how many there are. */
+BITFETCH_API bitfetch_status bitfetch_tokenize(const bitfetch_session* session, const char* text,
+                                               size_t bytes, int32_t* tokens, size_t capacity,
+                                               size_t* count);
+
+/* The bytes of one token, maybe a part of a character, valid as long as the session. */
+BITFETCH_API bitfetch_status bitfetch_token_bytes(const bitfetch_session* session, int32_t token,
+                                                  const char** data, size_t* bytes);
+
+/* Runs the model over `count` more tokens. */
+BITFETCH_API bitfetch_status bitfetch_append(bitfetch_session* session, const int32_t* tokens,
+                                             size_t count);
+
+/* Forgets all but the first `length` tokens; there are no logits then until the next append. */
+BITFETCH_API bitfetch_status bitfetch_truncate(bitfetch_session* session, int64_t length);
+
+/* What the model says of the token that comes next: logits [vocab]. */
+BITFETCH_API bitfetch_status bitfetch_logits(bitfetch_session* session, float* logits);
+
+typedef struct bitfetch_sampling {
+  int64_t max_tokens;    /* -1: until the model stops */
+  double temperature;    /* 0: always the likeliest token */
+  int top_k;             /* 0: all */
+  double top_p;          /* 1: all */
+  double min_p;          /* 0: all */
+  double repeat_penalty; /* 1: none */
+  uint64_t seed;
+} bitfetch_sampling;
+
+/* temperature 0.8, top_k 40, top_p 0.95, min_p 0.05, no penalty, seed 0, until the model stops */
+BITFETCH_API bitfetch_sampling bitfetch_default_sampling(void);
+
+/* Gets text as it is made, whole characters only; returns 0 to stop, which is BITFETCH_STOPPED. */
+typedef int (*bitfetch_on_text)(const char* text, size_t bytes, void* user);
+
+/* Appends the prompt and lets the model go on. `sampling` may be null. The same prompt, options and
+ * seed give the same text on every machine. What was made is then part of the text so far. */
+BITFETCH_API bitfetch_status bitfetch_generate(bitfetch_session* session, const char* prompt,
+                                               size_t bytes, const bitfetch_sampling* sampling,
+                                               bitfetch_on_text on_text, void* user);
+
+/* ---- The KV cache and attention alone, for other engines ---- */
+
+typedef struct bitfetch_cache bitfetch_cache;
+
+typedef struct bitfetch_cache_shape {
+  int layers;
+  int kv_heads;
+  int head_dim;        /* a multiple of 16; of 32 for quantised types */
+  int64_t limit;       /* tokens, of this sequence and all its forks */
+  const char* kv_type; /* null: "f16" */
+  const char* pages;   /* null: "huge" */
+} bitfetch_cache_shape;
+
+BITFETCH_API bitfetch_status bitfetch_cache_create(const bitfetch_cache_shape* shape,
+                                                   bitfetch_cache** cache);
+/* Another sequence with the same content, in microseconds: blocks are shared until written to. */
+BITFETCH_API bitfetch_status bitfetch_cache_fork(const bitfetch_cache* cache,
+                                                 bitfetch_cache** fork);
+BITFETCH_API void bitfetch_cache_free(bitfetch_cache* cache);
+
+/* Stores `count` tokens behind what `layer` holds; k, v: [count][kv_heads][head_dim]. */
+BITFETCH_API bitfetch_status bitfetch_cache_append(bitfetch_cache* cache, int layer, int64_t count,
+                                                   const float* k, const float* v);
+BITFETCH_API bitfetch_status bitfetch_cache_truncate(bitfetch_cache* cache, int64_t length);
+BITFETCH_API int64_t bitfetch_cache_length(const bitfetch_cache* cache); /* that all layers hold */
+
+/* Requests the first bytes that attention over `seq_len` tokens of `layer` will read, as far as a
+ * core's L2 has room; `requested` may be null. Call it while something else computes. */
+BITFETCH_API bitfetch_status bitfetch_cache_prefetch(bitfetch_cache* cache, int layer,
+                                                     int64_t seq_len, size_t* requested);
+
+typedef struct bitfetch_attention bitfetch_attention;
+
+/* Attention with so many threads (0: what affinity and cgroup allow), which fetches ahead by the
+ * law. Reads the machine profile that `bitfetch tune` keeps, or assumes a machine. */
+BITFETCH_API bitfetch_status bitfetch_attention_create(int threads, bitfetch_attention** attention);
+BITFETCH_API void bitfetch_attention_free(bitfetch_attention* attention);
+
+/* Causal attention of the last `tokens` tokens that `layer` holds over all of them. `group` query
+ * heads share a KV head; queries, out: [tokens][kv_heads * group][head_dim]. Scores are scaled by
+ * 1 / sqrt(head_dim). */
+BITFETCH_API bitfetch_status bitfetch_attention_run(bitfetch_attention* attention,
+                                                    const bitfetch_cache* cache, int layer,
+                                                    int group, const float* queries, int64_t tokens,
+                                                    float* out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BITFETCH_BITFETCH_H_ */

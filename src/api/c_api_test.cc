@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <bitfetch/bitfetch.hpp>
+#include <cmath>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/temp_dir.h"
+
+namespace bitfetch {
+namespace {
+
+using testing::HasSubstr;
+
+const std::string kModel = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
+
+bitfetch_session_options Quiet() {
+  bitfetch_session_options options = bitfetch_session_default_options();
+  options.threads = 2;
+  options.prefetch = "off";
+  return options;
+}
+
+std::string TextOf(LanguageModel& model, std::string_view prompt, bitfetch_sampling sampling) {
+  std::string text;
+  EXPECT_TRUE(model.Generate(prompt, sampling, [&](std::string_view piece) {
+    text += piece;
+    return true;
+  }));
+  return text;
+}
+
+TEST(CApi, GeneratesTheSameTextFromTheSameSeed) {
+  bitfetch_sampling sampling = bitfetch_default_sampling();
+  sampling.max_tokens = 20;
+  sampling.seed = 5;
+  LanguageModel one(kModel, Quiet());
+  LanguageModel other(kModel, Quiet());
+  const std::string text = TextOf(one, "In the beginning", sampling);
+  EXPECT_FALSE(text.empty());
+  EXPECT_EQ(text, TextOf(other, "In the beginning", sampling));
+  // What was made is part of the text so far.
+  const LanguageModel fresh(kModel, Quiet());
+  EXPECT_EQ(one.length(), static_cast<int64_t>(fresh.Tokenize("In the beginning").size()) + 20);
+}
+
+TEST(CApi, LogitsAreThoseOfTheTextSoFar) {
+  LanguageModel model(kModel, Quiet());
+  const std::vector<int32_t> tokens = model.Tokenize("And God said, Let there be");
+  model.Append(tokens);
+  const std::vector<float> logits = model.Logits();
+  ASSERT_EQ(static_cast<int64_t>(logits.size()), model.vocab());
+  model.Append(std::vector<int32_t>{1, 2, 3});
+  model.Truncate(static_cast<int64_t>(tokens.size()) - 1);
+  EXPECT_THROW(model.Logits(), Exception);
+  model.Append(std::span(tokens).last(1));
+  EXPECT_EQ(model.Logits(), logits);
+  std::string text;
+  for (const int32_t token : tokens) text += model.TokenBytes(token);
+  EXPECT_EQ(text, "And God said, Let there be");
+}
+
+TEST(CApi, ACallbackStopsTheText) {
+  LanguageModel model(kModel, Quiet());
+  int calls = 0;
+  EXPECT_FALSE(model.Generate("In", bitfetch_default_sampling(),
+                              [&](std::string_view) { return ++calls < 3; }));
+  EXPECT_EQ(calls, 3);
+}
+
+void ExpectInvalid(bitfetch_status status, const std::string& message) {
+  EXPECT_EQ(status, BITFETCH_INVALID_ARGUMENT);
+  EXPECT_THAT(bitfetch_last_error(), HasSubstr(message));
+}
+
+TEST(CApi, BadArgumentsAreErrorsThatSayWhich) {
+  bitfetch_session* session = nullptr;
+  ExpectInvalid(bitfetch_session_open(nullptr, nullptr, &session), "path is a null pointer");
+  ExpectInvalid(bitfetch_session_open("x", nullptr, nullptr), "session is a null pointer");
+  bitfetch_session_options options = Quiet();
+  options.kv_type = "f8";
+  ExpectInvalid(bitfetch_session_open(kModel.c_str(), &options, &session), "kv_type: ");
+  options = Quiet();
+  options.threads = -1;
+  ExpectInvalid(bitfetch_session_open(kModel.c_str(), &options, &session), "threads: -1");
+  options = Quiet();
+  options.context = -1;
+  ExpectInvalid(bitfetch_session_open(kModel.c_str(), &options, &session), "context: -1");
+  EXPECT_EQ(session, nullptr);
+
+  const TempDir folder;
+  const std::string none = folder.Path("none.gguf");
+  EXPECT_EQ(bitfetch_session_open(none.c_str(), nullptr, &session), BITFETCH_FAILED);
+  EXPECT_THAT(bitfetch_last_error(), HasSubstr("none.gguf"));
+
+  const bitfetch_session_options quiet = Quiet();
+  ASSERT_EQ(bitfetch_session_open(kModel.c_str(), &quiet, &session), BITFETCH_OK);
+  const int32_t unknown = 1 << 20;
+  EXPECT_EQ(bitfetch_append(session, &unknown, 1), BITFETCH_FAILED);
+  EXPECT_EQ(bitfetch_session_length(session), 0);
+  ExpectInvalid(bitfetch_append(session, nullptr, 1), "tokens is a null pointer");
+  EXPECT_EQ(bitfetch_append(session, nullptr, 0), BITFETCH_OK);
+  ExpectInvalid(bitfetch_truncate(session, -1), "length: -1");
+  const char* data = nullptr;
+  size_t bytes = 0;
+  ExpectInvalid(bitfetch_token_bytes(session, unknown, &data, &bytes), "out of range");
+  bitfetch_sampling sampling = bitfetch_default_sampling();
+  sampling.top_p = 2;
+  const auto on_text = [](const char*, size_t, void*) { return 1; };
+  EXPECT_EQ(bitfetch_generate(session, "a", 1, &sampling, on_text, nullptr),
+            BITFETCH_INVALID_ARGUMENT);
+  bitfetch_session_close(session);
+  bitfetch_session_close(nullptr);
+}
+
+constexpr bitfetch_cache_shape kShape = {
+    .layers = 2, .kv_heads = 2, .head_dim = 32, .limit = 64, .kv_type = "f32", .pages = "4k"};
+
+TEST(CApi, AttentionAloneIsTheMeanOfEqualScores) {
+  Cache cache(kShape);
+  Attention attention(2);
+  const std::vector<float> k(64, 0.5f);
+  for (int token = 0; token < 20; ++token) {
+    const std::vector<float> v(64, static_cast<float>(token));
+    for (int layer = 0; layer < 2; ++layer) cache.Append(layer, 1, k.data(), v.data());
+  }
+  EXPECT_GT(cache.Prefetch(0, 20), 0u);
+  const std::vector<float> queries(size_t{2} * 3 * 64, 1.0f);
+  std::vector<float> out(queries.size(), NAN);
+  attention.Run(cache, 1, 3, queries.data(), 2, out.data());
+  for (size_t i = 0; i < out.size(); ++i) EXPECT_NEAR(out[i], i < 192 ? 9.0f : 9.5f, 1e-5);
+
+  Cache fork = cache.Fork();
+  fork.Truncate(5);
+  EXPECT_EQ(fork.length(), 5);
+  EXPECT_EQ(cache.length(), 20);
+}
+
+TEST(CApi, CacheAndAttentionRefuseWhatIsNotPossible) {
+  bitfetch_cache_shape shape = kShape;
+  shape.head_dim = 20;
+  EXPECT_THROW(Cache{shape}, Exception);
+  Cache cache(kShape);
+  const std::vector<float> floats(65 * 64, 1.0f);
+  EXPECT_THROW(cache.Append(2, 1, floats.data(), floats.data()), Exception);
+  EXPECT_THROW(cache.Append(0, 65, floats.data(), floats.data()), Exception);
+  cache.Append(0, 3, floats.data(), floats.data());
+  Attention attention(1);
+  std::vector<float> out(floats.size());
+  for (const int64_t tokens : {0, 4}) {
+    EXPECT_THROW(attention.Run(cache, 0, 1, floats.data(), tokens, out.data()), Exception);
+  }
+  EXPECT_THROW(attention.Run(cache, 0, 0, floats.data(), 1, out.data()), Exception);
+  EXPECT_THROW(attention.Run(cache, 5, 1, floats.data(), 1, out.data()), Exception);
+  EXPECT_THROW(Attention{-1}, Exception);
+}
+
+TEST(CApi, EachThreadHasItsOwnLastError) {
+  ExpectInvalid(bitfetch_truncate(nullptr, 0), "session is a null pointer");
+  std::thread([] {
+    EXPECT_STREQ(bitfetch_last_error(), "");
+    ExpectInvalid(bitfetch_logits(nullptr, nullptr), "session");
+  }).join();
+  EXPECT_THAT(bitfetch_last_error(), HasSubstr("session is a null pointer"));
+}
+
+}  // namespace
+}  // namespace bitfetch
