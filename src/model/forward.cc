@@ -23,12 +23,14 @@ int64_t Pieces(int64_t rows, int64_t at_a_time = kRowsAtATime) {
 }
 
 // The same for a ternary product. One token reads each weight once, and the longer the run, the
-// better the prefetchers do: a share for each thread. A batch computes for longer than it reads.
+// better the prefetchers do: four to a thread, so that one which the system keeps waiting leaves
+// the rest to others. A batch computes for longer than it reads.
 int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads) {
   constexpr int64_t kOfABatch = 128;
+  constexpr int64_t kRunsOfAThread = 4;
   constexpr int64_t kTogether = 4;  // rows that the kernels take at once
   if (tokens > 1) return kOfABatch;
-  return Pieces(Pieces(rows, threads), kTogether) * kTogether;
+  return Pieces(Pieces(rows, kRunsOfAThread * threads), kTogether) * kTogether;
 }
 
 int64_t PadToBlock(int64_t cols) {
