@@ -30,6 +30,11 @@ class MappedFile {
   ~MappedFile();
 
   std::span<const std::byte> bytes() const { return bytes_; }
+  bool mapped() const { return mapped_; }
+
+  // Of a mapped file: these bytes will hardly be read again. They leave the memory of this process,
+  // whole pages of them, and come back from the file if they are read after all.
+  void LetGo(std::span<const std::byte> part) const;
   const std::string& path() const { return path_; }
 
  private:

@@ -137,6 +137,7 @@ Status BenchModel(
                            .kv_types = types,
                            .pages = pages,
                            .mmap = options.mmap}));
+        session->WarmUp();
         for (const int64_t n_kv : options.n_kv) {
           session->Truncate(0);
           BITFETCH_RETURN_IF_ERROR(session->Fill(n_kv));

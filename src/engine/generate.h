@@ -35,8 +35,8 @@ struct Generated {
 
 // Appends `prompt` to the session and lets the model go on. `on_text` gets the text as it is made,
 // whole characters only, and says whether to go on (false: as if interrupted). `interrupted` is
-// looked at after every token. The session's profile is then of all tokens after the first. Errors: those of Session::Append; an empty prompt in an empty
-// session.
+// looked at after every token. The session's profile is then of all tokens after the first. Errors:
+// those of Session::Append; an empty prompt in an empty session.
 Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler& sampler,
                            std::span<const int> prompt, const GenerateOptions& options,
                            const std::function<bool(std::string_view)>& on_text,

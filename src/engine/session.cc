@@ -103,6 +103,7 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
   session->forward_ = std::make_unique<ForwardPass>(*session->model_, *session->kernels_,
                                                     *session->pool_, ForwardPrefetch{});
   session->SetPrefetch(options.prefetch, options.prefetch_ahead);
+  session->forward_->MoveWeights(options.move_from_bytes);
   BITFETCH_RETURN_IF_ERROR(session->ScreenHead(options, progress));
   return session;
 }

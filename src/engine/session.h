@@ -30,6 +30,8 @@ struct SessionOptions {
   PrefetchSetting prefetch = {};  // inside attention
   bool prefetch_ahead = true;     // before attention
   bool mmap = true;
+  // Ternary weights of so many bytes, if mapped, are moved to huge pages (HugeWeights).
+  int64_t move_from_bytes = HugeWeights::kWorthwhileBytes;
   // An output head of so many bytes gets an int8 copy (HeadScreen), if its type allows.
   int64_t screen_from_bytes = HeadScreen::kWorthwhileBytes;
 };
@@ -75,6 +77,9 @@ class Session {
 
   // Forgets all but the first `length` tokens; there are no Logits() then, until the next Append.
   void Truncate(int64_t length);
+
+  // Finishes what is otherwise done along with the first tokens, for measuring what comes after.
+  void WarmUp() { forward_->FinishMoving(); }
 
   // Where the time went since the last reset.
   const StageProfile& profile() const { return forward_->profile(); }

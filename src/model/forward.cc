@@ -14,6 +14,10 @@ namespace {
 // ones evenly.
 constexpr int64_t kRowsAtATime = 64;
 
+// What is moved to huge pages after a run: little against its time.
+constexpr int64_t kMovedAToken = int64_t{4} << 20;
+constexpr int64_t kMovedARun = int64_t{16} << 20;
+
 // Rows of a product between which a thread fetches what comes after: few, since a burst only
 // stalls.
 constexpr int64_t kRowsAStep = 16;
@@ -35,11 +39,6 @@ int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads) {
 
 int64_t PadToBlock(int64_t cols) {
   return (cols + kTernaryBlock - 1) / kTernaryBlock * kTernaryBlock;
-}
-
-TernaryRows RowsOf(const TernaryMatrix& matrix) {
-  return {matrix.codes, matrix.rows, matrix.cols, static_cast<size_t>(matrix.row_bytes),
-          matrix.scale};
 }
 
 bool AllFinite(std::span<const float> floats) {
@@ -82,6 +81,12 @@ Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t log
   if (Status status = RunLayers(tokens, cache); !status) {
     cache.Truncate(before);
     return status;
+  }
+  if (huge_ && huge_->left() > 0) {
+    profile_.Begin();
+    const auto count = static_cast<int64_t>(tokens.size());
+    const int64_t moved = huge_->Move(std::min(count * kMovedAToken, kMovedARun));
+    profile_.End(Stage::kMove, 2 * moved);
   }
   if (logit_tokens == 0) return {};
   head_.All(NormLast(logit_tokens), logit_tokens, logits);
@@ -145,9 +150,9 @@ Status ForwardPass::RunAttention(int layer, int64_t tokens, KvCache& cache) {
   NormAndQuantize(residual_.data(), weights.attn_norm, config.hidden, tokens);
   cursors_.clear();
   if (prefetch_.ahead && tokens == 1) BITFETCH_RETURN_IF_ERROR(AimCursors(layer, cache));
-  Multiply({{&weights.attn_q, q_.data()},
-            {&weights.attn_k, k_.data(), /*fetches=*/true},
-            {&weights.attn_v, v_.data(), /*fetches=*/true}},
+  Multiply({{RowsOf(weights.attn_q), q_.data()},
+            {RowsOf(weights.attn_k), k_.data(), /*fetches=*/true},
+            {RowsOf(weights.attn_v), v_.data(), /*fetches=*/true}},
            tokens);
   CountFetched(cache);
   profile_.End(Stage::kQkv,
@@ -175,7 +180,7 @@ Status ForwardPass::RunAttention(int layer, int64_t tokens, KvCache& cache) {
 
   NormAndQuantize(attended_.data(), weights.attn_sub_norm, query_size, tokens);
   projected_.resize(tokens * config.hidden);
-  Multiply({{&weights.attn_output, projected_.data()}}, tokens);
+  Multiply({{RowsOf(weights.attn_output), projected_.data()}}, tokens);
   AddToResidual(tokens);
   profile_.End(Stage::kAttnOutput, weights.attn_output.bytes());
   return {};
@@ -217,12 +222,14 @@ void ForwardPass::RunFeedForward(int layer, int64_t tokens) {
   const auto activate =
       config.activation == Activation::kSilu ? kernels_.silu_gate : kernels_.relu2_gate;
   const QuantizedRows input = Quantized(config.hidden, tokens);
+  const Product gate_product{RowsOf(weights.ffn_gate), gate_.data()};
+  const Product up_product{RowsOf(weights.ffn_up), up_.data()};
   const int64_t at_a_time = ProductRowsAtATime(config.ffn, tokens, pool_.threads());
   pool_.ParallelFor(Pieces(config.ffn, at_a_time), [&](int64_t piece, int thread) {
     const int64_t begin = piece * at_a_time;
     const int64_t end = std::min(begin + at_a_time, config.ffn);
-    MultiplyRows({&weights.ffn_gate, gate_.data()}, begin, end, input, thread);
-    MultiplyRows({&weights.ffn_up, up_.data()}, begin, end, input, thread);
+    MultiplyRows(gate_product, begin, end, input, thread);
+    MultiplyRows(up_product, begin, end, input, thread);
     for (int64_t t = 0; t < tokens; ++t) {
       float* gate = gate_.data() + t * config.ffn + begin;
       activate(gate, up_.data() + t * config.ffn + begin, end - begin, gate);
@@ -231,7 +238,7 @@ void ForwardPass::RunFeedForward(int layer, int64_t tokens) {
   profile_.End(Stage::kGateUp, weights.ffn_gate.bytes() + weights.ffn_up.bytes());
   NormAndQuantize(gate_.data(), weights.ffn_sub_norm, config.ffn, tokens);
   projected_.resize(tokens * config.hidden);
-  Multiply({{&weights.ffn_down, projected_.data()}}, tokens);
+  Multiply({{RowsOf(weights.ffn_down), projected_.data()}}, tokens);
   AddToResidual(tokens);
   profile_.End(Stage::kDown, weights.ffn_down.bytes());
 }
@@ -262,13 +269,18 @@ QuantizedRows ForwardPass::Quantized(int64_t size, int64_t tokens) const {
   return {quantized_.data(), sums_.data(), scales_.data(), tokens, PadToBlock(size)};
 }
 
+TernaryRows ForwardPass::RowsOf(const TernaryMatrix& matrix) const {
+  return {huge_ ? huge_->Codes(matrix) : matrix.codes, matrix.rows, matrix.cols,
+          static_cast<size_t>(matrix.row_bytes), matrix.scale};
+}
+
 void ForwardPass::Multiply(std::initializer_list<Product> products, int64_t tokens) {
-  const QuantizedRows input = Quantized(products.begin()->weights->cols, tokens);
+  const QuantizedRows input = Quantized(products.begin()->weights.cols, tokens);
   const auto at_a_time = [&](const Product& product) {
-    return ProductRowsAtATime(product.weights->rows, tokens, pool_.threads());
+    return ProductRowsAtATime(product.weights.rows, tokens, pool_.threads());
   };
   const auto pieces_of = [&](const Product& product) {
-    return Pieces(product.weights->rows, at_a_time(product));
+    return Pieces(product.weights.rows, at_a_time(product));
   };
   int64_t pieces = 0;
   for (const Product& product : products) pieces += pieces_of(product);
@@ -276,14 +288,14 @@ void ForwardPass::Multiply(std::initializer_list<Product> products, int64_t toke
     const Product* product = products.begin();
     while (piece >= pieces_of(*product)) piece -= pieces_of(*product++);
     const int64_t begin = piece * at_a_time(*product);
-    const int64_t end = std::min(begin + at_a_time(*product), product->weights->rows);
+    const int64_t end = std::min(begin + at_a_time(*product), product->weights.rows);
     MultiplyRows(*product, begin, end, input, thread);
   });
 }
 
 void ForwardPass::MultiplyRows(const Product& product, int64_t begin, int64_t end,
                                const QuantizedRows& input, int thread) {
-  const TernaryRows rows = RowsOf(*product.weights);
+  const TernaryRows& rows = product.weights;
   const bool fetches = product.fetches && !cursors_.empty();
   const int64_t step = fetches ? kRowsAStep : end - begin;
   for (int64_t row = begin; row < end; row += step) {

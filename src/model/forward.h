@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "kernels/attention.h"
 #include "kernels/kernels.h"
 #include "kv/kv_cache.h"
+#include "model/huge_weights.h"
 #include "model/model.h"
 #include "model/output_head.h"
 #include "model/rope_table.h"
@@ -50,6 +52,13 @@ class ForwardPass {
   Status Logits(const LogitsWanted& wanted, std::vector<Logit>* logits);
 
   OutputHead& head() { return head_; }
+
+  // From now on moves the model's weights to huge pages (HugeWeights), some after each run.
+  void MoveWeights(int64_t from_bytes) { huge_.emplace(model_, pool_, from_bytes); }
+  // Moves what is left of them at once.
+  void FinishMoving() {
+    if (huge_) huge_->Move(huge_->left());
+  }
   const ForwardPrefetch& prefetch() const { return prefetch_; }
   void SetPrefetch(const ForwardPrefetch& prefetch) { prefetch_ = prefetch; }
 
@@ -59,7 +68,7 @@ class ForwardPass {
 
  private:
   struct Product {
-    const TernaryMatrix* weights;
+    TernaryRows weights;
     float* out;            // [tokens][rows]
     bool fetches = false;  // from `cursors_` between its rows
   };
@@ -70,6 +79,7 @@ class ForwardPass {
   void NormAndQuantize(const float* x, const std::vector<float>& norm, int64_t size,
                        int64_t tokens);
   QuantizedRows Quantized(int64_t size, int64_t tokens) const;
+  TernaryRows RowsOf(const TernaryMatrix& matrix) const;
   void Multiply(std::initializer_list<Product> products, int64_t tokens);
   void MultiplyRows(const Product& product, int64_t begin, int64_t end, const QuantizedRows& input,
                     int thread);
@@ -86,6 +96,7 @@ class ForwardPass {
   RopeTable rope_;
   Attention attention_;
   OutputHead head_;
+  std::optional<HugeWeights> huge_;
   StageProfile profile_;
   std::vector<PrefetchCursor> cursors_;  // [threads], or none
   size_t cursor_lines_ = 0;              // that all of them had

@@ -111,6 +111,47 @@ TEST(ForwardPass, ShapesThatFillNoBlockHaveTheSameBitsOnEveryIsa) {
   }
 }
 
+TEST(ForwardPass, WeightsMoveAsTokensAreComputedAndChangeNothing) {
+  const TempDir folder;
+  const std::string path = folder.Path("model.gguf");
+  ASSERT_TRUE(WriteTestModel(path, {.layers = 3}));
+  const auto pool = ThreadPool::Create(3).value();
+  const Model model = Model::Load(path, /*mmap=*/true, *pool, {}).value();
+  const auto logits_of = [&](int64_t from_bytes, int64_t* left) {
+    HugeWeights weights(model, *pool, from_bytes);
+    *left = weights.left();
+    ForwardPass forward(model, *SupportedKernels().back(), *pool, ForwardPrefetch{});
+    forward.MoveWeights(from_bytes);
+    KvCache cache =
+        KvCache::Create({.layers = 3, .kv_heads = 2, .head_dim = 64, .types = {}, .limit = 64})
+            .value();
+    std::vector<float> all;
+    for (int i = 0; i < 4; ++i) {
+      std::vector<float> logits(48);
+      const std::vector<int> tokens = {3 * i + 1, 5};
+      EXPECT_TRUE(forward.Run(tokens, cache, 1, logits.data()));
+      all.insert(all.end(), logits.begin(), logits.end());
+      if (i == 1) forward.FinishMoving();
+    }
+    EXPECT_EQ(forward.profile().at(Stage::kMove).runs > 0, from_bytes == 0);
+    return all;
+  };
+  int64_t left = 0, none_left = 0;
+  EXPECT_EQ(logits_of(0, &left), logits_of(int64_t{1} << 40, &none_left));
+  EXPECT_GT(left, 0);
+  EXPECT_EQ(none_left, 0);
+
+  // Matrix by matrix, to a copy that has the same bytes.
+  HugeWeights weights(model, *pool, 0);
+  const TernaryMatrix& first = model.layers()[0].attn_q;
+  EXPECT_EQ(weights.Codes(first), first.codes);
+  EXPECT_EQ(weights.Move(1), first.bytes());
+  EXPECT_EQ(weights.left(), left - first.bytes());
+  EXPECT_NE(weights.Codes(first), first.codes);
+  EXPECT_EQ(std::memcmp(weights.Codes(first), first.codes, first.bytes()), 0);
+  EXPECT_EQ(weights.Codes(model.layers()[0].attn_k), model.layers()[0].attn_k.codes);
+}
+
 TEST(ForwardPass, SaysWhatItReadAndFetched) {
   const TestModel shape{};
   Engine engine(shape, *SupportedKernels().back(), /*threads=*/1);
@@ -128,6 +169,7 @@ TEST(ForwardPass, SaysWhatItReadAndFetched) {
   const int64_t kv_bytes = static_cast<int64_t>(cache.View(0)->read_bytes()) * shape.layers;
   EXPECT_EQ(profile.at(Stage::kAttention).bytes, kv_bytes);
   for (size_t i = 0; i < kStages; ++i) {
+    if (static_cast<Stage>(i) == Stage::kMove) continue;
     EXPECT_GT(profile.at(static_cast<Stage>(i)).runs, 0) << StageName(static_cast<Stage>(i));
   }
   EXPECT_EQ(cache.traffic().prefetched_bytes, before + kv_bytes);

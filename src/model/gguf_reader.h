@@ -43,6 +43,8 @@ class GgufReader {
                                  const Progress& progress = {});
 
   const std::string& path() const { return file_.path(); }
+  bool mapped() const { return file_.mapped(); }
+  void LetGo(std::span<const std::byte> part) const { file_.LetGo(part); }  // MappedFile::LetGo
   int64_t file_bytes() const { return static_cast<int64_t>(file_.bytes().size()); }
   uint32_t version() const { return version_; }
 

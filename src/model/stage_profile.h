@@ -22,8 +22,9 @@ enum class Stage {
   kGateUp,      // gate, up and what joins them
   kDown,        // the last product of a layer, and the residual
   kHead,        // the last norm, and logits
+  kMove,        // weights to huge pages, while the first tokens are computed
 };
-inline constexpr size_t kStages = static_cast<size_t>(Stage::kHead) + 1;
+inline constexpr size_t kStages = static_cast<size_t>(Stage::kMove) + 1;
 
 std::string_view StageName(Stage stage);  // "embed", "norm", "qkv", ...
 
