@@ -36,5 +36,5 @@ if nm -D --defined-only "$libdir/libbitfetch.so" | grep -v ' bitfetch_' | grep '
 fi
 
 (cd "$scratch" && cpack --config "$build/CPackConfig.cmake" -B "$scratch/packed" >/dev/null)
-dpkg-deb --contents "$scratch"/packed/bitfetch_*.deb | grep -q /usr/bin/bitfetch
+dpkg-deb --contents "$scratch"/packed/bitfetch_*.deb | grep /usr/bin/bitfetch >/dev/null
 dpkg-deb --field "$scratch"/packed/bitfetch_*.deb Depends
