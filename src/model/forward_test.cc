@@ -61,8 +61,14 @@ class Engine {
 
 TEST(ForwardPass, ALongRunThatGrowsShrinksAndForksEqualsOneFromScratch) {
   constexpr int kGenerated = 4096;
-  const TestModel shape{.layers = 2, .heads = 2, .kv_heads = 1, .head_dim = 128, .context = 4500};
-  Engine engine(shape);
+  const TestModel shape{.layers = 2,
+                        .hidden = 128,
+                        .ffn = 128,
+                        .heads = 2,
+                        .kv_heads = 1,
+                        .head_dim = 32,
+                        .context = 4500};
+  Engine engine(shape, *SupportedKernels().back(), /*threads=*/1);
   KvCache cache = engine.NewCache();
   std::vector<int> history = {1};
   std::vector<float> logits = engine.Run(history, cache);
