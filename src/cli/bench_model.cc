@@ -28,11 +28,12 @@ std::string_view BenchName(ModelBench bench) {
 std::string_view AheadName(bool ahead) { return ahead ? "law" : "off"; }
 
 std::string TableRow(const ModelBenchRow& row) {
-  return fmt::format("{:>7}  {:<5}  {:<9}  {:>5}  {:<8}  {:<5}  {:<24}  {:<18}  {:>11.1f}  {}",
-                     row.threads, PageSizeName(row.pages), KvTypesName(row.kv_types), row.n_kv,
-                     PrefetchSettingText(row.prefetch), AheadName(row.ahead),
-                     SpreadText(row.tokens_per_s), SpreadText(row.over_first),
-                     static_cast<double>(row.bytes_per_token) * 1e-6, SpreadText(row.fraction));
+  return fmt::format(
+      "{:>7}  {:<5}  {:<10}  {:<9}  {:>5}  {:<8}  {:<5}  {:<24}  {:<18}  {:>11.1f}  {}",
+      row.threads, PageSizeName(row.pages), PlacementName(row.placement), KvTypesName(row.kv_types),
+      row.n_kv, PrefetchSettingText(row.prefetch), AheadName(row.ahead),
+      SpreadText(row.tokens_per_s), SpreadText(row.over_first),
+      static_cast<double>(row.bytes_per_token) * 1e-6, SpreadText(row.fraction));
 }
 
 BenchJson Place(ModelBench bench, const ModelBenchRow& row) {
@@ -40,6 +41,7 @@ BenchJson Place(ModelBench bench, const ModelBenchRow& row) {
           {"threads", row.threads},
           {"n_kv", row.n_kv},
           {"kv_type", KvTypesName(row.kv_types)},
+          {"layout", PlacementName(row.placement)},
           {"pages", PageSizeName(row.pages)},
           {"prefetch", PrefetchSettingText(row.prefetch)},
           {"prefetch_ahead", AheadName(row.ahead)},
@@ -78,7 +80,8 @@ Result<int> Run(const Options& options) {
   bench.mmap = !options.no_mmap;
   if (bench.threads.empty()) bench.threads = {ReadTopology().threads};
   const std::string header = fmt::format(
-      "threads  pages  kv          n_kv  prefetch  ahead  {:<24}  {:<18}  MB a token  {}",
+      "threads  pages  layout      kv          n_kv  prefetch  ahead  {:<24}  {:<18}  MB a token  "
+      "{}",
       "tokens/s", "over the first row", "of the streaming read");
   BITFETCH_ASSIGN_OR_RETURN(const auto report, BenchReport::Create(header, options.json));
   const auto on_row = [&](const ModelBenchRow& row, int64_t done, int64_t total) -> Status {
@@ -111,9 +114,9 @@ void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64
   AddTokensInCache(command, &options->bench.n_kv);
   command.AddParsed("-n,--tokens", "N", fmt::format("{} (default: {})", tokens_help, tokens),
                     &options->bench.tokens, Integer<int64_t>(1, kMostTokens));
-  AddThreads(command, "what affinity and cgroup allow", &options->bench.threads);
+  AddPlaces(command, &options->bench.threads, "what affinity and cgroup allow",
+            &options->bench.placements, "contiguous", &options->bench.pages, "huge");
   AddKvTypes(command, &options->bench.kv_types);
-  AddPages(command, "huge", &options->bench.pages);
   AddPrefetch(command, "law", &options->bench.prefetch);
   command.AddParsed("--prefetch-ahead", "HOW,...", "before attention: law or off (default: law)",
                     &options->bench.ahead, [](std::string_view text) {

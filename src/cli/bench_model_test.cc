@@ -45,9 +45,10 @@ class BenchModelTest : public ::testing::Test {
 };
 
 TEST_F(BenchModelTest, DecodeHasARowForEachCombination) {
-  const Json rows = Rows({"decode", "--n-kv", "0,40", "--kv-type", "f16,q8_0", "--prefetch",
-                          "off,law", "--prefetch-ahead", "law,off"});
-  ASSERT_EQ(rows.size(), 16u);
+  const Json rows =
+      Rows({"decode", "--n-kv", "0,40", "--kv-type", "f16,q8_0", "--prefetch", "off,law",
+            "--prefetch-ahead", "law,off", "--layout", "contiguous,paged"});
+  ASSERT_EQ(rows.size(), 32u);
   std::set<std::string> combinations;
   for (const Json& row : rows) {
     EXPECT_EQ(row.at("bench"), "decode");
@@ -70,9 +71,10 @@ TEST_F(BenchModelTest, DecodeHasARowForEachCombination) {
               WeightBytes() + shape_.vocab * shape_.hidden * 2 + kv + scales);
     combinations.insert(row.at("kv_type").get<std::string>() + row.at("n_kv").dump() +
                         row.at("prefetch").get<std::string>() +
+                        row.at("layout").get<std::string>() +
                         row.at("prefetch_ahead").get<std::string>());
   }
-  EXPECT_EQ(combinations.size(), 16u);
+  EXPECT_EQ(combinations.size(), 32u);
 }
 
 TEST_F(BenchModelTest, ProfileAddsARowForEachStage) {

@@ -134,21 +134,10 @@ void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv) {
                     ListOf<int64_t>(Integer<int64_t>(n_kv->front() == 0 ? 0 : 1, kMostTokens)));
 }
 
-void AddThreads(Command& command, const std::string& default_text, std::vector<int>* threads) {
-  command.AddParsed("-t,--threads", "N,...", fmt::format("threads (default: {})", default_text),
-                    threads, ListOf<int>(Integer<int>(1, ThreadPool::kMaxThreads)));
-}
-
 void AddKvTypes(Command& command, std::vector<KvTypes>* types) {
   command.AddParsed("--kv-type", "TYPE,...",
                     "f32, f16 (default), bf16, q8_0, q4_0, or K:V as q8_0:q4_0", types,
                     ListOf<KvTypes>(ParseKvTypes));
-}
-
-void AddPages(Command& command, const std::string& default_text, std::vector<PageSize>* pages) {
-  command.AddParsed("--pages", "SIZE,...",
-                    fmt::format("OS pages: huge or 4k (default: {})", default_text), pages,
-                    ListOf<PageSize>(ParsePageSize));
 }
 
 void AddPrefetch(Command& command, const std::string& default_text,
@@ -161,12 +150,15 @@ void AddPrefetch(Command& command, const std::string& default_text,
 void AddPlaces(Command& command, std::vector<int>* threads, const std::string& threads_default,
                std::vector<BlockPlacement>* placements, const std::string& placements_default,
                std::vector<PageSize>* pages, const std::string& pages_default) {
-  AddThreads(command, threads_default, threads);
+  command.AddParsed("-t,--threads", "N,...", fmt::format("threads (default: {})", threads_default),
+                    threads, ListOf<int>(Integer<int>(1, ThreadPool::kMaxThreads)));
   command.AddParsed("--layout", "NAME,...",
                     fmt::format("contiguous, or paged: blocks in shuffled places (default: {})",
                                 placements_default),
                     placements, ListOf<BlockPlacement>(ParsePlacement));
-  AddPages(command, pages_default, pages);
+  command.AddParsed("--pages", "SIZE,...",
+                    fmt::format("OS pages: huge or 4k (default: {})", pages_default), pages,
+                    ListOf<PageSize>(ParsePageSize));
 }
 
 void AddAttentionPlaces(Command& command, AttentionPlaces* places,

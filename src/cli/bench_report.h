@@ -66,9 +66,7 @@ void AddRepeatsAndJson(Command& command, int* repeats, std::string* json);
 
 // A list each. Defaults that depend on the command come as text; that of --n-kv is its first.
 void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv);  // --n-kv
-void AddThreads(Command& command, const std::string& default_text, std::vector<int>* threads);
 void AddKvTypes(Command& command, std::vector<KvTypes>* types);
-void AddPages(Command& command, const std::string& default_text, std::vector<PageSize>* pages);
 void AddPrefetch(Command& command, const std::string& default_text,
                  std::vector<PrefetchSetting>* prefetch);
 

@@ -79,7 +79,7 @@ Status MeasureOnce(const ModelBenchOptions& options, Session& session, StreamRea
 
 // The rows of one place, one for each way to prefetch, measured in turn.
 Result<std::vector<ModelBenchRow>> MeasureTogether(const ModelBenchOptions& options, int64_t n_kv,
-                                                   KvTypes types, PageSize pages, Session& session,
+                                                   const SessionOptions& opened, Session& session,
                                                    StreamRead& read) {
   std::vector<Series> all;
   for (const PrefetchSetting& prefetch : options.prefetch) {
@@ -96,8 +96,9 @@ Result<std::vector<ModelBenchRow>> MeasureTogether(const ModelBenchOptions& opti
     rows.push_back(
         {.threads = session.threads(),
          .n_kv = n_kv,
-         .kv_types = types,
-         .pages = pages,
+         .kv_types = opened.kv_types,
+         .placement = opened.placement,
+         .pages = opened.pages,
          .prefetch = series.prefetch,
          .ahead = series.ahead,
          .plan = session.prefetch_plan(),
@@ -121,7 +122,8 @@ Status BenchModel(
     const std::function<Status(const ModelBenchRow&, int64_t done, int64_t total)>& on_row) {
   const auto total =
       static_cast<int64_t>(options.threads.size() * options.pages.size() * options.kv_types.size() *
-                           options.n_kv.size() * options.prefetch.size() * options.ahead.size());
+                           options.placements.size() * options.n_kv.size() *
+                           options.prefetch.size() * options.ahead.size());
   int64_t done = 0;
   const size_t cold_bytes = StreamRead::ColdBytes(ReadTopology());
   for (const int threads : options.threads) {
@@ -129,22 +131,23 @@ Status BenchModel(
     for (const PageSize pages : options.pages) {
       BITFETCH_ASSIGN_OR_RETURN(StreamRead read, StreamRead::Create(*pool, cold_bytes, pages));
       for (const KvTypes types : options.kv_types) {
-        BITFETCH_ASSIGN_OR_RETURN(
-            const auto session,
-            Session::Open(options.model,
-                          {.threads = threads,
-                           .context = std::ranges::max(options.n_kv) + options.tokens,
-                           .kv_types = types,
-                           .pages = pages,
-                           .mmap = options.mmap}));
-        session->WarmUp();
-        for (const int64_t n_kv : options.n_kv) {
-          session->Truncate(0);
-          BITFETCH_RETURN_IF_ERROR(session->Fill(n_kv));
-          BITFETCH_ASSIGN_OR_RETURN(const auto rows,
-                                    MeasureTogether(options, n_kv, types, pages, *session, read));
-          for (const ModelBenchRow& row : rows) {
-            BITFETCH_RETURN_IF_ERROR(on_row(row, ++done, total));
+        for (const BlockPlacement placement : options.placements) {
+          const SessionOptions opened{.threads = threads,
+                                      .context = std::ranges::max(options.n_kv) + options.tokens,
+                                      .kv_types = types,
+                                      .pages = pages,
+                                      .placement = placement,
+                                      .mmap = options.mmap};
+          BITFETCH_ASSIGN_OR_RETURN(const auto session, Session::Open(options.model, opened));
+          session->WarmUp();
+          for (const int64_t n_kv : options.n_kv) {
+            session->Truncate(0);
+            BITFETCH_RETURN_IF_ERROR(session->Fill(n_kv));
+            BITFETCH_ASSIGN_OR_RETURN(const auto rows,
+                                      MeasureTogether(options, n_kv, opened, *session, read));
+            for (const ModelBenchRow& row : rows) {
+              BITFETCH_RETURN_IF_ERROR(on_row(row, ++done, total));
+            }
           }
         }
       }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "engine/spread.h"
+#include "kv/block_pool.h"
 #include "kv/tile.h"
 #include "model/stage_profile.h"
 #include "prefetch/setting.h"
@@ -31,6 +32,7 @@ struct ModelBenchOptions {
   int64_t tokens = 32;              // that are decoded, or a prompt has
   std::vector<int> threads;
   std::vector<KvTypes> kv_types = {KvTypes{}};
+  std::vector<BlockPlacement> placements = {BlockPlacement::kContiguous};
   std::vector<PageSize> pages = {PageSize::kHuge};
   std::vector<PrefetchSetting> prefetch = {PrefetchSetting{}};
   std::vector<bool> ahead = {true};
@@ -41,6 +43,7 @@ struct ModelBenchRow {
   int threads;
   int64_t n_kv;
   KvTypes kv_types;
+  BlockPlacement placement;
   PageSize pages;
   PrefetchSetting prefetch;
   bool ahead;

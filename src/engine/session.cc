@@ -85,6 +85,7 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
                     .types = options.kv_types,
                     .limit = session->context_,
                     .pages = options.pages,
+                    .placement = options.placement,
                     .l2_budget_bytes = static_cast<size_t>(topology.l2_bytes) / 4};
   BITFETCH_RETURN_IF_ERROR(CheckMemory(path, kv, session->context_));
   auto cache = KvCache::Create(kv);

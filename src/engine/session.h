@@ -27,6 +27,7 @@ struct SessionOptions {
   int64_t context = 0;  // tokens; 0: what the model was made for
   KvTypes kv_types = {};
   PageSize pages = PageSize::kHuge;
+  BlockPlacement placement = BlockPlacement::kContiguous;
   PrefetchSetting prefetch = {};  // inside attention
   bool prefetch_ahead = true;     // before attention
   bool mmap = true;
