@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/thread_pool.h"
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 
@@ -118,6 +119,14 @@ void ThreadPool::ParallelFor(int64_t count, FunctionRef<void(int64_t, int)> body
     for (int64_t item; (item = next_item_.fetch_add(1, std::memory_order_relaxed)) < count;) {
       body(item, thread);
     }
+  });
+}
+
+void ThreadPool::ParallelPieces(int64_t count, int64_t at_a_time,
+                                FunctionRef<void(int64_t, int64_t, int)> body) {
+  ParallelFor((count + at_a_time - 1) / at_a_time, [&](int64_t piece, int thread) {
+    const int64_t begin = piece * at_a_time;
+    body(begin, std::min(begin + at_a_time, count), thread);
   });
 }
 

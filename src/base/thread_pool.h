@@ -44,6 +44,11 @@ class ThreadPool {
   // calling thread, under that thread's own number.
   void ParallelFor(int64_t count, FunctionRef<void(int64_t item, int thread)> body);
 
+  // The same for pieces of `at_a_time` items, of which the last may be shorter: body(begin, end,
+  // thread).
+  void ParallelPieces(int64_t count, int64_t at_a_time,
+                      FunctionRef<void(int64_t begin, int64_t end, int thread)> body);
+
  private:
   ThreadPool() = default;
   void Work(int thread);

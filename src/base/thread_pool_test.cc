@@ -74,6 +74,20 @@ TEST_P(ThreadPoolTest, ParallelForTakesEveryItemOnce) {
   }
 }
 
+TEST_P(ThreadPoolTest, ParallelPiecesCoverEveryItemOnce) {
+  const auto pool = MakePool(GetParam());
+  for (const int64_t count : {0, 1, 7, 8, 9, 1000}) {
+    std::vector<int> taken(count);
+    pool->ParallelPieces(count, 8, [&](int64_t begin, int64_t end, int thread) {
+      EXPECT_EQ(begin % 8, 0);
+      EXPECT_EQ(end, std::min<int64_t>(begin + 8, count));
+      EXPECT_LT(thread, pool->threads());
+      for (int64_t item = begin; item < end; ++item) ++taken[item];
+    });
+    EXPECT_THAT(taken, Each(1));
+  }
+}
+
 TEST_P(ThreadPoolTest, NestedCallsRunInline) {
   const auto pool = MakePool(GetParam());
   std::atomic<int> items{0}, runs{0};

@@ -10,10 +10,6 @@
 namespace bitfetch {
 namespace {
 
-// Rows that a thread takes at a time: enough to hide the hand-out, few enough to share the last
-// ones evenly.
-constexpr int64_t kRowsAtATime = 64;
-
 // What is moved to huge pages after a run: little against its time.
 constexpr int64_t kMovedAToken = int64_t{4} << 20;
 constexpr int64_t kMovedARun = int64_t{16} << 20;
@@ -22,13 +18,11 @@ constexpr int64_t kMovedARun = int64_t{16} << 20;
 // stalls.
 constexpr int64_t kRowsAStep = 16;
 
-int64_t Pieces(int64_t rows, int64_t at_a_time = kRowsAtATime) {
-  return (rows + at_a_time - 1) / at_a_time;
-}
+int64_t Pieces(int64_t rows, int64_t at_a_time) { return (rows + at_a_time - 1) / at_a_time; }
 
-// The same for a ternary product. One token reads each weight once, and the longer the run, the
-// better the prefetchers do: four to a thread, so that one which the system keeps waiting leaves
-// the rest to others. A batch computes for longer than it reads.
+// Rows of a ternary product that a thread takes at a time. One token reads each weight once, and
+// the longer the run, the better the prefetchers do: four to a thread, so that one which the system
+// keeps waiting leaves the rest to others. A batch computes for longer than it reads.
 int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads) {
   constexpr int64_t kOfABatch = 128;
   constexpr int64_t kRunsOfAThread = 4;
@@ -225,9 +219,7 @@ void ForwardPass::RunFeedForward(int layer, int64_t tokens) {
   const Product gate_product{RowsOf(weights.ffn_gate), gate_.data()};
   const Product up_product{RowsOf(weights.ffn_up), up_.data()};
   const int64_t at_a_time = ProductRowsAtATime(config.ffn, tokens, pool_.threads());
-  pool_.ParallelFor(Pieces(config.ffn, at_a_time), [&](int64_t piece, int thread) {
-    const int64_t begin = piece * at_a_time;
-    const int64_t end = std::min(begin + at_a_time, config.ffn);
+  pool_.ParallelPieces(config.ffn, at_a_time, [&](int64_t begin, int64_t end, int thread) {
     MultiplyRows(gate_product, begin, end, input, thread);
     MultiplyRows(up_product, begin, end, input, thread);
     for (int64_t t = 0; t < tokens; ++t) {

@@ -74,10 +74,8 @@ Result<HeadScreen> HeadScreen::Build(const GgufTensor& output, const Kernels& ke
   std::atomic<int64_t> damaged_row = rows;  // the first that was found
   std::atomic<int64_t> done = 0;
   const double root = std::sqrt(static_cast<double>(dense.cols)) * kUp;
-  const int64_t pieces = (rows + kRowsAtATime - 1) / kRowsAtATime;
-  pool.ParallelFor(pieces, [&](int64_t piece, int thread) {
-    const int64_t end = std::min((piece + 1) * kRowsAtATime, rows);
-    for (int64_t r = piece * kRowsAtATime; r < end; ++r) {
+  pool.ParallelPieces(rows, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
+    for (int64_t r = begin; r < end; ++r) {
       ScreenFit fit;
       kernels.screen_row(dense, r, screen.stride_, values + r * screen.stride_, &fit);
       if (!std::isfinite(fit.max) || !std::isfinite(fit.error_squares)) {
@@ -100,7 +98,7 @@ Result<HeadScreen> HeadScreen::Build(const GgufTensor& output, const Kernels& ke
       so_far.norm = std::max(so_far.norm, (row.scale * integers + row.residual) * kUp);
       so_far.integers = std::max(so_far.integers, integers);
     }
-    const int64_t now_done = done += end - piece * kRowsAtATime;
+    const int64_t now_done = done += end - begin;
     if (progress && thread == 0) progress(now_done, rows);
   });
   if (damaged_row < rows) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/huge_weights.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -59,9 +58,8 @@ int64_t HugeWeights::Move(int64_t bytes) {
     const TernaryMatrix& matrix = *matrices_[next_++];
     auto* to = reinterpret_cast<uint8_t*>(memory_.data() + used_);
     const int64_t size = matrix.bytes();
-    pool_.ParallelFor((size + kPieceBytes - 1) / kPieceBytes, [&](int64_t piece, int) {
-      const int64_t begin = piece * kPieceBytes;
-      std::memcpy(to + begin, matrix.codes + begin, std::min(kPieceBytes, size - begin));
+    pool_.ParallelPieces(size, kPieceBytes, [&](int64_t begin, int64_t end, int) {
+      std::memcpy(to + begin, matrix.codes + begin, end - begin);
     });
     const bool first = moved_.empty();
     moved_[&matrix] = to;

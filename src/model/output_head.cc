@@ -21,8 +21,6 @@ constexpr int64_t kCandidatesAtATime = 8;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-int64_t Pieces(int64_t rows, int64_t at_a_time) { return (rows + at_a_time - 1) / at_a_time; }
-
 // Adds a value to a heap of the `count` largest, the least of them in front.
 void KeepLargest(size_t count, double value, std::vector<double>* heap) {
   if (heap->size() == count) {
@@ -50,9 +48,7 @@ OutputHead::OutputHead(const GgufTensor& output, const Kernels& kernels, ThreadP
 void OutputHead::All(const float* x, int64_t tokens, float* logits) {
   const int64_t vocab = output_.rows();
   const int64_t hidden = output_.cols();
-  pool_.ParallelFor(Pieces(vocab, kRowsAtATime), [&](int64_t piece, int thread) {
-    const int64_t begin = piece * kRowsAtATime;
-    const int64_t end = std::min(begin + kRowsAtATime, vocab);
+  pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
     std::optional<DenseMatrix> rows = DenseRowsOf(output_, begin);
     if (!rows) {
       const int64_t row_bytes = TensorBytes(output_.type, hidden);
@@ -88,9 +84,7 @@ bool OutputHead::Screen(const float* x, const LogitsWanted& wanted) {
   const auto top = static_cast<size_t>(wanted.top);
   upper_.resize(vocab);
   for (std::vector<double>& heap : largest_) heap.clear();
-  pool_.ParallelFor(Pieces(vocab, kRowsAtATime), [&](int64_t piece, int thread) {
-    const int64_t begin = piece * kRowsAtATime;
-    const int64_t end = std::min(begin + kRowsAtATime, vocab);
+  pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
     std::array<double, kRowsAtATime> lower;
     screen_->Bounds(kernels_, input_, begin, end, lower.data(), upper_.data() + begin);
     for (auto id = std::ranges::lower_bound(wanted.always, begin);
@@ -120,9 +114,8 @@ void OutputHead::ComputeCandidates(const float* x, std::vector<Logit>* logits) {
   const auto count = static_cast<int64_t>(candidates_.size());
   const int64_t row_bytes = TensorBytes(output_.type, output_.cols());
   logits->resize(count);
-  pool_.ParallelFor(Pieces(count, kCandidatesAtATime), [&](int64_t piece, int) {
-    const int64_t end = std::min((piece + 1) * kCandidatesAtATime, count);
-    for (int64_t i = piece * kCandidatesAtATime; i < end;) {
+  pool_.ParallelPieces(count, kCandidatesAtATime, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end;) {
       int64_t run = 1;  // of neighbours
       while (i + run < end && candidates_[i + run] == candidates_[i] + run) ++run;
       if (i + run < count) {
