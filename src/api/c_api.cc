@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "bitfetch/bitfetch.h"
 #include "engine/generate.h"
@@ -27,7 +28,6 @@ struct bitfetch_session {
 
 struct bitfetch_cache {
   bitfetch::KvCache cache;
-  bitfetch::BlockPlacement placement;  // as attention meets it
 };
 
 struct bitfetch_attention {
@@ -118,6 +118,16 @@ bitfetch_status ReadOptions(const bitfetch_session_options& from, SessionOptions
   return BITFETCH_OK;
 }
 
+// BOS in front where the model wants one and nothing comes before.
+Result<std::vector<int>> Encode(const bitfetch_session& session, std::string_view text) {
+  const Tokenizer& tokenizer = session.tokenizer;
+  return tokenizer.Encode(text, tokenizer.add_bos() && session.session->length() == 0);
+}
+
+bitfetch_status Append(bitfetch_session& session, std::span<const int> tokens) {
+  return Told(session.session->Append(tokens).map([](bool) {}));
+}
+
 }  // namespace
 }  // namespace bitfetch
 
@@ -181,9 +191,7 @@ bitfetch_status bitfetch_tokenize(const bitfetch_session* session, const char* t
     BITFETCH_REQUIRE(count);
     if (bytes > 0) BITFETCH_REQUIRE(text);
     if (capacity > 0) BITFETCH_REQUIRE(tokens);
-    const Tokenizer& tokenizer = session->tokenizer;
-    const bool add_bos = tokenizer.add_bos() && session->session->length() == 0;
-    const auto ids = tokenizer.Encode(std::string_view(text, bytes), add_bos);
+    const auto ids = Encode(*session, std::string_view(text, bytes));
     if (!ids) return Fails(BITFETCH_FAILED, ids.error().message);
     for (size_t i = 0; i < std::min(capacity, ids->size()); ++i) tokens[i] = (*ids)[i];
     *count = ids->size();
@@ -214,7 +222,7 @@ bitfetch_status bitfetch_append(bitfetch_session* session, const int32_t* tokens
     BITFETCH_REQUIRE(session);
     if (count == 0) return BITFETCH_OK;
     BITFETCH_REQUIRE(tokens);
-    return Told(session->session->Append(std::span<const int>(tokens, count)).map([](bool) {}));
+    return Append(*session, {tokens, count});
   });
 }
 
@@ -242,12 +250,12 @@ bitfetch_status bitfetch_logits(bitfetch_session* session, float* logits) {
 
 bitfetch_sampling bitfetch_default_sampling(void) {
   return {.max_tokens = -1,
-          .temperature = 0.8,
-          .top_k = 40,
-          .top_p = 0.95,
-          .min_p = 0.05,
-          .repeat_penalty = 1,
-          .seed = 0};
+          .temperature = kUsualSampling.temperature,
+          .top_k = kUsualSampling.top_k,
+          .top_p = kUsualSampling.top_p,
+          .min_p = kUsualSampling.min_p,
+          .repeat_penalty = kUsualSampling.repeat_penalty,
+          .seed = kUsualSampling.seed};
 }
 
 bitfetch_status bitfetch_generate(bitfetch_session* session, const char* prompt, size_t bytes,
@@ -265,19 +273,17 @@ bitfetch_status bitfetch_generate(bitfetch_session* session, const char* prompt,
                                     .repeat_penalty = wanted.repeat_penalty,
                                     .seed = wanted.seed});
     if (!sampler) return Fails(BITFETCH_INVALID_ARGUMENT, sampler.error().message);
-    const Tokenizer& tokenizer = session->tokenizer;
-    const bool add_bos = tokenizer.add_bos() && session->session->length() == 0;
-    const auto tokens = tokenizer.Encode(std::string_view(prompt, bytes), add_bos);
+    const auto tokens = Encode(*session, std::string_view(prompt, bytes));
     if (!tokens) return Fails(BITFETCH_FAILED, tokens.error().message);
     const std::atomic<bool> never = false;
     const auto generated = Generate(
-        *session->session, tokenizer, *sampler, *tokens, {.max_tokens = wanted.max_tokens},
+        *session->session, session->tokenizer, *sampler, *tokens, {.max_tokens = wanted.max_tokens},
         [&](std::string_view text) { return on_text(text.data(), text.size(), user) != 0; }, {},
         never);
     if (!generated) return Fails(BITFETCH_FAILED, generated.error().message);
     // All that was made is part of the text so far.
     if (!generated->tail.empty() && session->session->CheckRoom(generated->tail.size())) {
-      BITFETCH_RETURN_IF_NOT_OK(Told(session->session->Append(generated->tail).map([](bool) {})));
+      BITFETCH_RETURN_IF_NOT_OK(Append(*session, generated->tail));
     }
     if (generated->reason == StopReason::kInterrupted) {
       return Fails(BITFETCH_STOPPED, "the callback asked to stop");
@@ -295,14 +301,12 @@ bitfetch_status bitfetch_cache_create(const bitfetch_cache_shape* shape, bitfetc
                     .head_dim = shape->head_dim,
                     .types = {},
                     .limit = shape->limit,
-                    .l2_budget_bytes = static_cast<size_t>(ReadTopology().l2_bytes) / 4};
+                    .l2_budget_bytes = PrefetchBudget(ReadTopology().l2_bytes)};
     BITFETCH_RETURN_IF_NOT_OK(ReadName("kv_type", shape->kv_type, ParseKvTypes, &config.types));
     BITFETCH_RETURN_IF_NOT_OK(ReadName("pages", shape->pages, ParsePageSize, &config.pages));
     auto created = KvCache::Create(config);
     if (!created) return Fails(BITFETCH_FAILED, created.error().message);
-    const auto placement =
-        config.layers == 1 ? BlockPlacement::kContiguous : BlockPlacement::kShuffled;
-    *cache = new bitfetch_cache{*std::move(created), placement};
+    *cache = new bitfetch_cache{*std::move(created)};
     return BITFETCH_OK;
   });
 }
@@ -311,7 +315,7 @@ bitfetch_status bitfetch_cache_fork(const bitfetch_cache* cache, bitfetch_cache*
   return Guarded([&] {
     BITFETCH_REQUIRE(cache);
     BITFETCH_REQUIRE(fork);
-    *fork = new bitfetch_cache{cache->cache.Fork(), cache->placement};
+    *fork = new bitfetch_cache{cache->cache.Fork()};
     return BITFETCH_OK;
   });
 }
@@ -387,10 +391,10 @@ bitfetch_status bitfetch_attention_run(bitfetch_attention* attention, const bitf
                                "tokens is not possible",
                                group, tokens, view->length));
     }
-    const PrefetchPlan plan =
-        ChoosePrefetch(attention->machine,
-                       AttentionAccess(attention->kernels.isa, view->layout, cache->placement,
-                                       cache->cache.pages(), group, attention->pool->threads()));
+    const PrefetchPlan plan = ChoosePrefetch(
+        attention->machine,
+        AttentionAccess(attention->kernels.isa, view->layout, cache->cache.layer_placement(),
+                        cache->cache.pages(), group, attention->pool->threads()));
     attention->attention.Run(*view, group, queries, tokens, plan, out);
     return BITFETCH_OK;
   });

@@ -24,14 +24,14 @@ std::string PrefetchText(const MemoryBenchRow& row) {
 
 std::string TableRow(const MemoryBenchRow& row) {
   return fmt::format("{:>7}  {:<5}  {:<10}  {:<8}  {:>7}  {:<24}  {}", row.threads,
-                     PageSizeName(row.pages), PlacementName(row.placement), PrefetchText(row),
+                     PageSizeName(row.pages), BlockPlacementName(row.placement), PrefetchText(row),
                      row.streams, SpreadText(row.gb_per_s), SpreadText(row.fraction));
 }
 
 BenchJson ToJson(const MemoryBenchRow& row) {
   BenchJson json = {{"bench", "memory"},
                     {"threads", row.threads},
-                    {"layout", PlacementName(row.placement)},
+                    {"layout", BlockPlacementName(row.placement)},
                     {"pages", PageSizeName(row.pages)},
                     {"prefetch", PrefetchText(row)},
                     {"distance_bytes", row.distance_bytes},

@@ -12,8 +12,6 @@
 namespace bitfetch {
 namespace {
 
-constexpr int64_t kMostTokens = 1 << 20;
-
 struct Options {
   ModelBenchOptions bench;
   bool no_mmap = false;
@@ -30,8 +28,8 @@ std::string_view AheadName(bool ahead) { return ahead ? "law" : "off"; }
 std::string TableRow(const ModelBenchRow& row) {
   return fmt::format(
       "{:>7}  {:<5}  {:<10}  {:<9}  {:>5}  {:<8}  {:<5}  {:<24}  {:<18}  {:>11.1f}  {}",
-      row.threads, PageSizeName(row.pages), PlacementName(row.placement), KvTypesName(row.kv_types),
-      row.n_kv, PrefetchSettingText(row.prefetch), AheadName(row.ahead),
+      row.threads, PageSizeName(row.pages), BlockPlacementName(row.placement),
+      KvTypesName(row.kv_types), row.n_kv, PrefetchSettingText(row.prefetch), AheadName(row.ahead),
       SpreadText(row.tokens_per_s), SpreadText(row.over_first),
       static_cast<double>(row.bytes_per_token) * 1e-6, SpreadText(row.fraction));
 }
@@ -41,7 +39,7 @@ BenchJson Place(ModelBench bench, const ModelBenchRow& row) {
           {"threads", row.threads},
           {"n_kv", row.n_kv},
           {"kv_type", KvTypesName(row.kv_types)},
-          {"layout", PlacementName(row.placement)},
+          {"layout", BlockPlacementName(row.placement)},
           {"pages", PageSizeName(row.pages)},
           {"prefetch", PrefetchSettingText(row.prefetch)},
           {"prefetch_ahead", AheadName(row.ahead)},

@@ -11,15 +11,7 @@
 namespace bitfetch {
 namespace {
 
-constexpr int64_t kMostTokens = 1 << 20;
 constexpr int64_t kMostRepeats = 100'000;
-
-Result<BlockPlacement> ParsePlacement(std::string_view text) {
-  for (const auto placement : {BlockPlacement::kContiguous, BlockPlacement::kShuffled}) {
-    if (text == PlacementName(placement)) return placement;
-  }
-  return Fail("'{}' is not known: wanted contiguous or paged", text);
-}
 
 template <class T, class Parse>
 auto ListOf(Parse parse) {
@@ -43,10 +35,6 @@ Status ParseShape(std::string_view text, AttentionShape* to) {
 
 }  // namespace
 
-std::string_view PlacementName(BlockPlacement placement) {
-  return placement == BlockPlacement::kContiguous ? "contiguous" : "paged";
-}
-
 void AddSpread(BenchJson& json, const std::string& name, const Spread& spread) {
   json[name] = spread.median;
   json[name + "_min"] = spread.min;
@@ -64,7 +52,7 @@ std::string_view HintName(const PrefetchPlan& plan) {
 std::string PlaceText(const AttentionPlace& place, const PrefetchSetting& prefetch,
                       const PrefetchPlan& plan) {
   return fmt::format("{:>7}  {:<5}  {:<10}  {:<9}  {:>4}  {:<8}  {:>8}  {:>7}  {:<4}",
-                     place.threads, PageSizeName(place.pages), PlacementName(place.placement),
+                     place.threads, PageSizeName(place.pages), BlockPlacementName(place.placement),
                      KvTypesName(place.kv_types), place.n_kv, PrefetchSettingText(prefetch),
                      plan.distance_bytes, plan.streams, HintName(plan));
 }
@@ -75,7 +63,7 @@ BenchJson PlaceJson(std::string_view bench, const AttentionPlace& place,
           {"threads", place.threads},
           {"n_kv", place.n_kv},
           {"kv_type", KvTypesName(place.kv_types)},
-          {"layout", PlacementName(place.placement)},
+          {"layout", BlockPlacementName(place.placement)},
           {"pages", PageSizeName(place.pages)},
           {"prefetch", PrefetchSettingText(prefetch)},
           {"distance_bytes", plan.distance_bytes},
@@ -155,7 +143,7 @@ void AddPlaces(Command& command, std::vector<int>* threads, const std::string& t
   command.AddParsed("--layout", "NAME,...",
                     fmt::format("contiguous, or paged: blocks in shuffled places (default: {})",
                                 placements_default),
-                    placements, ListOf<BlockPlacement>(ParsePlacement));
+                    placements, ListOf<BlockPlacement>(ParseBlockPlacement));
   command.AddParsed("--pages", "SIZE,...",
                     fmt::format("OS pages: huge or 4k (default: {})", pages_default), pages,
                     ListOf<PageSize>(ParsePageSize));

@@ -19,9 +19,9 @@
 
 namespace bitfetch {
 
-using BenchJson = nlohmann::ordered_json;  // a row, or a list of them
+inline constexpr int64_t kMostTokens = 1 << 20;  // of a cache or a prompt
 
-std::string_view PlacementName(BlockPlacement placement);  // "contiguous", "paged"
+using BenchJson = nlohmann::ordered_json;  // a row, or a list of them
 
 // NAME, NAME_min and NAME_max.
 void AddSpread(BenchJson& json, const std::string& name, const Spread& spread);

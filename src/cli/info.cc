@@ -163,9 +163,8 @@ void AddLaw(const MachineProfile& profile, Isa isa, int threads, Facts& facts) {
     for (const PageSize pages : {PageSize::kHuge, PageSize::k4K}) {
       const PrefetchPlan plan =
           ChoosePrefetch(profile, AttentionAccess(isa, kLayout, placement, pages, kGroup, threads));
-      const std::string_view place =
-          placement == BlockPlacement::kContiguous ? "contiguous" : "paged";
-      const std::string name = fmt::format("  {}, {} pages", place, PageSizeName(pages));
+      const std::string name =
+          fmt::format("  {}, {} pages", BlockPlacementName(placement), PageSizeName(pages));
       if (plan.on) {
         facts.Add(name, "{} bytes ahead over {} streams into {}", plan.distance_bytes, plan.streams,
                   plan.hint == PrefetchHint::kL1 ? "L1" : "L2");

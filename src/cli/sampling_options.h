@@ -14,7 +14,7 @@ namespace bitfetch {
 
 // How an answer is made of probabilities, and where it ends.
 struct SamplingOptions {
-  SamplerOptions sampler = {.temperature = 0.8, .top_k = 40, .top_p = 0.95, .min_p = 0.05};
+  SamplerOptions sampler = kUsualSampling;
   std::optional<uint64_t> seed;  // none: another one in each run
   GenerateOptions generate;
 };

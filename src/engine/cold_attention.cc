@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "base/log.h"
+#include "engine/random_floats.h"
 #include "kernels/attention_probe.h"
 #include "machine/clock.h"
 #include "machine/probe.h"
 #include "machine/topology.h"
-#include "text/sampler.h"
 
 namespace bitfetch {
 namespace {
@@ -18,13 +18,6 @@ namespace {
 constexpr int64_t kPassBytes = int64_t{32} << 20;
 // Of tiny slices: they are all fork and join anyway.
 constexpr int64_t kMostPassRuns = 256;
-
-std::vector<float> RandomFloats(int64_t count) {
-  Random random(1);
-  std::vector<float> floats(count);
-  for (float& value : floats) value = static_cast<float>(2 * random.NextUnit() - 1);
-  return floats;
-}
 
 int64_t Blocks(int64_t tokens) { return (tokens + kTileTokens - 1) / kTileTokens; }
 

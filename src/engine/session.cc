@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "base/log.h"
+#include "engine/random_floats.h"
 #include "kernels/attention_probe.h"
 #include "machine/probe.h"
 #include "machine/topology.h"
-#include "text/sampler.h"
 
 namespace bitfetch {
 namespace {
@@ -86,7 +86,7 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
                     .limit = session->context_,
                     .pages = options.pages,
                     .placement = options.placement,
-                    .l2_budget_bytes = static_cast<size_t>(topology.l2_bytes) / 4};
+                    .l2_budget_bytes = PrefetchBudget(topology.l2_bytes)};
   BITFETCH_RETURN_IF_ERROR(CheckMemory(path, kv, session->context_));
   auto cache = KvCache::Create(kv);
   if (!cache) {
@@ -95,11 +95,10 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
   }
   session->cache_ = std::make_unique<KvCache>(*std::move(cache));
 
-  // Between blocks of a layer lie those of the others.
-  const auto placement = kv.layers == 1 ? kv.placement : BlockPlacement::kShuffled;
-  session->access_ = AttentionAccess(
-      session->kernels_->isa, {kv.kv_heads, kv.head_dim, kv.types}, placement, options.pages,
-      static_cast<int>(config.heads / config.kv_heads), session->threads());
+  session->access_ =
+      AttentionAccess(session->kernels_->isa, {kv.kv_heads, kv.head_dim, kv.types},
+                      session->cache_->layer_placement(), options.pages,
+                      static_cast<int>(config.heads / config.kv_heads), session->threads());
   session->machine_ = profile.Get();
   session->forward_ = std::make_unique<ForwardPass>(*session->model_, *session->kernels_,
                                                     *session->pool_, ForwardPrefetch{});
@@ -174,9 +173,7 @@ Status Session::Fill(int64_t tokens) {
   BITFETCH_RETURN_IF_ERROR(CheckRoom(tokens));
   constexpr int64_t kAtOnce = 16 * kTileTokens;
   const ModelConfig& config = model_->config();
-  Random random(1);
-  std::vector<float> floats(kAtOnce * config.kv_heads * config.head_dim);
-  for (float& value : floats) value = static_cast<float>(2 * random.NextUnit() - 1);
+  const std::vector<float> floats = RandomFloats(kAtOnce * config.kv_heads * config.head_dim);
   const int64_t before = length();
   has_logits_ = false;
   for (int64_t done = 0; done < tokens; done += kAtOnce) {

@@ -25,6 +25,17 @@ std::vector<uint32_t> ShuffledOrder(uint32_t count) {
 
 }  // namespace
 
+std::string_view BlockPlacementName(BlockPlacement placement) {
+  return placement == BlockPlacement::kContiguous ? "contiguous" : "paged";
+}
+
+Result<BlockPlacement> ParseBlockPlacement(std::string_view text) {
+  for (const auto placement : {BlockPlacement::kContiguous, BlockPlacement::kShuffled}) {
+    if (text == BlockPlacementName(placement)) return placement;
+  }
+  return Fail("'{}' is not known: wanted contiguous or paged", text);
+}
+
 Result<BlockPool> BlockPool::Create(int layers, const KvLayout& layout, uint32_t limit,
                                     PageSize pages, BlockPlacement placement) {
   BlockPool pool;

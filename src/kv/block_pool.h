@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -15,6 +16,9 @@ namespace bitfetch {
 // Where new blocks are placed: one after the other, or all over the pool. The second is what a
 // cache looks like after many sequences came and went; benchmarks and tests ask for it.
 enum class BlockPlacement { kContiguous, kShuffled };
+
+std::string_view BlockPlacementName(BlockPlacement placement);  // "contiguous" or "paged"
+Result<BlockPlacement> ParseBlockPlacement(std::string_view text);
 
 // The blocks that sequences share, by number. A block is 16 tokens over all layers and heads, in
 // one piece:
@@ -45,6 +49,9 @@ class BlockPool {
   const KvLayout& layout() const { return layout_; }
   uint32_t limit() const { return limit_; }
   PageSize pages() const { return memory_.pages(); }
+  BlockPlacement placement() const {
+    return order_.empty() ? BlockPlacement::kContiguous : BlockPlacement::kShuffled;
+  }
   const std::byte* arena(int layer) const { return memory_.data() + layer * layout_.block_bytes(); }
   size_t stride_bytes() const { return layers_ * layout_.block_bytes(); }
   std::byte* Block(int layer, uint32_t block) {

@@ -28,6 +28,9 @@ struct KvConfig {
                            << 10;  // how much Prefetch may request: what a core's L2 has room for
 };
 
+// What Prefetch may fill of an L2 of so many bytes: the rest is for what computes meanwhile.
+constexpr size_t PrefetchBudget(int64_t l2_bytes) { return static_cast<size_t>(l2_bytes) / 4; }
+
 // What went through one sequence so far. What attention reads, it counts itself
 // (KvView::read_bytes).
 struct KvTraffic {
@@ -89,6 +92,10 @@ class KvCache {
   const KvTraffic& traffic() const { return traffic_; }
 
   int layers() const { return static_cast<int>(lengths_.size()); }
+  // How the blocks of one layer lie, for who reads it: between them are those of other layers.
+  BlockPlacement layer_placement() const {
+    return layers() == 1 ? pool_->placement() : BlockPlacement::kShuffled;
+  }
   PageSize pages() const { return pool_->pages(); }
   int64_t limit() const { return int64_t{pool_->limit()} * kTileTokens; }
 

@@ -38,6 +38,10 @@ struct SamplerOptions {
   uint64_t seed = 0;
 };
 
+// What fits most texts, for programs that ask nobody.
+inline constexpr SamplerOptions kUsualSampling = {
+    .temperature = 0.8, .top_k = 40, .top_p = 0.95, .min_p = 0.05};
+
 // Draws tokens. Steps and their order are llama.cpp's: repeat penalty, top-k, top-p, min-p (these
 // two on probabilities before the temperature), temperature, draw. Equal logits go by id, the
 // lowest first; sums run in the order of ids: the same logits, options and seed give the same
