@@ -5,8 +5,8 @@ namespace bitfetch {
 
 void AddBench(Command& program) {
   Command& bench =
-      program.Add("bench", {.usage = "attention | decode | distance | memory | prefill [options]",
-                            .summary = "measure: attention, distance, memory, whole tokens",
+      program.Add("bench", {.usage = "attention | decode | distance | memory | misses | prefill [options]",
+                            .summary = "measure: attention, distance, memory, misses, whole tokens",
                             .more = R"(examples:
   bitfetch bench attention
   bitfetch bench decode -m models/tiny.gguf --n-kv 0,512
@@ -16,6 +16,7 @@ void AddBench(Command& program) {
   AddBenchDecode(bench);
   AddBenchDistance(bench);
   AddBenchMemory(bench);
+  AddBenchMisses(bench);
   AddBenchPrefill(bench);
 }
 

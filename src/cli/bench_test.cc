@@ -166,5 +166,36 @@ TEST_F(BenchTest, JsonToStdoutIsAllThatIsThere) {
   }
 }
 
+TEST_F(BenchTest, MissesGivesSharesAndHistogramsOrSaysWhyNot) {
+  const std::string path = dir_.Path("rows.json");
+  const Finished finished =
+      RunProgram({"bench", "misses", "--shape", "1,2,64", "--n-kv", "4096", "-t", "1", "--layout",
+                  "paged", "--pages", "4k", "--repeats", "1", "--json", path});
+  if (finished.code != 0) {  // a counter too coarse, and no others
+    ExpectError(finished, "nothing can be measured here");
+    return;
+  }
+  EXPECT_EQ(finished.err, "");
+  std::ifstream file(path);
+  double shares = 0;
+  int64_t touches = 0;
+  int64_t in_bins = 0;
+  for (const Json& row : Json::parse(file)) {
+    EXPECT_EQ(row.at("bench"), "misses");
+    EXPECT_EQ(row.at("layout"), "paged");
+    if (row.at("prefetch") != "off") continue;
+    if (row.contains("level")) {
+      shares += row.at("share").get<double>();
+    } else if (row.contains("from_ns")) {
+      in_bins += row.at("touches").get<int64_t>();
+    } else {
+      EXPECT_TRUE(row.contains("touches") != row.contains("touches_unavailable"));
+      touches = row.value("touches", int64_t{0});
+    }
+  }
+  EXPECT_EQ(in_bins, touches);
+  EXPECT_NEAR(shares, touches > 0 ? 1 : 0, 1e-9);
+}
+
 }  // namespace
 }  // namespace bitfetch

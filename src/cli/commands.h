@@ -24,6 +24,7 @@ void AddBenchDecode(Command& bench);
 void AddBenchPrefill(Command& bench);
 void AddBenchDistance(Command& bench);
 void AddBenchMemory(Command& bench);
+void AddBenchMisses(Command& bench);
 
 }  // namespace bitfetch
 

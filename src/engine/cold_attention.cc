@@ -113,6 +113,8 @@ ColdAttention::ColdAttention(const Kernels& kernels, ThreadPool& pool, const Att
       count_(count),
       slice_bytes_(static_cast<int64_t>(cache_.View(0)->layout.block_bytes()) * n_kv_ /
                    kTileTokens),
+      pass_runs_(std::min({kPassBytes / slice_bytes_ + 1, kMostPassRuns, count_})),
+      chunk_bytes_(static_cast<int64_t>(cache_.View(0)->layout.head_bytes()) * kChunkTiles),
       queries_(RandomFloats(int64_t{shape.kv_heads} * shape.group * shape.head_dim)),
       out_(queries_.size()) {}
 
@@ -125,12 +127,11 @@ KvView ColdAttention::Next() {
 }
 
 double ColdAttention::Pass(const PrefetchPlan& plan) {
-  const int64_t runs = std::min({kPassBytes / slice_bytes_ + 1, kMostPassRuns, count_});
   const double begin = NowNs();
-  for (int64_t i = 0; i < runs; ++i) {
+  for (int64_t i = 0; i < pass_runs_; ++i) {
     attention_.Run(Next(), group_, queries_.data(), 1, plan, out_.data());
   }
-  return static_cast<double>(runs * slice_bytes_) / (NowNs() - begin);  // bytes a ns: GB/s
+  return static_cast<double>(pass_bytes()) / (NowNs() - begin);  // bytes a ns: GB/s
 }
 
 }  // namespace bitfetch

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
@@ -77,9 +78,14 @@ class ColdAttention {
   // What the prefetch law is to be asked with.
   const PrefetchAccess& access() const { return access_; }
 
+  void Watch(std::span<const Attention::Meter> meters) { attention_.Watch(meters); }
+
   // Attends over the next slices, 32 MiB of them, one at least and 256 at most, a token each;
   // returns GB/s.
   double Pass(const PrefetchPlan& plan);
+  int64_t pass_bytes() const { return pass_runs_ * slice_bytes_; }
+  // Of one head, that its kernel takes together.
+  int64_t chunk_bytes() const { return chunk_bytes_; }
 
  private:
   ColdAttention(const Kernels& kernels, ThreadPool& pool, const AttentionShape& shape,
@@ -95,6 +101,8 @@ class ColdAttention {
   int64_t count_;  // of slices
   int64_t next_ = 0;
   int64_t slice_bytes_;
+  int64_t pass_runs_;
+  int64_t chunk_bytes_;
   std::vector<float> queries_;
   std::vector<float> out_;
 };

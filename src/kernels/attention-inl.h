@@ -97,22 +97,22 @@ HWY_INLINE void WeighChunk(int tokens, int head_dim, float* scores, float* parti
   }
 }
 
+#define BITFETCH_BY_ROWS(function, ahead)                                                     \
+  {                                                                                           \
+    &function<1, ahead, Element>, &function<2, ahead, Element>, &function<3, ahead, Element>, \
+        &function<4, ahead, Element>                                                          \
+  }
+#define BITFETCH_BY_AHEAD(function)                                                         \
+  {                                                                                         \
+    BITFETCH_BY_ROWS(function, Ahead::kNothing), BITFETCH_BY_ROWS(function, Ahead::kToL1),  \
+        BITFETCH_BY_ROWS(function, Ahead::kToL2), BITFETCH_BY_ROWS(function, Ahead::kTimed) \
+  }
 template <class Element>
-constexpr ScoreFunctions kScoreFloats = {
-    {&ScoreFloats<1, Ahead::kNothing, Element>, &ScoreFloats<2, Ahead::kNothing, Element>,
-     &ScoreFloats<3, Ahead::kNothing, Element>, &ScoreFloats<4, Ahead::kNothing, Element>},
-    {&ScoreFloats<1, Ahead::kToL1, Element>, &ScoreFloats<2, Ahead::kToL1, Element>,
-     &ScoreFloats<3, Ahead::kToL1, Element>, &ScoreFloats<4, Ahead::kToL1, Element>},
-    {&ScoreFloats<1, Ahead::kToL2, Element>, &ScoreFloats<2, Ahead::kToL2, Element>,
-     &ScoreFloats<3, Ahead::kToL2, Element>, &ScoreFloats<4, Ahead::kToL2, Element>}};
+constexpr ScoreFunctions kScoreFloats = BITFETCH_BY_AHEAD(ScoreFloats);
 template <class Element>
-constexpr SumFunctions kSumFloats = {
-    {&SumFloats<1, Ahead::kNothing, Element>, &SumFloats<2, Ahead::kNothing, Element>,
-     &SumFloats<3, Ahead::kNothing, Element>, &SumFloats<4, Ahead::kNothing, Element>},
-    {&SumFloats<1, Ahead::kToL1, Element>, &SumFloats<2, Ahead::kToL1, Element>,
-     &SumFloats<3, Ahead::kToL1, Element>, &SumFloats<4, Ahead::kToL1, Element>},
-    {&SumFloats<1, Ahead::kToL2, Element>, &SumFloats<2, Ahead::kToL2, Element>,
-     &SumFloats<3, Ahead::kToL2, Element>, &SumFloats<4, Ahead::kToL2, Element>}};
+constexpr SumFunctions kSumFloats = BITFETCH_BY_AHEAD(SumFloats);
+#undef BITFETCH_BY_AHEAD
+#undef BITFETCH_BY_ROWS
 
 HWY_INLINE const ScoreFunctions& ScoreFunctionsFor(KvType type, const CodeProducts& codes) {
   switch (type) {
@@ -192,6 +192,10 @@ class Walk {
                             (job_.first_head + head) * layout_.head_bytes();
       }
       Ahead ahead = ahead_;  // for whoever comes first: the others find their tiles in the cache
+      if (HWY_UNLIKELY(job_.touches != nullptr) &&
+          job_.touches->Due(chunk.count() * layout_.head_bytes())) {
+        ahead = Ahead::kTimed;
+      }
       for (int row = 0; row < job_.rows; row += kQueryBlock) {
         Block(first, chunk, queries + int64_t{row} * layout_.head_dim, row, ahead,
               partials + row * partial_floats_);

@@ -101,6 +101,8 @@ void Attention::OneToken(const KvView& kv, int group, const float* queries,
   const auto attend = [&](int thread) {
     const auto [begin, end] = ShareOf(kv.length, thread, pool_.threads());
     if (begin == end) return;
+    const Meter meter = meters_.empty() ? Meter{} : meters_[thread];
+    if (meter.counters != nullptr) meter.counters->Start();
     kernels_.attend({.kv = kv,
                      .begin = begin,
                      .end = end,
@@ -110,8 +112,9 @@ void Attention::OneToken(const KvView& kv, int group, const float* queries,
                      .group = group,
                      .visible = kv.length,
                      .prefetch = prefetch,
-                     .partials =
-                         partials_.data() + begin / kRangeTokens * heads * partial_floats});
+                     .partials = partials_.data() + begin / kRangeTokens * heads * partial_floats,
+                     .touches = meter.touches});
+    if (meter.counters != nullptr) meter.counters->Stop();
   };
   const auto fold = [&](int64_t head, int thread) {
     std::vector<float>& folded = workers_[thread].folded;

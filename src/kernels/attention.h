@@ -3,6 +3,7 @@
 #define BITFETCH_KERNELS_ATTENTION_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "kernels/kernels.h"
 #include "kv/block_pool.h"
 #include "kv/tile.h"
+#include "machine/counters.h"
 #include "prefetch/law.h"
 
 namespace bitfetch {
@@ -39,6 +41,14 @@ class Attention {
   void Run(const KvView& kv, int group, const float* queries, int64_t tokens,
            const PrefetchPlan& prefetch, float* out);
 
+  // What watches a thread while it is in the kernel, and nowhere else; null: nothing does.
+  struct Meter {
+    TouchSampler* touches = nullptr;
+    Counters* counters = nullptr;
+  };
+  // From now on, for single tokens; [threads], or empty. They stay the caller's.
+  void Watch(std::span<const Meter> meters) { meters_ = meters; }
+
   // Which tokens `thread` of `threads` reads of a cache of `length`, for one token: whole ranges.
   struct Share {
     int64_t begin;
@@ -62,6 +72,7 @@ class Attention {
   const Kernels& kernels_;
   ThreadPool& pool_;
   std::vector<Worker> workers_;  // [threads]
+  std::span<const Meter> meters_;
   std::vector<float> queries_;   // of one token: [kv_heads][QueryBlocks][head_dim][kQueryBlock]
   std::vector<float> partials_;  // of one token: [ranges][heads][PartialFloats]
 };

@@ -28,16 +28,17 @@ struct Chunk {
   int count() const { return (tokens + kTileTokens - 1) / kTileTokens; }
 };
 
-// What a kernel does with the line ahead of each that it reads.
-enum class Ahead { kNothing, kToL1, kToL2 };
+// What a kernel does with the line ahead of each that it reads. kTimed: what the plan says, and it
+// shows the job's TouchSampler each line before it loads it.
+enum class Ahead { kNothing, kToL1, kToL2, kTimed };
 
 // The two products, by what is prefetched and by the number of query rows less one.
 using ScoreFunction = void (*)(const KvLayout&, const Chunk&, const float* queries, int row,
                                Lookahead&, float* scores);
 using SumFunction = void (*)(const KvLayout&, const Chunk&, const float* weights, Lookahead&,
                              float* partials);
-using ScoreFunctions = ScoreFunction[3][kQueryBlock];
-using SumFunctions = SumFunction[3][kQueryBlock];
+using ScoreFunctions = ScoreFunction[4][kQueryBlock];
+using SumFunctions = SumFunction[4][kQueryBlock];
 
 // Those over quantised tiles: an ISA may have several kinds of integer products.
 struct CodeProducts {
@@ -48,9 +49,14 @@ struct CodeProducts {
 };
 
 template <Ahead kAhead>
-HWY_INLINE void PrefetchInto(const std::byte* line) {
+HWY_INLINE void PrefetchInto(const Lookahead& lookahead, const std::byte* line) {
   if constexpr (kAhead == Ahead::kToL1) PrefetchLine(line);
   if constexpr (kAhead == Ahead::kToL2) PrefetchLineToL2(line);
+  if constexpr (kAhead == Ahead::kTimed) {
+    const PrefetchPlan& plan = lookahead.job().prefetch;
+    if (!plan.on) return;
+    plan.hint == PrefetchHint::kL1 ? PrefetchLine(line) : PrefetchLineToL2(line);
+  }
 }
 
 // The lines ahead of the next `kLines` that a kernel reads, which it prefetches one by one.
@@ -59,10 +65,10 @@ class AheadLines {
  public:
   static_assert(kLines % Lookahead::kSlots == 0);
 
-  HWY_INLINE explicit AheadLines(Lookahead& lookahead) {
+  HWY_INLINE explicit AheadLines(Lookahead& lookahead) : lookahead_(lookahead) {
     if constexpr (kAhead != Ahead::kNothing) {
-      slots_ =
-          lookahead.TakeSlots(kLines, [](const std::byte* line) { PrefetchInto<kAhead>(line); });
+      slots_ = lookahead.TakeSlots(
+          kLines, [&](const std::byte* line) { PrefetchInto<kAhead>(lookahead, line); });
     }
   }
 
@@ -70,12 +76,18 @@ class AheadLines {
   HWY_INLINE void Prefetch(int i) {
     if constexpr (kAhead != Ahead::kNothing) {
       const std::byte*& next = slots_.next[i % Lookahead::kSlots];
-      PrefetchInto<kAhead>(next);
+      PrefetchInto<kAhead>(lookahead_, next);
       next += slots_.stride;
     }
   }
 
+  // Before the first load from each line.
+  HWY_INLINE void Touch(const void* line) const {
+    if constexpr (kAhead == Ahead::kTimed) lookahead_.job().touches->Touch(line);
+  }
+
  private:
+  const Lookahead& lookahead_;
   Lookahead::Slots slots_;
 };
 
@@ -122,7 +134,10 @@ HWY_INLINE void ScoreTiles(bool fresh, const Element* const (&tiles)[kTiles], in
     for (int d = 0; d < 16; ++d) {
       Vec16 keys[kTiles];
       for (int i = 0; i < kTiles; ++i) {
-        if (d % (16 / kLines) == 0) ahead.Prefetch(d / (16 / kLines) * kTiles + i);
+        if (d % (16 / kLines) == 0) {
+          ahead.Prefetch(d / (16 / kLines) * kTiles + i);
+          ahead.Touch(key_rows[i] + d * kTileTokens);
+        }
         keys[i] = Load16(key_rows[i] + d * kTileTokens);
       }
       Vec16 query;
@@ -186,7 +201,10 @@ HWY_INLINE void SumGroups(const Chunk& chunk, size_t offset, const float* HWY_RE
     const auto add = [&](int t) BITFETCH_LAMBDA {
       Vec16 rows[kGroups];
       for (int g = 0; g < kGroups; ++g) {
-        if (t % (16 / kLines) == 0) ahead.Prefetch(t / (16 / kLines) * kGroups + g);
+        if (t % (16 / kLines) == 0) {
+          ahead.Prefetch(t / (16 / kLines) * kGroups + g);
+          ahead.Touch(values + (g * kTileTokens + t) * 16);
+        }
         rows[g] = Load16(values + (g * kTileTokens + t) * 16);
       }
       Vec16 weight;

@@ -24,7 +24,7 @@ HWY_INLINE Vector LoadScales(const std::byte* tile, int group, int part) {
 template <Ahead kAhead>
 HWY_INLINE void PrefetchScales(size_t lines, Lookahead& lookahead) {
   if constexpr (kAhead != Ahead::kNothing) {
-    lookahead.Take(lines, [](const std::byte* line) { PrefetchInto<kAhead>(line); });
+    lookahead.Take(lines, [&](const std::byte* line) { PrefetchInto<kAhead>(lookahead, line); });
   }
 }
 
@@ -50,6 +50,7 @@ HWY_INLINE void ScoreGroup(int group, const std::byte* const* tiles, size_t code
         if constexpr (part == 0) {
           for (int line = 0; line < kStep; ++line) {
             ahead.Prefetch((pair * kTiles + i) * kStep + line);
+            ahead.Touch(tiles[i] + codes + (pair * kStep + line) * kCacheLineBytes);
           }
         }
         Product::Load(tiles[i] + codes + pair * kStep * kCacheLineBytes, part, keys[i]);
@@ -232,7 +233,9 @@ HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part,
     Unroll<2>([&](auto pair) BITFETCH_LAMBDA {
       typename Product::Codes values[kSides][2];
       Unroll<kSides>([&](auto side) BITFETCH_LAMBDA {
-        Product::Load(codes + (side * 2 + pair) * kStep * kCacheLineBytes, part, values[side]);
+        const std::byte* lines = codes + (side * 2 + pair) * kStep * kCacheLineBytes;
+        for (int i = 0; i < kStep; ++i) ahead.Touch(lines + i * kCacheLineBytes);
+        Product::Load(lines, part, values[side]);
       });
       Unroll<2>([&](auto odd) BITFETCH_LAMBDA {
         for (int i = 0; i < kStep; ++i) ahead.Prefetch((pair * 2 + odd) * kStep + i);
@@ -306,7 +309,8 @@ void SumCodes(const KvLayout& layout, const Chunk& chunk, const float* weights,
   {                                                     \
     BITFETCH_BY_ROWS(function, Ahead::kNothing, type),  \
         BITFETCH_BY_ROWS(function, Ahead::kToL1, type), \
-        BITFETCH_BY_ROWS(function, Ahead::kToL2, type)  \
+        BITFETCH_BY_ROWS(function, Ahead::kToL2, type), \
+        BITFETCH_BY_ROWS(function, Ahead::kTimed, type) \
   }
 template <KvType kType>
 constexpr ScoreFunctions kScoreCodes = BITFETCH_BY_AHEAD(ScoreCodes, kType);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/touch_sampler.h"
 #include "kv/tile.h"
 #include "machine/isa.h"
 #include "prefetch/law.h"
@@ -52,7 +53,8 @@ struct AttendJob {
   int group = 1;  // query heads to a KV head
   int64_t visible = 0;
   PrefetchPlan prefetch = {};
-  float* partials = nullptr;  // out: [ranges][heads][rows][PartialFloats(head_dim)]
+  float* partials = nullptr;        // out: [ranges][heads][rows][PartialFloats(head_dim)]
+  TouchSampler* touches = nullptr;  // if given, and of this thread: hears of lines now and then
 };
 
 // --- linear layers

@@ -34,6 +34,8 @@ class Lookahead {
     stream_ = static_cast<int>(lines % streams_);
   }
 
+  const AttendJob& job() const { return job_; }
+
   // Calls take(line) for the next `lines` lines, as far as there are any. Costs a few instructions
   // a line.
   template <class Function>

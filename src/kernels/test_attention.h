@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -98,6 +99,7 @@ struct Setting {
   int threads = 1;
   int64_t batch = 1;
   PrefetchPlan prefetch = {};
+  std::span<const Attention::Meter> meters = {};
 };
 
 // The last `count` tokens of the case, in batches: a fork of the cache is cut to the end of each
@@ -105,6 +107,7 @@ struct Setting {
 inline std::vector<float> RunLast(const Case& c, int64_t count, const Setting& run) {
   const auto pool = ThreadPool::Create(run.threads).value();
   Attention attention(*run.kernels, *pool);
+  attention.Watch(run.meters);
   const auto [kv_heads, group, head_dim] = c.input.shape;
   const int64_t token_floats = int64_t{kv_heads} * group * head_dim;
   std::vector<float> out(count * token_floats, NAN);

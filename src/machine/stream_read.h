@@ -29,6 +29,7 @@ class StreamRead {
   double Once();
 
   size_t bytes() const { return buffer_.size(); }
+  const ColdBuffer& buffer() const { return buffer_; }
   const PageBuffer& memory() const { return buffer_.memory(); }
   const ReadStyle& style() const { return style_; }
 

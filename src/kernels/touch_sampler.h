@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_KERNELS_TOUCH_SAMPLER_H_
+#define BITFETCH_KERNELS_TOUCH_SAMPLER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "machine/load_timer.h"
+#include "prefetch/instruction.h"
+
+namespace bitfetch {
+
+// Times the first load of lines that attention reads, now and then, at the moment when the kernel
+// loads them. For one thread.
+class TouchSampler {
+ public:
+  // One line in `interval` (at least 2) chunks, on average, at random.
+  TouchSampler(int64_t interval, uint32_t seed) : interval_(interval), random_(seed) { Skip(); }
+
+  // Whether the chunk that comes next, of so many bytes, is to be shown to Touch. One of its lines
+  // is then timed; or none, since the code that does so must come into the cache a chunk before.
+  bool Due(size_t bytes) {
+    if (--chunks_ > 1) return false;
+    lines_ = chunks_ == 1 ? 0 : 1 + static_cast<int64_t>(Below(bytes / kCacheLineBytes));
+    if (chunks_ == 1) {
+      TimeLoad(this);
+    } else {
+      Skip();
+    }
+    return true;
+  }
+
+  // Before the first load from each line of such a chunk.
+  [[gnu::always_inline]] void Touch(const void* line) {
+    if (--lines_ == 0) loads_.push_back(TimeLoad(line));
+  }
+
+  // What TimeLoad gave for each.
+  const std::vector<TimedLoad>& loads() const { return loads_; }
+  void Clear() { loads_.clear(); }
+
+ private:
+  uint64_t Below(uint64_t end) { return random_() % end; }
+  void Skip() { chunks_ = 2 + static_cast<int64_t>(Below(2 * interval_ - 3)); }
+  [[gnu::noinline]] static TimedLoad TimeLoad(const void* line) { return bitfetch::TimeLoad(line); }
+
+  int64_t interval_;
+  std::minstd_rand random_;
+  int64_t chunks_ = 0;  // until one has a line that is timed
+  int64_t lines_ = 0;   // until that
+  std::vector<TimedLoad> loads_;
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_KERNELS_TOUCH_SAMPLER_H_

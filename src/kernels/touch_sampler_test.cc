@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/touch_sampler.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "kernels/test_attention.h"
+
+namespace bitfetch {
+namespace {
+
+// Chunks of eight lines: how many of them came between timed ones, and which line was timed.
+TEST(TouchSampler, TimesEveryLineAlikeAtRandomIntervals) {
+  constexpr int kChunks = 80'000;
+  constexpr int64_t kInterval = 10;
+  std::vector<std::byte> lines(8 * kCacheLineBytes);
+  TouchSampler sampler(kInterval, 1);
+  std::vector<int> times(8);
+  bool shown_before = false;
+  for (int chunk = 0; chunk < kChunks; ++chunk) {
+    const bool shown = sampler.Due(lines.size());
+    if (!shown) {
+      shown_before = false;
+      continue;
+    }
+    const size_t before = sampler.loads().size();
+    for (size_t i = 0; i < 8; ++i) {
+      const size_t timed = sampler.loads().size();
+      sampler.Touch(&lines[i * kCacheLineBytes]);
+      times[i] += static_cast<int>(sampler.loads().size() - timed);
+    }
+    // The first of two warms up.
+    EXPECT_EQ(sampler.loads().size() - before, shown_before ? 1u : 0u);
+    shown_before = !shown_before;
+  }
+  const auto all = static_cast<double>(sampler.loads().size());
+  EXPECT_NEAR(all, kChunks / kInterval, kChunks / kInterval * 0.05);
+  for (const int each : times) EXPECT_NEAR(each, all / 8, all / 8 * 0.15);
+  sampler.Clear();
+  EXPECT_TRUE(sampler.loads().empty());
+}
+
+TEST(TouchSampler, SeesEachLineOfEachIsaOnceAndChangesNoBit) {
+  constexpr int64_t kTokens = 4 * kRangeTokens;
+  const std::vector<std::pair<PrefetchPlan, const char*>> plans = {
+      {{}, "off"},
+      {{.on = true, .distance_bytes = 4096, .streams = 4, .hint = PrefetchHint::kL1}, "l1"},
+      {{.on = true, .distance_bytes = 8192, .streams = 8, .hint = PrefetchHint::kL2}, "l2"}};
+  for (const KvTypes types : {kF16, kQ8, kQ4}) {
+    for (const int group : {1, 4, 6}) {
+      const Case c(RandomInput({2, group, 64}, kTokens, 1.0f, 3), types);
+      const auto want = RunLast(c, 1, {});
+      for (const Kernels* kernels : SupportedKernels()) {
+        if (kernels->isa == Isa::kScalar) continue;
+        for (const auto& [plan, name] : plans) {
+          TouchSampler sampler(2, 1);
+          const std::vector<Attention::Meter> meters = {{.touches = &sampler}};
+          const Setting run{.kernels = kernels, .prefetch = plan, .meters = meters};
+          EXPECT_TRUE(SameBits(RunLast(c, 1, run), want))
+              << IsaName(kernels->isa) << " " << KvTypesName(types) << " " << name;
+          // Two heads of sixteen chunks; of quantised ones the lines of scales are not shown.
+          const size_t timed = sampler.loads().size();
+          EXPECT_LE(timed, 16u);
+          EXPECT_GE(timed, types.k == KvType::kF16 ? 16u : 6u)
+              << IsaName(kernels->isa) << " " << KvTypesName(types) << " " << name;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bitfetch
