@@ -4,20 +4,23 @@
 namespace bitfetch {
 
 void AddBench(Command& program) {
-  Command& bench =
-      program.Add("bench", {.usage = "attention | decode | distance | memory | misses | prefill [options]",
-                            .summary = "measure: attention, distance, memory, misses, whole tokens",
-                            .more = R"(examples:
+  Command& bench = program.Add(
+      "bench",
+      {.usage = "attention | decode | distance | memory | misses | prefill | report [options]",
+       .summary = "measure: attention, memory, misses, whole tokens, or all in a report",
+       .more = R"(examples:
   bitfetch bench attention
   bitfetch bench decode -m models/tiny.gguf --n-kv 0,512
   bitfetch bench distance
-  bitfetch bench memory --json memory.json)"});
+  bitfetch bench memory --json memory.json
+  bitfetch bench report --out report --quick)"});
   AddBenchAttention(bench);
   AddBenchDecode(bench);
   AddBenchDistance(bench);
   AddBenchMemory(bench);
   AddBenchMisses(bench);
   AddBenchPrefill(bench);
+  AddBenchReport(bench);
 }
 
 }  // namespace bitfetch

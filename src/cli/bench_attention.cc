@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/bench_attention.h"
-
 #include <memory>
 
-#include "cli/bench_report.h"
+#include "cli/bench_runs.h"
 #include "cli/commands.h"
 #include "machine/topology.h"
 
@@ -31,22 +29,21 @@ BenchJson ToJson(const AttentionBenchRow& row) {
   return json;
 }
 
-Result<int> Run(const Options& options) {
-  AttentionBenchOptions bench = options.bench;
-  if (bench.places.threads.empty()) bench.places.threads = {ReadTopology().threads};
-  const std::string header = fmt::format("{}  {:<24}  {:<24}  {}", kPlaceHeader, "GB/s",
-                                         "of the streaming read", "over off");
-  BITFETCH_ASSIGN_OR_RETURN(const auto report, BenchReport::Create(header, options.json));
-  const auto on_row = [&](const AttentionBenchRow& row, int64_t done, int64_t total) -> Status {
-    BITFETCH_RETURN_IF_ERROR(report->Add(TableRow(row), ToJson(row)));
-    report->Show(done, total, "rows");
-    return {};
-  };
-  BITFETCH_RETURN_IF_ERROR(BenchAttention(bench, on_row));
-  return report->Finish();
-}
+const std::string kHeader = fmt::format("{}  {:<24}  {:<24}  {}", kPlaceHeader, "GB/s",
+                                        "of the streaming read", "over off");
 
 }  // namespace
+
+Status RunAttentionBench(const AttentionBenchOptions& options, BenchRows& rows) {
+  AttentionBenchOptions bench = options;
+  if (bench.places.threads.empty()) bench.places.threads = {ReadTopology().threads};
+  const auto on_row = [&](const AttentionBenchRow& row, int64_t done, int64_t total) -> Status {
+    BITFETCH_RETURN_IF_ERROR(rows.Add(TableRow(row), ToJson(row)));
+    return rows.Show(done, total, "rows");
+  };
+  BITFETCH_RETURN_IF_ERROR(BenchAttention(bench, on_row));
+  return {};
+}
 
 void AddBenchAttention(Command& bench) {
   const auto options = std::make_shared<Options>();
@@ -67,7 +64,11 @@ examples:
   AddAttentionPlaces(command, &options->bench.places, "contiguous");
   AddPrefetch(command, "off,law", &options->bench.prefetch);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
-  command.SetRun([options] { return Run(*options); });
+  command.SetRun([options]() -> Result<int> {
+    BITFETCH_ASSIGN_OR_RETURN(const auto rows, BenchRows::Create(kHeader, options->json));
+    BITFETCH_RETURN_IF_ERROR(RunAttentionBench(options->bench, *rows));
+    return rows->Finish();
+  });
 }
 
 }  // namespace bitfetch

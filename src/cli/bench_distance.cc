@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/bench_distance.h"
-
 #include <memory>
 
-#include "cli/bench_report.h"
+#include "cli/bench_runs.h"
 #include "cli/commands.h"
 #include "machine/topology.h"
 
@@ -44,24 +42,28 @@ BenchJson ToJson(const DistanceBenchRow& row) {
   return json;
 }
 
-Result<int> Run(const Options& options) {
-  DistanceBenchOptions bench = options.bench;
+const std::string kHeader =
+    fmt::format("{}  {:<24}  {}", kPlaceHeader, "GB/s", "of the streaming read");
+
+}  // namespace
+
+Status RunDistanceBench(const DistanceBenchOptions& options, BenchRows& to) {
+  DistanceBenchOptions bench = options;
   if (bench.places.threads.empty()) bench.places.threads = {ReadTopology().threads};
-  const std::string header =
-      fmt::format("{}  {:<24}  {}", kPlaceHeader, "GB/s", "of the streaming read");
-  BITFETCH_ASSIGN_OR_RETURN(const auto report, BenchReport::Create(header, options.json));
+  Status shown;
   const auto on_rows = [&](const std::vector<DistanceBenchRow>& rows) -> Status {
+    BITFETCH_RETURN_IF_ERROR(shown);
     for (const DistanceBenchRow& row : rows) {
-      BITFETCH_RETURN_IF_ERROR(report->Add(TableRow(row), ToJson(row)));
+      BITFETCH_RETURN_IF_ERROR(to.Add(TableRow(row), ToJson(row)));
     }
     return {};
   };
-  const auto on_round = [&](int64_t done, int64_t total) { report->Show(done, total, "rounds"); };
+  const auto on_round = [&](int64_t done, int64_t total) {
+    if (shown) shown = to.Show(done, total, "rounds");
+  };
   BITFETCH_RETURN_IF_ERROR(BenchDistance(bench, on_rows, on_round));
-  return report->Finish();
+  return {};
 }
-
-}  // namespace
 
 void AddBenchDistance(Command& bench) {
   const auto options = std::make_shared<Options>();
@@ -80,7 +82,11 @@ examples:
   bitfetch bench distance -t 1 --kv-type q8_0 --pages 4k --json distance.json)"});
   AddAttentionPlaces(command, &options->bench.places, "contiguous,paged");
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
-  command.SetRun([options] { return Run(*options); });
+  command.SetRun([options]() -> Result<int> {
+    BITFETCH_ASSIGN_OR_RETURN(const auto rows, BenchRows::Create(kHeader, options->json));
+    BITFETCH_RETURN_IF_ERROR(RunDistanceBench(options->bench, *rows));
+    return rows->Finish();
+  });
 }
 
 }  // namespace bitfetch

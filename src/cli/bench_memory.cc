@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "cli/bench_report.h"
+#include "cli/bench_rows.h"
 #include "cli/commands.h"
 #include "machine/topology.h"
 
@@ -50,14 +50,13 @@ Result<int> Run(const Options& options) {
     for (int threads = 1; threads < most; threads *= 2) bench.threads.push_back(threads);
     bench.threads.push_back(most);
   }
-  BITFETCH_ASSIGN_OR_RETURN(const auto report, BenchReport::Create(kMemoryHeader, options.json));
+  BITFETCH_ASSIGN_OR_RETURN(const auto rows, BenchRows::Create(kMemoryHeader, options.json));
   const auto on_row = [&](const MemoryBenchRow& row, int64_t done, int64_t total) -> Status {
-    BITFETCH_RETURN_IF_ERROR(report->Add(TableRow(row), ToJson(row)));
-    report->Show(done, total, "rows");
-    return {};
+    BITFETCH_RETURN_IF_ERROR(rows->Add(TableRow(row), ToJson(row)));
+    return rows->Show(done, total, "rows");
   };
   BITFETCH_RETURN_IF_ERROR(BenchMemory(bench, on_row));
-  return report->Finish();
+  return rows->Finish();
 }
 
 }  // namespace

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/bench_misses.h"
-
 #include <algorithm>
 #include <cmath>
 #include <memory>
 
-#include "cli/bench_report.h"
+#include "cli/bench_runs.h"
 #include "cli/commands.h"
 #include "machine/topology.h"
 
@@ -89,7 +87,7 @@ BenchJson ToJson(const MissesBenchRow& row) {
 }
 
 // A row for each level, and for each bin of the histogram.
-void AddTouches(BenchReport& report, const MissesBenchRow& row) {
+void AddTouches(BenchRows& rows, const MissesBenchRow& row) {
   if (!row.touches) return;
   const TouchShares& shares = *row.touches;
   for (size_t i = 0; i < shares.level_share.size(); ++i) {
@@ -98,7 +96,7 @@ void AddTouches(BenchReport& report, const MissesBenchRow& row) {
     json["latency_ns"] = shares.times.levels[i].ns;
     json["from_ns"] = shares.times.BorderNs(i);
     json["share"] = shares.level_share[i];
-    report.AddJson(std::move(json));
+    rows.AddJson(std::move(json));
   }
   for (const TouchShares::Bin& bin : shares.histogram) {
     BenchJson json = PlaceJson("misses", row.place, row.prefetch, row.plan);
@@ -106,27 +104,25 @@ void AddTouches(BenchReport& report, const MissesBenchRow& row) {
     if (!std::isinf(bin.to_ns)) json["to_ns"] = bin.to_ns;
     json["touches"] = bin.touches;
     json["share"] = static_cast<double>(bin.touches) / static_cast<double>(shares.touches);
-    report.AddJson(std::move(json));
+    rows.AddJson(std::move(json));
   }
 }
 
-Result<int> Run(const Options& options) {
-  MissesBenchOptions bench = options.bench;
-  if (bench.places.threads.empty()) bench.places.threads = {ReadTopology().threads};
-  const std::string header = fmt::format("{}  {:<22}  {:<5}  {}", kPlaceHeader, "waits for DRAM",
-                                         "fewer", "cost of sampling");
-  BITFETCH_ASSIGN_OR_RETURN(const auto report, BenchReport::Create(header, options.json));
-  const auto on_row = [&](const MissesBenchRow& row, int64_t done, int64_t total) -> Status {
-    BITFETCH_RETURN_IF_ERROR(report->Add(TableRow(row), ToJson(row)));
-    AddTouches(*report, row);
-    report->Show(done, total, "rows");
-    return {};
-  };
-  BITFETCH_RETURN_IF_ERROR(BenchMisses(bench, on_row));
-  return report->Finish();
-}
+const std::string kHeader = fmt::format("{}  {:<22}  {:<5}  {}", kPlaceHeader, "waits for DRAM",
+                                        "fewer", "cost of sampling");
 
 }  // namespace
+
+Status RunMissesBench(const MissesBenchOptions& options, BenchRows& rows) {
+  MissesBenchOptions bench = options;
+  if (bench.places.threads.empty()) bench.places.threads = {ReadTopology().threads};
+  const auto on_row = [&](const MissesBenchRow& row, int64_t done, int64_t total) -> Status {
+    BITFETCH_RETURN_IF_ERROR(rows.Add(TableRow(row), ToJson(row)));
+    AddTouches(rows, row);
+    return rows.Show(done, total, "rows");
+  };
+  return BenchMisses(bench, on_row);
+}
 
 void AddBenchMisses(Command& bench) {
   const auto options = std::make_shared<Options>();
@@ -147,7 +143,11 @@ examples:
   AddAttentionPlaces(command, &options->bench.places, "contiguous,paged");
   AddPrefetch(command, "off,law", &options->bench.prefetch);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
-  command.SetRun([options] { return Run(*options); });
+  command.SetRun([options]() -> Result<int> {
+    BITFETCH_ASSIGN_OR_RETURN(const auto rows, BenchRows::Create(kHeader, options->json));
+    BITFETCH_RETURN_IF_ERROR(RunMissesBench(options->bench, *rows));
+    return rows->Finish();
+  });
 }
 
 }  // namespace bitfetch

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/bench_model.h"
-
 #include <memory>
 
-#include "cli/bench_report.h"
+#include "cli/bench_runs.h"
 #include "cli/commands.h"
 #include "cli/model_options.h"
 #include "cli/stage_text.h"
@@ -73,34 +71,9 @@ BenchJson ToJson(ModelBench bench, const ModelBenchRow& row, const StageShare& s
   return json;
 }
 
-Result<int> Run(const Options& options) {
-  ModelBenchOptions bench = options.bench;
-  bench.mmap = !options.no_mmap;
-  if (bench.threads.empty()) bench.threads = {ReadTopology().threads};
-  const std::string header = fmt::format(
-      "threads  pages  layout      kv          n_kv  prefetch  ahead  {:<24}  {:<18}  MB a token  "
-      "{}",
-      "tokens/s", "over the first row", "of the streaming read");
-  BITFETCH_ASSIGN_OR_RETURN(const auto report, BenchReport::Create(header, options.json));
-  const auto on_row = [&](const ModelBenchRow& row, int64_t done, int64_t total) -> Status {
-    const int64_t tokens = row.tokens * row.repeats;
-    std::string text = TableRow(row);
-    if (options.profile) {
-      text += '\n' + StageTable(row.profile, tokens, row.read_gb_per_s.median);
-      text.pop_back();
-    }
-    BITFETCH_RETURN_IF_ERROR(report->Add(text, ToJson(bench.bench, row)));
-    if (options.profile) {
-      for (const StageShare& share : StageShares(row.profile, tokens, row.read_gb_per_s.median)) {
-        report->AddJson(ToJson(bench.bench, row, share));
-      }
-    }
-    report->Show(done, total, "rows");
-    return {};
-  };
-  BITFETCH_RETURN_IF_ERROR(BenchModel(bench, on_row));
-  return report->Finish();
-}
+const std::string kHeader = fmt::format(
+    "threads  pages  layout      kv          n_kv  prefetch  ahead  {:<24}  {:<18}  MB a token  {}",
+    "tokens/s", "over the first row", "of the streaming read");
 
 void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64_t tokens,
               const std::string& tokens_help) {
@@ -123,10 +96,37 @@ void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64
   command.AddFlag("--profile", "where the time of a token went, by stage", &options->profile);
   command.AddFlag("--no-mmap", "read the whole file into memory first", &options->no_mmap);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
-  command.SetRun([options] { return Run(*options); });
+  command.SetRun([options]() -> Result<int> {
+    BITFETCH_ASSIGN_OR_RETURN(const auto rows, BenchRows::Create(kHeader, options->json));
+    ModelBenchOptions bench = options->bench;
+    bench.mmap = !options->no_mmap;
+    BITFETCH_RETURN_IF_ERROR(RunModelBench(bench, options->profile, *rows));
+    return rows->Finish();
+  });
 }
 
 }  // namespace
+
+Status RunModelBench(const ModelBenchOptions& options, bool profile, BenchRows& rows) {
+  ModelBenchOptions bench = options;
+  if (bench.threads.empty()) bench.threads = {ReadTopology().threads};
+  const auto on_row = [&](const ModelBenchRow& row, int64_t done, int64_t total) -> Status {
+    const int64_t tokens = row.tokens * row.repeats;
+    std::string text = TableRow(row);
+    if (profile) {
+      text += '\n' + StageTable(row.profile, tokens, row.read_gb_per_s.median);
+      text.pop_back();
+    }
+    BITFETCH_RETURN_IF_ERROR(rows.Add(text, ToJson(bench.bench, row)));
+    if (profile) {
+      for (const StageShare& share : StageShares(row.profile, tokens, row.read_gb_per_s.median)) {
+        rows.AddJson(ToJson(bench.bench, row, share));
+      }
+    }
+    return rows.Show(done, total, "rows");
+  };
+  return BenchModel(bench, on_row);
+}
 
 void AddBenchDecode(Command& bench) {
   AddBench(

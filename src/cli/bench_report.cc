@@ -1,164 +1,225 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/bench_report.h"
-
+#include <chrono>
 #include <filesystem>
+#include <memory>
 #include <system_error>
 
 #include "base/file.h"
-#include "base/thread_pool.h"
+#include "cli/bench_runs.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/report_page.h"
+#include "engine/synth.h"
+#include "kernels/kernels.h"
+#include "machine/clock.h"
+#include "machine/probe.h"
+#include "machine/topology.h"
 
 namespace bitfetch {
 namespace {
 
-constexpr int64_t kMostRepeats = 100'000;
+struct Options {
+  std::string out;
+  std::string model;
+  bool quick = false;
+};
 
-template <class T, class Parse>
-auto ListOf(Parse parse) {
-  return [parse](std::string_view text) { return ParseList<T>(text, parse); };
+// A part of the report, and about how much of its time that takes.
+struct Part {
+  std::string name;
+  double weight;
+  std::function<Status(BenchRows&)> run;
+};
+
+BenchJson MachineRow(const MachineProfile& profile, const Kernels& kernels, int threads) {
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm utc = {};
+  gmtime_r(&now, &utc);
+  return {{"bench", "machine"},
+          {"cpu", profile.cpu},
+          {"isa", IsaName(kernels.isa)},
+          {"threads", threads},
+          {"l1d_bytes", profile.l1d_bytes},
+          {"l2_bytes", profile.l2_bytes},
+          {"l3_bytes", profile.l3_bytes},
+          {"read_gb_per_s", ReadBytesPerSecond(profile, threads) * 1e-9},
+          {"latency_ns", profile.latency_ns},
+          {"loaded_latency_ns", profile.loaded_latency_ns},
+          {"misses_in_flight", profile.misses_in_flight},
+          {"huge_pages", profile.huge_pages ? "given" : "not given"},
+          {"bitfetch", BITFETCH_VERSION},
+          {"measured",
+           fmt::format("{:04}-{:02}-{:02}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday)}};
 }
 
-// "KV,GROUP,DIM".
-Status ParseShape(std::string_view text, AttentionShape* to) {
-  BITFETCH_ASSIGN_OR_RETURN(const auto shape, ParseList<int>(text, Integer<int>(1, 4096)));
-  if (shape.size() != 3) {
-    return Fail("'{}' is not a shape: wanted KV heads, query heads to each, dimensions", text);
+AttentionBenchOptions AttentionOptions(bool quick) {
+  AttentionBenchOptions options;
+  options.places.n_kv =
+      quick ? std::vector<int64_t>{8192} : std::vector<int64_t>{2048, 8192, 32768};
+  options.places.kv_types.clear();
+  for (const KvType type : {KvType::kF16, KvType::kQ8_0, KvType::kQ4_0}) {
+    options.places.kv_types.push_back({type, type});
   }
-  if (shape[2] % 16 != 0) {
-    return Fail("heads of {} dimensions are not possible: wanted a multiple of 16", shape[2]);
+  options.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
+  options.places.pages = {PageSize::kHuge, PageSize::k4K};
+  options.repeats = quick ? 15 : 25;
+  return options;
+}
+
+MissesBenchOptions MissesOptions(bool quick) {
+  MissesBenchOptions options;
+  options.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
+  options.repeats = quick ? 60 : 120;
+  return options;
+}
+
+DistanceBenchOptions DistanceOptions(bool quick) {
+  DistanceBenchOptions options;
+  options.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
+  options.repeats = quick ? 9 : 15;
+  return options;
+}
+
+ModelBenchOptions DecodeOptions(bool quick, const std::string& model) {
+  ModelBenchOptions options;
+  options.model = model;
+  options.n_kv = {0, 512, 2048, 8192};
+  if (!quick) options.n_kv.push_back(32768);
+  options.prefetch = {PrefetchSetting{PrefetchSetting::Mode::kOff}, PrefetchSetting{}};
+  options.tokens = 16;
+  options.repeats = quick ? 7 : 11;
+  return options;
+}
+
+// "4:05".
+std::string Minutes(double seconds) {
+  const auto whole = static_cast<int64_t>(seconds);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+// Runs the parts in turn; tells how far they are and how long the rest takes.
+class Runner {
+ public:
+  explicit Runner(std::vector<Part> parts) : parts_(std::move(parts)) {}
+
+  Status Run(BenchJson& rows) {
+    double total = 0;
+    for (const Part& part : parts_) total += part.weight;
+    double before = 0;
+    for (const Part& part : parts_) {
+      BenchRows own([&](int64_t done, int64_t of) {
+        return Show(
+            part.name,
+            (before + part.weight * static_cast<double>(done) / static_cast<double>(of)) / total);
+      });
+      BITFETCH_RETURN_IF_ERROR(Show(part.name, before / total));
+      BITFETCH_RETURN_IF_ERROR(part.run(own));
+      rows.insert(rows.end(), own.rows().begin(), own.rows().end());
+      before += part.weight;
+    }
+    line_.Clear();
+    return {};
   }
-  to->kv_heads = shape[0];
-  to->group = shape[1];
-  to->head_dim = shape[2];
-  return {};
+
+ private:
+  Status Show(const std::string& part, double share) {
+    if (Interrupted()) return Fail("interrupted");
+    const double seconds = (NowNs() - begin_ns_) * 1e-9;
+    std::string left;
+    if (share > 0.03) left = fmt::format(", {} left", Minutes(seconds / share * (1 - share)));
+    line_.Show(fmt::format("measuring {}: {:.0f} %{}", part, 100 * share, left));
+    return {};
+  }
+
+  std::vector<Part> parts_;
+  double begin_ns_ = NowNs();
+  ProgressLine line_{std::chrono::milliseconds(0)};
+};
+
+// A model of random weights, for as long as this lives.
+class ScratchModel {
+ public:
+  explicit ScratchModel(std::string path) : path_(std::move(path)) {}
+  ~ScratchModel() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  ScratchModel(const ScratchModel&) = delete;
+  ScratchModel& operator=(const ScratchModel&) = delete;
+
+  Status Write() const {
+    BITFETCH_ASSIGN_OR_RETURN(const SynthShape shape, SynthShapeNamed("bitnet-2b4t"));
+    return WriteSynthModel(path_, shape, {}, Interrupted());
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+Result<int> Run(const Options& options) {
+  std::error_code error;
+  std::filesystem::create_directories(options.out, error);
+  if (error) return Fail("{}: {}", options.out, error.message());
+  const std::string json_path = options.out + "/report.json";
+  const std::string page_path = options.out + "/report.html";
+  BITFETCH_RETURN_IF_ERROR(FileWriter::Create(page_path));  // to know at once, not in minutes
+  BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
+  CatchInterrupts();
+
+  const ScratchModel scratch(options.out + "/report-model.gguf");
+  const std::string model = options.model.empty() ? scratch.path() : options.model;
+  const Topology topology = ReadTopology();
+  const bool quick = options.quick;
+  std::vector<Part> parts = {
+      {"attention", quick ? 22.0 : 150.0,
+       [&](BenchRows& rows) -> Status {
+         const AttentionBenchOptions bench = AttentionOptions(quick);
+         const MachineProfile profile = ProfileForBench(*kernels, bench.places.kv_types);
+         rows.AddJson(MachineRow(profile, *kernels, topology.threads));
+         return RunAttentionBench(bench, rows);
+       }},
+      {"misses", quick ? 14.0 : 30.0,
+       [&](BenchRows& rows) { return RunMissesBench(MissesOptions(quick), rows); }},
+      {"distances", quick ? 11.0 : 22.0,
+       [&](BenchRows& rows) { return RunDistanceBench(DistanceOptions(quick), rows); }},
+      {"whole tokens", quick ? 20.0 : 90.0, [&](BenchRows& rows) -> Status {
+         if (options.model.empty()) BITFETCH_RETURN_IF_ERROR(scratch.Write());
+         return RunModelBench(DecodeOptions(quick, model), /*profile=*/true, rows);
+       }}};
+  BenchJson rows = BenchJson::array();
+  const Status status = Runner(std::move(parts)).Run(rows);
+  if (Interrupted()) return kExitInterrupted;
+  BITFETCH_RETURN_IF_ERROR(status);
+  BITFETCH_RETURN_IF_ERROR(WriteFile(json_path, rows.dump(2) + "\n"));
+  BITFETCH_RETURN_IF_ERROR(WriteFile(page_path, ReportPage(rows)));
+  return Printed(page_path + "\n");
 }
 
 }  // namespace
 
-void AddSpread(BenchJson& json, const std::string& name, const Spread& spread) {
-  json[name] = spread.median;
-  json[name + "_min"] = spread.min;
-  json[name + "_max"] = spread.max;
-}
+void AddBenchReport(Command& bench) {
+  const auto options = std::make_shared<Options>();
+  Command& command = bench.Add(
+      "report",
+      {.usage = "--out DIR [--quick] [-m MODEL]",
+       .summary = "all of it, as one page with pictures: report.html, and report.json",
+       .more =
+           R"(The page opens in a browser without a network. It shows this machine; attention's share of the
+streaming read; what its first loads wait for; the law against fixed distances; tokens/s; and where
+the time of a token goes. Without a model it writes one with random weights in the shape of BitNet
+b1.58 2B4T (1.2 GB beside the report, removed in the end).
 
-std::string SpreadText(const Spread& spread) {
-  return fmt::format("{:.2f} ({:.2f} .. {:.2f})", spread.median, spread.min, spread.max);
-}
-
-std::string_view HintName(const PrefetchPlan& plan) {
-  return plan.on ? PrefetchHintName(plan.hint) : "none";
-}
-
-std::string PlaceText(const AttentionPlace& place, const PrefetchSetting& prefetch,
-                      const PrefetchPlan& plan) {
-  return fmt::format("{:>7}  {:<5}  {:<10}  {:<9}  {:>4}  {:<8}  {:>8}  {:>7}  {:<4}",
-                     place.threads, PageSizeName(place.pages), BlockPlacementName(place.placement),
-                     KvTypesName(place.kv_types), place.n_kv, PrefetchSettingText(prefetch),
-                     plan.distance_bytes, plan.streams, HintName(plan));
-}
-
-BenchJson PlaceJson(std::string_view bench, const AttentionPlace& place,
-                    const PrefetchSetting& prefetch, const PrefetchPlan& plan) {
-  return {{"bench", bench},
-          {"threads", place.threads},
-          {"n_kv", place.n_kv},
-          {"kv_type", KvTypesName(place.kv_types)},
-          {"layout", BlockPlacementName(place.placement)},
-          {"pages", PageSizeName(place.pages)},
-          {"prefetch", PrefetchSettingText(prefetch)},
-          {"distance_bytes", plan.distance_bytes},
-          {"streams", plan.streams},
-          {"hint", HintName(plan)}};
-}
-
-Result<std::unique_ptr<BenchReport>> BenchReport::Create(std::string_view header,
-                                                         const std::string& json_path) {
-  std::unique_ptr<BenchReport> report(new BenchReport(header));
-  if (json_path == "-") {
-    report->only_json_ = true;
-  } else if (!json_path.empty()) {
-    std::error_code none;
-    if (!std::filesystem::is_other(json_path, none)) {
-      BITFETCH_RETURN_IF_ERROR(FileWriter::Create(json_path));
-    }
-    report->json_path_ = json_path;
-  }
-  report->line_.Show("measuring the first row");
-  return report;
-}
-
-Status BenchReport::Add(const std::string& table_row, BenchJson json) {
-  const bool first = rows_.empty();
-  AddJson(std::move(json));
-  line_.Clear();
-  if (only_json_) return {};
-  if (first) BITFETCH_RETURN_IF_ERROR(Print(header_ + "\n"));
-  return Print(table_row + "\n");
-}
-
-void BenchReport::Show(int64_t done, int64_t total, std::string_view of_what) {
-  if (done < total)
-    line_.Show(fmt::format("measuring: {} of {} {} are done", done, total, of_what));
-}
-
-Result<int> BenchReport::Finish() {
-  line_.Clear();
-  const std::string text = rows_.dump(2) + "\n";
-  if (only_json_) return Printed(text);
-  if (!json_path_.empty()) BITFETCH_RETURN_IF_ERROR(WriteFile(json_path_, text));
-  return kExitOk;
-}
-
-void AddRepeatsAndJson(Command& command, int* repeats, std::string* json) {
-  command.AddParsed("--repeats", "N",
-                    fmt::format("measurements of each row (default: {})", *repeats), repeats,
-                    Integer<int>(1, kMostRepeats));
-  command.AddText("--json", "FILE", "the rows as JSON; - writes only that to stdout", json);
-}
-
-void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv) {
-  command.AddParsed("--n-kv", "N,...",
-                    fmt::format("tokens in the cache (default: {})", n_kv->front()), n_kv,
-                    ListOf<int64_t>(Integer<int64_t>(n_kv->front() == 0 ? 0 : 1, kMostTokens)));
-}
-
-void AddKvTypes(Command& command, std::vector<KvTypes>* types) {
-  command.AddParsed("--kv-type", "TYPE,...",
-                    "f32, f16 (default), bf16, q8_0, q4_0, or K:V as q8_0:q4_0", types,
-                    ListOf<KvTypes>(ParseKvTypes));
-}
-
-void AddPrefetch(Command& command, const std::string& default_text,
-                 std::vector<PrefetchSetting>* prefetch) {
-  command.AddParsed("--prefetch", "HOW,...",
-                    fmt::format("law, off or so many bytes ahead (default: {})", default_text),
-                    prefetch, ListOf<PrefetchSetting>(ParsePrefetchSetting));
-}
-
-void AddPlaces(Command& command, std::vector<int>* threads, const std::string& threads_default,
-               std::vector<BlockPlacement>* placements, const std::string& placements_default,
-               std::vector<PageSize>* pages, const std::string& pages_default) {
-  command.AddParsed("-t,--threads", "N,...", fmt::format("threads (default: {})", threads_default),
-                    threads, ListOf<int>(Integer<int>(1, ThreadPool::kMaxThreads)));
-  command.AddParsed("--layout", "NAME,...",
-                    fmt::format("contiguous, or paged: blocks in shuffled places (default: {})",
-                                placements_default),
-                    placements, ListOf<BlockPlacement>(ParseBlockPlacement));
-  command.AddParsed("--pages", "SIZE,...",
-                    fmt::format("OS pages: huge or 4k (default: {})", pages_default), pages,
-                    ListOf<PageSize>(ParsePageSize));
-}
-
-void AddAttentionPlaces(Command& command, AttentionPlaces* places,
-                        const std::string& placements_default) {
-  AddTokensInCache(command, &places->n_kv);
-  AddPlaces(command, &places->threads, "what affinity and cgroup allow", &places->placements,
-            placements_default, &places->pages, "huge");
-  AddKvTypes(command, &places->kv_types);
-  command.AddOption(
-      "--shape", "KV,GROUP,DIM",
-      "KV heads, query heads to each, dimensions of a head (default: 5,4,128)",
-      [shape = &places->shape](const std::string& text) { return ParseShape(text, shape); });
+examples:
+  bitfetch bench report --out report --quick
+  bitfetch bench report --out report -m model.gguf)"});
+  command.AddText("-o,--out", "DIR", "where the report goes", &options->out).Required();
+  command.AddFlag("--quick", "under five minutes, with fewer contexts and repeats",
+                  &options->quick);
+  command.AddText("-m,--model", "MODEL", "the model, a GGUF file (default: random weights)",
+                  &options->model);
+  command.SetRun([options] { return Run(*options); });
 }
 
 }  // namespace bitfetch

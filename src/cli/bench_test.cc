@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "base/temp_dir.h"
 #include "cli/test_program.h"
@@ -195,6 +196,24 @@ TEST_F(BenchTest, MissesGivesSharesAndHistogramsOrSaysWhyNot) {
   }
   EXPECT_EQ(in_bins, touches);
   EXPECT_NEAR(shares, touches > 0 ? 1 : 0, 1e-9);
+}
+
+TEST_F(BenchTest, ReportEndsAtCtrlCAndLeavesNothing) {
+  const std::string out = dir_.Path("new/report");
+  Program program({"bench", "report", "--quick", "--out", out});
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  program.Signal(SIGINT);
+  EXPECT_EQ(program.Wait().code, 130);
+  if (std::filesystem::exists(out)) {
+    EXPECT_TRUE(std::filesystem::is_empty(out));
+  }
+}
+
+TEST_F(BenchTest, ReportSaysAtOnceWhereItCannotBeWritten) {
+  std::ofstream(dir_.Path("file")) << "x";
+  ExpectError(RunProgram({"bench", "report", "--quick", "--out", dir_.Path("file")}),
+              dir_.Path("file"));
+  EXPECT_EQ(RunProgram({"bench", "report"}).code, 2);
 }
 
 }  // namespace

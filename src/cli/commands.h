@@ -22,6 +22,7 @@ void AddBench(Command& program);
 void AddBenchAttention(Command& bench);
 void AddBenchDecode(Command& bench);
 void AddBenchPrefill(Command& bench);
+void AddBenchReport(Command& bench);
 void AddBenchDistance(Command& bench);
 void AddBenchMemory(Command& bench);
 void AddBenchMisses(Command& bench);

@@ -20,7 +20,7 @@ constexpr int kPasses = 16;
 // What sampling may cost, by an estimate that leaves room below the 2 % that were promised: a line
 // is timed alone, after all before it came and before any later one is asked for.
 constexpr double kMostCost = 0.01;
-constexpr double kLatenciesPerTouch = 4;
+constexpr double kLatenciesPerTouch = 10;
 
 constexpr std::array kBinsNs = {
     0.0,   10.0,  20.0,  30.0,  40.0,   60.0,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the benchmarks have in common: options, and how their rows come out.
-#ifndef BITFETCH_CLI_BENCH_REPORT_H_
-#define BITFETCH_CLI_BENCH_REPORT_H_
+#ifndef BITFETCH_CLI_BENCH_ROWS_H_
+#define BITFETCH_CLI_BENCH_ROWS_H_
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -37,23 +38,29 @@ BenchJson PlaceJson(std::string_view bench, const AttentionPlace& place,
 std::string_view HintName(const PrefetchPlan& plan);  // "l1", "l2", or "none" when off
 
 // Where the rows of a benchmark go as they come: a table on stdout, or at the end JSON.
-class BenchReport {
+class BenchRows {
  public:
+  // Only keeps them; `on_show` hears how far the measuring is, and may end it with an error.
+  using OnShow = std::function<Status(int64_t done, int64_t total)>;
+  explicit BenchRows(OnShow on_show) : on_show_(std::move(on_show)) {}
+
   // Says at once, not after minutes of measuring, that the file cannot be created; creates it only
   // in the end, since Ctrl-C may come before. What is no regular file may take one opening only.
-  static Result<std::unique_ptr<BenchReport>> Create(std::string_view header,
-                                                     const std::string& json_path);
+  static Result<std::unique_ptr<BenchRows>> Create(std::string_view header,
+                                                   const std::string& json_path);
 
   // Errors: stdout takes no more; then measuring on is of no use.
   Status Add(const std::string& table_row, BenchJson json);
   void AddJson(BenchJson json) { rows_.push_back(std::move(json)); }  // and nothing in the table
-  // How far the measuring is, on stderr.
-  void Show(int64_t done, int64_t total, std::string_view of_what);
+  // How far the measuring is, on stderr. Errors: those of OnShow.
+  Status Show(int64_t done, int64_t total, std::string_view of_what);
   Result<int> Finish();
+  const BenchJson& rows() const { return rows_; }
 
  private:
-  explicit BenchReport(std::string_view header) : header_(header) {}
+  explicit BenchRows(std::string_view header) : header_(header) {}
 
+  OnShow on_show_;
   std::string header_;
   bool only_json_ = false;
   std::string json_path_;  // of a file
@@ -81,4 +88,4 @@ void AddAttentionPlaces(Command& command, AttentionPlaces* places,
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_CLI_BENCH_REPORT_H_
+#endif  // BITFETCH_CLI_BENCH_ROWS_H_
