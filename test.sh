@@ -6,6 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 usage() {
   echo "usage: ./test.sh [--arm64 | --preset release|debug|asan|tsan|clang|arm64] [-R REGEX]" >&2
+  echo "       ./test.sh --fuzz [SECONDS [NAME...]]" >&2
   echo "       ./test.sh --tidy [FILE...]" >&2
   exit 2
 }
@@ -15,6 +16,7 @@ select=()
 while (($#)); do
   case $1 in
     --tidy) exec tools/tidy.sh "${@:2}" ;;
+    --fuzz) exec tools/fuzz.sh "${@:2}" ;;
     --arm64) preset=arm64 ;;
     --preset) shift && preset=${1-} ;;
     -R) shift && select=(-R "${1-}") ;;
@@ -24,8 +26,8 @@ while (($#)); do
 done
 
 case $preset in
-  release | debug | asan | tsan) tools/packages.sh build test ;;
-  clang) tools/packages.sh build test clang ;;
+  release | debug | tsan) tools/packages.sh build test ;;
+  asan | clang) tools/packages.sh build test clang ;;
   arm64)
     tools/packages.sh build test arm64
     tools/arm64_sysroot.sh

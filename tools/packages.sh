@@ -13,8 +13,9 @@ declare -A packages=(
   [test]="binutils dpkg-dev file python3 python3-numpy"
   [arm64]="g++-aarch64-linux-gnu qemu-user"
   [bench]="libbenchmark-dev"
-  [clang]="clang"
-  [tidy]="clang clang-tidy"
+  # libclang-rt-dev has the sanitizers and libFuzzer.
+  [clang]="clang libclang-rt-dev"
+  [tidy]="clang-tidy"
   [npm]="npm"
 )
 
