@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 usage() {
   echo "usage: ./test.sh [--arm64 | --preset release|debug|asan|tsan|clang|arm64] [-R REGEX]" >&2
   echo "       ./test.sh --fuzz [SECONDS [NAME...]]" >&2
+  echo "       ./test.sh --coverage" >&2
   echo "       ./test.sh --tidy [FILE...]" >&2
   exit 2
 }
@@ -17,6 +18,7 @@ while (($#)); do
   case $1 in
     --tidy) exec tools/tidy.sh "${@:2}" ;;
     --fuzz) exec tools/fuzz.sh "${@:2}" ;;
+    --coverage) exec tools/coverage.sh ;;
     --arm64) preset=arm64 ;;
     --preset) shift && preset=${1-} ;;
     -R) shift && select=(-R "${1-}") ;;

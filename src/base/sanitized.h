@@ -2,18 +2,25 @@
 #ifndef BITFETCH_BASE_SANITIZED_H_
 #define BITFETCH_BASE_SANITIZED_H_
 
+// For tests: which sanitizer is at work. GCC says it by a macro, Clang by a feature.
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define BITFETCH_ADDRESS_SANITIZER 1
+#else
+#define BITFETCH_ADDRESS_SANITIZER 0
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define BITFETCH_THREAD_SANITIZER 1
+#else
+#define BITFETCH_THREAD_SANITIZER 0
+#endif
+
 namespace bitfetch {
 
-// For tests: whether the address or the thread sanitizer is at work, which takes memory of its own
-// and ends the program where it gets none.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kIsSanitized = true;
-#elif defined(__has_feature)
-inline constexpr bool kIsSanitized =
-    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-inline constexpr bool kIsSanitized = false;
-#endif
+// They are slow, take memory of their own, and end the program where they get none.
+inline constexpr bool kIsSanitized = BITFETCH_ADDRESS_SANITIZER || BITFETCH_THREAD_SANITIZER;
 
 }  // namespace bitfetch
 
