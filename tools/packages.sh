@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # tools/packages.sh PURPOSE...: sees to it that the Debian packages for each purpose (build, test, arm64, bench, clang,
-# tidy) are there. Root installs what is missing; anyone else is told what to type. When nothing is missing this takes
-# milliseconds and no network.
+# coverage, tidy, npm) are there. Root installs what is missing; anyone else is told what to type. When nothing is
+# missing this takes milliseconds and no network.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,8 +13,10 @@ declare -A packages=(
   [test]="binutils dpkg-dev file python3 python3-numpy"
   [arm64]="g++-aarch64-linux-gnu qemu-user"
   [bench]="libbenchmark-dev"
-  [clang]="clang"
-  [tidy]="clang clang-tidy"
+  # libclang-rt-dev has the sanitizers and libFuzzer.
+  [clang]="clang libclang-rt-dev"
+  [coverage]="gcovr"
+  [tidy]="clang-tidy"
   [npm]="npm"
 )
 

@@ -3,7 +3,7 @@
 # tools/tidy.sh [FILE...]: clang-format and clang-tidy over these sources, or over all; any finding fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-tools/packages.sh build bench tidy
+tools/packages.sh build bench clang tidy
 
 files=("$@")
 if ((!$#)); then
@@ -15,5 +15,5 @@ clang-format --dry-run --Werror "${files[@]}"
 mapfile -t sources < <(printf '%s\n' "${files[@]}" | grep '\.cc$')
 ((${#sources[@]})) || exit 0
 mkdir -p build
-cmake --preset clang -B build/tidy -DBITFETCH_BENCH=ON -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >build/tidy.log
+cmake --preset clang -B build/tidy -DBITFETCH_BENCH=ON -DBITFETCH_FUZZ=ON -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >build/tidy.log
 run-clang-tidy -quiet -p build/tidy -j "$(nproc)" "${sources[@]/#/^$PWD/}" 2>>build/tidy.log

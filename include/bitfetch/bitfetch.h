@@ -3,16 +3,19 @@
  * bitfetch for C: ternary language models on CPUs, and the KV cache and attention of that alone.
  *
  * Errors: a function that can fail returns a bitfetch_status. Where that is not BITFETCH_OK,
- * nothing was changed, output parameters are untouched, and bitfetch_last_error() has one line
- * that says what was wrong and where. Nothing is thrown, and nothing is printed to stdout.
+ * nothing was changed (but see bitfetch_append and BITFETCH_STOPPED), output parameters are
+ * untouched, and bitfetch_last_error() has one line that says what was wrong and where. Nothing is
+ * thrown, and nothing is printed but warnings, to stderr.
  *
  * Threads: an object belongs to one thread at a time; a cache and all its forks together count as
  * one object. Different objects may be used from different threads at once. A session and an
  * attention have worker threads of their own.
  *
  * Memory: what a ..._open, _create or _fork gave is given back by the _close or _free of its kind;
- * a null pointer is fine there. A file that somebody cuts while it is mapped raises SIGBUS: where
- * that may happen, set `mmap` to 0.
+ * a null pointer is fine there. A file that somebody cuts while it is mapped, or whose disk fails,
+ * raises SIGBUS in whichever thread reads it, and the library leaves signals to its host: where
+ * that may happen, set `mmap` to 0, and the file is read once, into memory, with an error if that
+ * fails.
  */
 #ifndef BITFETCH_BITFETCH_H_
 #define BITFETCH_BITFETCH_H_
@@ -78,7 +81,8 @@ BITFETCH_API bitfetch_status bitfetch_tokenize(const bitfetch_session* session, 
 BITFETCH_API bitfetch_status bitfetch_token_bytes(const bitfetch_session* session, int32_t token,
                                                   const char** data, size_t* bytes);
 
-/* Runs the model over `count` more tokens. */
+/* Runs the model over `count` more tokens. If it fails, the text is as before, but there are no
+ * logits until the next append. */
 BITFETCH_API bitfetch_status bitfetch_append(bitfetch_session* session, const int32_t* tokens,
                                              size_t count);
 
@@ -105,7 +109,8 @@ BITFETCH_API bitfetch_sampling bitfetch_default_sampling(void);
 typedef int (*bitfetch_on_text)(const char* text, size_t bytes, void* user);
 
 /* Appends the prompt and lets the model go on. `sampling` may be null. The same prompt, options and
- * seed give the same text on every machine. What was made is then part of the text so far. */
+ * seed give the same text on every machine. What was made is then part of the text so far, also
+ * where the callback stopped it. */
 BITFETCH_API bitfetch_status bitfetch_generate(bitfetch_session* session, const char* prompt,
                                                size_t bytes, const bitfetch_sampling* sampling,
                                                bitfetch_on_text on_text, void* user);

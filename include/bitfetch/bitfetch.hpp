@@ -17,7 +17,7 @@
 
 namespace bitfetch {
 
-// What a call of bitfetch.h said. Rules of threads are those of that header.
+// What a call of bitfetch.h said. Rules of threads and of mapped files are those of that header.
 class Exception : public std::runtime_error {
  public:
   Exception(bitfetch_status status, const char* message)

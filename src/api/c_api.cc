@@ -276,6 +276,7 @@ bitfetch_status bitfetch_generate(bitfetch_session* session, const char* prompt,
     const auto tokens = Encode(*session, std::string_view(prompt, bytes));
     if (!tokens) return Fails(BITFETCH_FAILED, tokens.error().message);
     const std::atomic<bool> never = false;
+    Rollback rollback(*session->session);
     const auto generated = Generate(
         *session->session, session->tokenizer, *sampler, *tokens, {.max_tokens = wanted.max_tokens},
         [&](std::string_view text) { return on_text(text.data(), text.size(), user) != 0; }, {},
@@ -285,6 +286,7 @@ bitfetch_status bitfetch_generate(bitfetch_session* session, const char* prompt,
     if (!generated->tail.empty() && session->session->CheckRoom(generated->tail.size())) {
       BITFETCH_RETURN_IF_NOT_OK(Append(*session, generated->tail));
     }
+    rollback.Keep();
     if (generated->reason == StopReason::kInterrupted) {
       return Fails(BITFETCH_STOPPED, "the callback asked to stop");
     }

@@ -5,14 +5,49 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <set>
 
 #include "base/temp_dir.h"
+
+namespace {
+
+// How read() behaves in this program while it is set.
+struct ReadFaults {
+  size_t at_most = SIZE_MAX;  // bytes in one call
+  int interrupted = 0;        // so many of the calls: every other one, from the first
+  int64_t bytes = INT64_MAX;  // after so many comes...
+  int error = 0;              // ...this, or with 0 the end
+};
+ReadFaults* read_faults = nullptr;
+
+}  // namespace
+
+// In place of the C library's.
+extern "C" ssize_t read(int fd, void* to, size_t count) {
+  ReadFaults* faults = read_faults;
+  if (faults == nullptr) return syscall(SYS_read, fd, to, count);
+  if (faults->interrupted > 0 && faults->interrupted-- % 2 == 0) {
+    errno = EINTR;
+    return -1;
+  }
+  if (faults->bytes == 0) {
+    errno = faults->error;
+    return faults->error == 0 ? 0 : -1;
+  }
+  count = std::min({count, faults->at_most, static_cast<size_t>(faults->bytes)});
+  const ssize_t got = syscall(SYS_read, fd, to, count);
+  faults->bytes -= std::max<ssize_t>(got, 0);
+  return got;
+}
 
 namespace bitfetch {
 namespace {
@@ -73,6 +108,27 @@ TEST_F(FileTest, ReadingTellsHowFarItIs) {
   ASSERT_TRUE(MappedFile::Open(Path("f"), /*mmap=*/false, progress));
   EXPECT_EQ(seen.back(), kBytes);
   EXPECT_GT(seen.size(), 3u);
+}
+
+// What MappedFile::Open says, without the path in front, or the file's text.
+std::string ReadWith(ReadFaults faults, const std::string& path) {
+  read_faults = &faults;
+  const auto file = MappedFile::Open(path, /*mmap=*/false);
+  read_faults = nullptr;
+  if (file) return Text(*file);
+  EXPECT_THAT(file.error().message, StartsWith(path + ": "));
+  return file.error().message.substr(path.size() + 2);
+}
+
+TEST_F(FileTest, ReadsThatFallShortOrFail) {
+  const std::string text = RandomText(10'000);
+  ASSERT_TRUE(WriteFile(Path("f"), text));
+  EXPECT_EQ(ReadWith({.at_most = 7}, Path("f")), text);
+  EXPECT_EQ(ReadWith({.at_most = 100, .interrupted = 40}, Path("f")), text);
+  for (const int64_t bytes : {0, 1, 9'999}) {
+    EXPECT_EQ(ReadWith({.bytes = bytes}, Path("f")), "became shorter while it was read");
+    EXPECT_EQ(ReadWith({.bytes = bytes, .error = EIO}, Path("f")), "Input/output error");
+  }
 }
 
 TEST_F(FileTest, BytesStayWhereTheyAreWhenItMoves) {

@@ -7,11 +7,14 @@
 
 namespace bitfetch {
 
-void LogToStderr() {
-  auto logger = std::make_shared<spdlog::logger>("bitfetch",
+spdlog::logger& Log() {
+  static const auto logger = [] {
+    auto made = std::make_shared<spdlog::logger>("bitfetch",
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_pattern("%l: %v");
-  spdlog::set_default_logger(std::move(logger));
+    made->set_pattern("%l: %v");
+    return made;
+  }();
+  return *logger;
 }
 
 }  // namespace bitfetch

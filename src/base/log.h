@@ -8,16 +8,15 @@
 
 namespace bitfetch {
 
-// One line on stderr, "warning: ...", for what the user should know though work goes on. Any thread
-// may call it.
+// Writes lines such as "warning: ..." to stderr, of the program and of the library alike: spdlog's
+// own default would be stdout, or whatever the library's host made of it.
+spdlog::logger& Log();
+
+// One line for what the user should know though work goes on. Any thread may call it.
 template <class... Args>
 void Warn(fmt::format_string<Args...> format, Args&&... args) {
-  spdlog::warn(format, std::forward<Args>(args)...);
+  Log().warn(format, std::forward<Args>(args)...);
 }
-
-// Sends the log to stderr in the form above. Called once, by the program; a library user keeps a
-// logger of its own.
-void LogToStderr();
 
 }  // namespace bitfetch
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <system_error>
+#include <utility>
 
 namespace bitfetch {
 namespace {
@@ -81,12 +82,20 @@ void ThreadPool::Work(int thread) {
   for (uint32_t seen = 0;; ++seen) {
     AwaitChange(round_, seen, spin_);
     if (body_ == nullptr) return;
-    (*body_)(thread);
+    Call(*body_, thread);
     if (working_.fetch_sub(1) == 1) working_.notify_one();
   }
 }
 
-void ThreadPool::Run(FunctionRef<void(int)> body) noexcept {
+void ThreadPool::Call(FunctionRef<void(int)> body, int thread) {
+  try {
+    body(thread);
+  } catch (...) {
+    if (!thrown_.exchange(true)) exception_ = std::current_exception();
+  }
+}
+
+void ThreadPool::Run(FunctionRef<void(int)> body) {
   if (running.pool == this) {
     for (int thread = 0; thread < threads(); ++thread) body(thread);
     return;
@@ -99,11 +108,12 @@ void ThreadPool::Run(FunctionRef<void(int)> body) noexcept {
     round_.fetch_add(1);
     round_.notify_all();
   }
-  body(0);
+  Call(body, 0);
   for (uint32_t left = working_.load(std::memory_order_acquire); left != 0;
        left = working_.load(std::memory_order_acquire)) {
     AwaitChange(working_, left, spin_);
   }
+  if (thrown_.exchange(false)) std::rethrow_exception(std::exchange(exception_, nullptr));
 }
 
 void ThreadPool::ParallelFor(int64_t count, FunctionRef<void(int64_t, int)> body) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -18,7 +19,8 @@ namespace bitfetch {
 // follows work, and then sleep, so that an idle session burns no CPU. More threads than CPUs sleep
 // at once.
 //
-// One thread at a time calls a pool. A body throws nothing.
+// One thread at a time calls a pool. What a body throws (memory may run out on any thread) comes
+// out of the call once all threads have ended; of several, the first. The pool is then as before.
 class ThreadPool {
  public:
   static constexpr int kMaxThreads = 1024;
@@ -36,7 +38,7 @@ class ThreadPool {
   // Calls body(thread) once on every thread, the caller being thread 0, and returns when all have
   // ended; what they wrote is then visible. With one thread this is a plain call. Called from a
   // body of the same pool it runs body(0), body(1), ... one after another on the calling thread.
-  void Run(FunctionRef<void(int thread)> body) noexcept;
+  void Run(FunctionRef<void(int thread)> body);
 
   // Calls body(item, thread) once for every item in 0..count-1. Items are handed out in ascending
   // order to whichever thread is free, so that an item's result must not depend on `thread`, which
@@ -52,6 +54,7 @@ class ThreadPool {
  private:
   ThreadPool() = default;
   void Work(int thread);
+  void Call(FunctionRef<void(int)> body, int thread);
 
   // Each on a cache line of its own: the caller writes the first, workers the second, all the
   // third.
@@ -59,6 +62,8 @@ class ThreadPool {
   alignas(64) std::atomic<uint32_t> working_{0};  // workers that have not finished this round
   alignas(64) std::atomic<int64_t> next_item_{0};
   alignas(64) const FunctionRef<void(int)>* body_ = nullptr;  // null in the round that stops
+  std::atomic<bool> thrown_ = false;                          // by a body, in this round
+  std::exception_ptr exception_;                              // what it threw
   bool spin_ = true;
   std::vector<std::thread> workers_;
 };

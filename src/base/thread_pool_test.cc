@@ -187,5 +187,28 @@ TEST(ThreadPool, AThreadThatCannotStartIsAnError) {
   EXPECT_THAT(pool.error().message, StartsWith("cannot start thread 2 of 3: "));
 }
 
+TEST(ThreadPool, WhatABodyThrowsComesOutOfTheCall) {
+  for (const int threads : {1, 2, 3}) {
+    auto pool = *ThreadPool::Create(threads);
+    for (int thrower = 0; thrower < threads; ++thrower) {
+      std::atomic<int> ended = 0;
+      EXPECT_THROW(pool->Run([&](int thread) {
+        ++ended;
+        if (thread == thrower) throw std::bad_alloc();
+      }),
+                   std::bad_alloc);
+      EXPECT_EQ(ended, threads);
+    }
+    EXPECT_THROW(pool->ParallelFor(100, [](int64_t, int) { throw std::bad_alloc(); }),
+                 std::bad_alloc);
+    // From within, too; and afterwards all is well.
+    EXPECT_THROW(pool->Run([&](int) { pool->Run([](int) { throw std::bad_alloc(); }); }),
+                 std::bad_alloc);
+    std::atomic<int> items = 0;
+    pool->ParallelFor(100, [&](int64_t, int) { ++items; });
+    EXPECT_EQ(items, 100);
+  }
+}
+
 }  // namespace
 }  // namespace bitfetch

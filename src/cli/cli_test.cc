@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every command promises: exit codes, what goes to stdout and stderr, bad usage and bad input.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -8,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/sanitized.h"
 #include "base/temp_dir.h"
 #include "cli/test_program.h"
 
@@ -162,6 +164,31 @@ TEST_F(CliTest, BadInputIsOneLine) {
   for (const char* name : {"out", "x"}) {
     EXPECT_NE(access(dir_.Path(name).c_str(), F_OK), 0) << "nothing half-written";
   }
+}
+
+// With less and less room for the program: it works, or says so.
+TEST_F(CliTest, TooLittleMemoryIsAnError) {
+  if (kIsSanitized || !std::string_view(BITFETCH_EMULATOR).empty()) {
+    GTEST_SKIP() << "what runs the program needs far more room than the program";
+  }
+  int errors = 0;
+  for (int64_t kib = 1 << 20; kib > 100; kib -= kib / 12) {
+    const std::string command = fmt::format(
+        "ulimit -v {}; exec {} generate -m {} --prefetch 4096 -t 2 -p a -n 2 --temp 0 2>&1 >{}",
+        kib, BITFETCH_PROGRAM, kModel, dir_.Path("out"));
+    FILE* program = popen(command.c_str(), "r");
+    ASSERT_NE(program, nullptr);
+    std::string said;
+    for (int c; (c = std::fgetc(program)) != EOF;) said += static_cast<char>(c);
+    const int status = pclose(program);
+    ASSERT_TRUE(WIFEXITED(status)) << kib << ": " << status << ' ' << said;
+    if (WEXITSTATUS(status) == 0) continue;
+    if (WEXITSTATUS(status) == 127) break;  // not even its libraries can be loaded
+    EXPECT_EQ(WEXITSTATUS(status), 1) << kib;
+    EXPECT_THAT(said, MatchesRegex("(warning: [^\n]*\n)?error: [^\n]*\n")) << kib;
+    ++errors;
+  }
+  EXPECT_GT(errors, 3);
 }
 
 TEST_F(CliTest, AnIsaThatIsNotKnownIsAnError) {

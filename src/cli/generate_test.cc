@@ -283,6 +283,35 @@ TEST_F(ChatTest, AModelWithoutAChatFormIsAnError) {
   ExpectError(RunProgram(Chat({}, path)), path);
 }
 
+TEST_F(ChatTest, AModelCutWhileItIsMappedIsAnError) {
+  const std::string path = dir_.Path("m.gguf");
+  for (const bool mmap : {true, false}) {
+    std::filesystem::copy_file(kModel, path, std::filesystem::copy_options::overwrite_existing);
+    std::vector<std::string> chat = Chat({"-n", "6"}, path);
+    if (!mmap) chat.emplace_back("--no-mmap");
+    Program program(chat);
+    WaitUntilItReads(program);
+    std::filesystem::resize_file(path, 100);
+    program.Write("a\n");
+    const Finished finished = program.Wait();
+    EXPECT_EQ(finished.code, mmap ? 1 : 0) << finished.err;
+    EXPECT_EQ(finished.out.empty(), mmap);
+    if (!mmap) continue;
+    const size_t error = finished.err.find("error: ");
+    ASSERT_NE(error, std::string::npos) << finished.err;
+    EXPECT_THAT(finished.err.substr(error),
+                ContainsRegex("^error: /.*/m.gguf: the file was cut .*--no-mmap.*\n$"));
+    EXPECT_EQ(Lines(finished.err.substr(error)), 1);
+  }
+}
+
+TEST_F(ChatTest, ABusErrorThatIsNoCutFileEndsItAsEver) {
+  Program program(Chat({}));
+  WaitUntilItReads(program);
+  program.Signal(SIGBUS);
+  EXPECT_EQ(program.Wait().code, 128 + SIGBUS);
+}
+
 // --- files that are being written
 
 TEST_F(GenerateTest, CtrlCLeavesNoHalfWrittenFile) {

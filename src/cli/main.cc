@@ -7,8 +7,8 @@
 #include <exception>
 #include <new>
 
-#include "base/log.h"
 #include "cli/commands.h"
+#include "cli/cut_file.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
 
@@ -44,7 +44,7 @@ int Main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::set_terminate(OnTerminate);
   HandleInterrupts();
-  LogToStderr();
+  HandleCutFiles();
 
   Command program("bitfetch",
                   {.usage = "COMMAND [options]",

@@ -138,34 +138,31 @@ Status Session::CheckRoom(size_t count) const {
 Result<bool> Session::Append(std::span<const int> tokens, const Progress& progress,
                              const std::atomic<bool>* interrupted) {
   BITFETCH_RETURN_IF_ERROR(CheckRoom(tokens.size()));
-  const int64_t before = length();
+  Rollback rollback(*this);
   for (size_t done = 0; done < tokens.size();) {
-    if (interrupted != nullptr && *interrupted) {
-      Truncate(before);
-      return false;
-    }
+    if (interrupted != nullptr && *interrupted) return false;
     const auto batch =
         tokens.subspan(done, std::min<size_t>(ForwardPass::kMaxBatch, tokens.size() - done));
     done += batch.size();
     has_logits_ = false;
-    if (Status status = forward_->Run(batch, *cache_, 0, nullptr); !status) {
-      Truncate(before);
-      return tl::unexpected(std::move(status).error());
-    }
+    BITFETCH_RETURN_IF_ERROR(forward_->Run(batch, *cache_, 0, nullptr));
     tokens_.insert(tokens_.end(), batch.begin(), batch.end());
     has_logits_ = true;
     if (progress) progress(static_cast<int64_t>(done), static_cast<int64_t>(tokens.size()));
   }
+  rollback.Keep();
   return true;
 }
 
 Status Session::AppendBatch(std::span<const int> tokens, float* logits) {
   BITFETCH_RETURN_IF_ERROR(CheckRoom(tokens.size()));
+  Rollback rollback(*this);
   has_logits_ = false;
   BITFETCH_RETURN_IF_ERROR(
       forward_->Run(tokens, *cache_, static_cast<int64_t>(tokens.size()), logits));
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   has_logits_ = true;
+  rollback.Keep();
   return {};
 }
 
@@ -174,18 +171,16 @@ Status Session::Fill(int64_t tokens) {
   constexpr int64_t kAtOnce = 16 * kTileTokens;
   const ModelConfig& config = model_->config();
   const std::vector<float> floats = RandomFloats(kAtOnce * config.kv_heads * config.head_dim);
-  const int64_t before = length();
+  Rollback rollback(*this);
   has_logits_ = false;
   for (int64_t done = 0; done < tokens; done += kAtOnce) {
     const int64_t count = std::min(kAtOnce, tokens - done);
     for (int layer = 0; layer < cache_->layers(); ++layer) {
-      if (Status status = cache_->Append(layer, count, floats.data(), floats.data()); !status) {
-        Truncate(before);
-        return status;
-      }
+      BITFETCH_RETURN_IF_ERROR(cache_->Append(layer, count, floats.data(), floats.data()));
     }
     tokens_.resize(tokens_.size() + count);
   }
+  rollback.Keep();
   return {};
 }
 

@@ -119,6 +119,23 @@ class Session {
   std::vector<Logit> logits_;
 };
 
+// Cuts a session back to the length it has now, unless Keep is called: however the work on it ends,
+// be it by an exception.
+class Rollback {
+ public:
+  explicit Rollback(Session& session) : session_(&session), length_(session.length()) {}
+  ~Rollback() {
+    if (session_ != nullptr) session_->Truncate(length_);
+  }
+  Rollback(const Rollback&) = delete;
+  Rollback& operator=(const Rollback&) = delete;
+  void Keep() { session_ = nullptr; }
+
+ private:
+  Session* session_;
+  int64_t length_;
+};
+
 }  // namespace bitfetch
 
 #endif  // BITFETCH_ENGINE_SESSION_H_

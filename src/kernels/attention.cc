@@ -120,8 +120,10 @@ void Attention::OneToken(const KvView& kv, int group, const float* queries,
     std::vector<float>& folded = workers_[thread].folded;
     folded.resize(partial_floats);
     InitPartial(folded.data(), head_dim);
-    kernels_.fold(partials_.data() + head * partial_floats, ranges, heads * partial_floats,
-                  head_dim, folded.data());
+    if (ranges > 0) {
+      kernels_.fold(partials_.data() + head * partial_floats, ranges, heads * partial_floats,
+                    head_dim, folded.data());
+    }
     Normalize(folded.data(), head_dim, out + head * head_dim);
   };
   pool_.Run(attend);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/sanitized.h"
 #include "kv/kv_cache.h"
 #include "kv/test_cache.h"
 
@@ -60,6 +61,7 @@ bool MemoryIsLimited(size_t bytes) {
 }
 
 TEST(KvCache, AFailedAllocationLosesNothing) {
+  if (kIsSanitized) GTEST_SKIP() << "the sanitizer would end the program";
   std::mt19937 random(9);
   for (const PageSize pages : {PageSize::k4K, PageSize::kHuge}) {
     KvConfig config = SmallConfig({KvType::kQ8_0, KvType::kF32}, 1 << 20);

@@ -3,8 +3,8 @@
 #define BITFETCH_MACHINE_CGROUP_H_
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
+#include <string>
 
 namespace bitfetch {
 
@@ -17,7 +17,7 @@ struct CgroupLimits {
 };
 
 // `root` is where /proc and the mounted groups are looked for. What cannot be read sets no limit.
-CgroupLimits ReadCgroupLimits(const std::filesystem::path& root = "/");
+CgroupLimits ReadCgroupLimits(const std::string& root = "");
 
 }  // namespace bitfetch
 

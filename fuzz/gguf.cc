@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// A file that claims to be a model goes as far as the program would take it: tables, configuration,
+// weights, a few tokens through the layers; and its vocabulary, with a text and a chat.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "engine/read_tokenizer.h"
+#include "fuzz/check.h"
+#include "kernels/kernels.h"
+#include "kv/kv_cache.h"
+#include "model/forward.h"
+#include "model/head_screen.h"
+#include "model/model.h"
+#include "text/chat.h"
+
+namespace bitfetch {
+namespace {
+
+// A file that no disk holds.
+class MemoryFile {
+ public:
+  MemoryFile(const uint8_t* data, size_t size) : fd_(memfd_create("fuzz", MFD_CLOEXEC)) {
+    FUZZ_CHECK(fd_ >= 0 && write(fd_, data, size) == static_cast<ssize_t>(size));
+  }
+  ~MemoryFile() { close(fd_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+  std::string path() const { return fmt::format("/proc/self/fd/{}", fd_); }
+
+ private:
+  int fd_;
+};
+
+// An error is one line that names the file.
+template <class T>
+bool IsSound(const Result<T>& result, const std::string& path) {
+  if (result) return true;
+  const std::string& message = result.error().message;
+  FUZZ_CHECK(message.starts_with(path) && message.find('\n') == std::string::npos);
+  return false;
+}
+
+void RunModel(const std::string& path, bool mmap) {
+  static const auto pool = *ThreadPool::Create(1);
+  static const Kernels& kernels = **ChooseKernels();
+  const auto model = Model::Load(path, mmap, *pool, {});
+  if (!IsSound(model, path)) return;
+  const ModelConfig& config = model->config();
+  auto cache = KvCache::Create({.layers = static_cast<int>(config.layers),
+                                .kv_heads = static_cast<int>(config.kv_heads),
+                                .head_dim = static_cast<int>(config.head_dim),
+                                .types = {},
+                                .limit = 16});
+  FUZZ_CHECK(cache);
+  ForwardPass forward(*model, kernels, *pool, {});
+  if (DenseRowsOf(model->output())) {
+    if (auto screen = HeadScreen::Build(model->output(), kernels, *pool, {})) {
+      forward.head().SetScreen(std::make_shared<const HeadScreen>(*std::move(screen)));
+    }
+  }
+  std::vector<int> tokens(static_cast<size_t>(std::min<int64_t>(config.vocab, 3)));
+  std::iota(tokens.begin(), tokens.end(), 0);
+  std::vector<Logit> logits;
+  for (const std::vector<int>& batch : {tokens, {0}}) {
+    const Status run = forward.Run(batch, *cache, 0, nullptr);
+    if (!IsSound(run, path)) return;
+    IsSound(forward.Logits({}, &logits), path);
+  }
+}
+
+void RunTokenizer(const std::string& path, bool mmap) {
+  const auto file = GgufReader::Open(path, mmap);
+  if (!IsSound(file, path)) return;
+  const auto tokenizer = ReadTokenizer(*file);
+  if (!IsSound(tokenizer, path)) return;
+  constexpr std::string_view kText = "It's 2024:  the <|eot_id|>\xffing\r\n\xe2\x82\xac \n";
+  const auto ids = tokenizer->Encode(kText, true);
+  FUZZ_CHECK(ids && tokenizer->Decode(*ids));
+  for (const std::string_view architecture : {"bitnet-b1.58", "llama"}) {
+    const auto form = ChatFormFor(architecture, *tokenizer);
+    if (!form) continue;
+    const auto chat = Chat::Create(*form, &*tokenizer, "system");
+    if (chat) FUZZ_CHECK(chat->Turn({}, kText) && chat->Turn(*ids, kText));
+  }
+}
+
+}  // namespace
+}  // namespace bitfetch
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  bitfetch::Log().set_level(spdlog::level::off);
+  const bitfetch::MemoryFile file(data, size);
+  bitfetch::RunModel(file.path(), size % 2 == 0);
+  bitfetch::RunTokenizer(file.path(), size % 2 == 0);
+  return 0;
+}
