@@ -41,5 +41,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
 endif()
 
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT CMAKE_CROSSCOMPILING)
+  add_test(NAME program.documented_commands_run
+           COMMAND ${python} ${PROJECT_SOURCE_DIR}/tools/docs_test.py $<TARGET_FILE:bitfetch>)
   add_test(NAME program.installs_and_embeds COMMAND ${PROJECT_SOURCE_DIR}/tools/install_test.sh ${PROJECT_BINARY_DIR})
 endif()

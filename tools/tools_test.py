@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of bpe.py, gguf.py, synth.py, reference.py and plot_distance.py; needs numpy and no PyTorch. Run it with no argument."""
+"""Tests of bpe.py, gguf.py, synth.py, reference.py and report_pictures.py; needs numpy and no PyTorch. Run it with no argument."""
 import contextlib
 import io
 import os
+import pathlib
 import random
 import tempfile
 import unittest
@@ -13,8 +14,8 @@ import numpy as np
 
 import bpe
 import gguf
-import plot_distance
 import reference
+import report_pictures
 import synth
 
 
@@ -147,29 +148,21 @@ class ReferenceTest(Scratch):
             self.assertEqual(wrong, None) if message is None else self.assertIn(message, wrong)
 
 
-class PlotDistanceTest(unittest.TestCase):
-    @staticmethod
-    def rows(layout):
-        place = {"bench": "distance", "threads": 2, "pages": "huge", "layout": layout, "kv_type": "f16", "n_kv": 8192}
-        plans = [("off", 0, 1, "none"), ("law", 65536, 4, "l2")]
-        plans += [(str(distance), distance, streams, hint) for hint in ("l1", "l2") for streams in (1, 4)
-                  for distance in (64, 1024, 65536) if distance >= 64 * streams]
-        return [{**place, "prefetch": prefetch, "distance_bytes": distance, "streams": streams, "hint": hint,
-                 "fraction": 0.5} for prefetch, distance, streams, hint in plans]
+class ReportPicturesTest(unittest.TestCase):
+    PAGE = (pathlib.Path(__file__).parent.parent / "docs/report.html").read_text(encoding="utf-8")
 
-    def test_every_line_and_the_choice_are_drawn(self):
-        drawing = ElementTree.fromstring(plot_distance.svg(self.rows("contiguous") + self.rows("paged")))
+    def test_a_picture_stands_alone_with_its_legend(self):
         name = "{http://www.w3.org/2000/svg}"
-        lines = drawing.findall(name + "polyline")
-        self.assertEqual(len(lines), 2 * 2 * 2)  # layouts, hints, breadths
-        self.assertEqual(sorted(len(line.get("points").split()) for line in lines), [2] * 4 + [3] * 4)
-        choices = [path for path in drawing.findall(name + "path") if path.find(name + "title") is not None]
-        self.assertEqual(len(choices), 2)
-        self.assertIn("65536 bytes, 4 streams", choices[0].find(name + "title").text)
+        for section, number in (("Attention", 1), ("Misses", 2), ("How far", 1)):
+            drawing = ElementTree.fromstring(report_pictures.picture(self.PAGE, section, number))
+            self.assertIn("--s1", drawing.find(name + "style").text)
+            texts = [text.text for text in drawing.iter(name + "text")]
+            self.assertIn("prefetch off", texts)
+            self.assertGreater(len(drawing.find(name + "g")), 10)
 
-    def test_rows_of_something_else_are_refused(self):
-        for rows in ([], [{"bench": "memory"}]):
-            self.assertRaises(plot_distance.PlotError, plot_distance.svg, rows)
+    def test_what_is_not_there_is_refused(self):
+        for section, number in (("Nothing", 1), ("Misses", 0), ("Misses", 9)):
+            self.assertRaises(report_pictures.PictureError, report_pictures.picture, self.PAGE, section, number)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ void AddBenchDistance(Command& bench) {
        .more =
            R"(Decode attention over a cold KV cache with prefetch off, at distances from 64 bytes to 64 KiB along
 1 to 16 streams into L1 and into L2, and by the law; then the law's choice against the best of the
-sweep, in turn. Rows are medians, with the range beside them. tools/plot_distance.py draws them.
+sweep, in turn. Rows are medians, with the range beside them. `bench report` draws them.
 
 examples:
   bitfetch bench distance
