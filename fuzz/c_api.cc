@@ -179,7 +179,7 @@ class Calls {
   }
 
   void Truncate() {
-    const auto length = input_.ConsumeIntegral<int8_t>();
+    const auto length = input_.ConsumeIntegralInRange<int64_t>(-128, 127);
     FUZZ_CHECK(Succeeds(bitfetch_truncate(session_, length)) == (length >= 0));
     if (length < 0 || length >= length_) return;
     length_ = length;

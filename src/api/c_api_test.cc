@@ -4,11 +4,13 @@
 
 #include <bitfetch/bitfetch.hpp>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/temp_dir.h"
+#include "model/test_model.h"
 
 namespace bitfetch {
 namespace {
@@ -114,6 +116,26 @@ TEST(CApi, BadArgumentsAreErrorsThatSayWhich) {
             BITFETCH_INVALID_ARGUMENT);
   bitfetch_session_close(session);
   bitfetch_session_close(nullptr);
+}
+
+TEST(CApi, AModelWithoutATokenizerIsAnError) {
+  const TempDir folder;
+  const std::string path = folder.Path("m.gguf");
+  ASSERT_TRUE(WriteTestModel(path));
+  const bitfetch_session_options quiet = Quiet();
+  bitfetch_session* session = nullptr;
+  EXPECT_EQ(bitfetch_session_open(path.c_str(), &quiet, &session), BITFETCH_FAILED);
+  EXPECT_EQ(session, nullptr);
+  EXPECT_THAT(bitfetch_last_error(), HasSubstr("m.gguf: metadata key tokenizer.ggml.model"));
+}
+
+TEST(CApi, TellsItsVersionAndIsa) {
+  EXPECT_STREQ(bitfetch_version(), BITFETCH_VERSION);
+  setenv("BITFETCH_ISA", "scalar", 1);
+  EXPECT_STREQ(bitfetch_isa(), "scalar");
+  setenv("BITFETCH_ISA", "pentium", 1);
+  EXPECT_STREQ(bitfetch_isa(), "none");
+  unsetenv("BITFETCH_ISA");
 }
 
 constexpr bitfetch_cache_shape kShape = {

@@ -107,10 +107,11 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 void MappedFile::LetGo(std::span<const std::byte> part) const {
   if (!mapped_) return;
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto begin = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
-  const auto end = reinterpret_cast<uintptr_t>(part.data() + part.size()) / page * page;
+  const size_t before = -reinterpret_cast<uintptr_t>(part.data()) % page;
+  if (before >= part.size()) return;
+  const size_t bytes = (part.size() - before) / page * page;
   // Advice: nothing depends on its being taken.
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  if (bytes > 0) madvise(const_cast<std::byte*>(part.data()) + before, bytes, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() {
