@@ -35,7 +35,8 @@ TEST(TouchSampler, TimesEveryLineAlikeAtRandomIntervals) {
     shown_before = !shown_before;
   }
   const auto all = static_cast<double>(sampler.loads().size());
-  EXPECT_NEAR(all, kChunks / kInterval, kChunks / kInterval * 0.05);
+  constexpr double kWanted = 1.0 * kChunks / kInterval;
+  EXPECT_NEAR(all, kWanted, kWanted * 0.05);
   for (const int each : times) EXPECT_NEAR(each, all / 8, all / 8 * 0.15);
   sampler.Clear();
   EXPECT_TRUE(sampler.loads().empty());
