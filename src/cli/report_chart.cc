@@ -120,12 +120,12 @@ std::string BarChart(const std::vector<BarGroup>& groups, double end, std::strin
     const double height = static_cast<double>(group.bars.size()) * kRowHeight;
     svg.Text("end", kLeft - 6, y + height / 2 + 4, group.label);
     for (size_t i = 0; i < group.bars.size(); ++i) {
-      const ChartValue& bar = group.bars[i];
+      const Spread& bar = group.bars[i];
       const auto x = [&](double value) { return kLeft + std::min(value / end, 1.0) * kBars; };
-      svg.Rect(fmt::format("s{}", i), kLeft, y + 1, x(bar.value) - kLeft, kRowHeight - 2);
+      svg.Rect(fmt::format("s{}", i), kLeft, y + 1, x(bar.median) - kLeft, kRowHeight - 2);
       svg.Line("range", x(bar.min), y + kRowHeight / 2, x(bar.max), y + kRowHeight / 2);
-      svg.Text("start", std::max(x(bar.value), x(bar.max)) + 4, y + kRowHeight - 3.5,
-               fmt::format("{:.2f}", bar.value));
+      svg.Text("start", std::max(x(bar.median), x(bar.max)) + 4, y + kRowHeight - 3.5,
+               fmt::format("{:.2f}", bar.median));
       y += kRowHeight;
     }
     y += 0.6 * kRowHeight;
@@ -179,7 +179,7 @@ std::string LineChart(const LineChartAxes& axes, const std::vector<ChartLine>& l
   for (const ChartLine& line : lines) {
     std::string points;
     for (const ChartPoint& point : line.points) {
-      points += fmt::format("{:.1f},{:.1f} ", x_of(point.x), y_of(point.y.value));
+      points += fmt::format("{:.1f},{:.1f} ", x_of(point.x), y_of(point.y.median));
       svg.Line(fmt::format("l{} range", line.series), x_of(point.x), y_of(point.y.min),
                x_of(point.x), y_of(point.y.max));
     }
@@ -187,12 +187,12 @@ std::string LineChart(const LineChartAxes& axes, const std::vector<ChartLine>& l
     if (line.points.size() > 6) continue;
     for (const ChartPoint& point : line.points) {
       svg.Add(R"(<circle class="s{}" cx="{:.1f}" cy="{:.1f}" r="3"/>)", line.series, x_of(point.x),
-              y_of(point.y.value));
+              y_of(point.y.median));
     }
   }
   if (mark) {
     const double x = x_of(mark->at.x);
-    const double y = y_of(mark->at.y.value);
+    const double y = y_of(mark->at.y.median);
     svg.Add(R"(<circle class="mark" cx="{:.1f}" cy="{:.1f}" r="6"/>)", x, y);
     svg.Text(x > kWidth / 2 ? "end" : "start", x > kWidth / 2 ? x - 9 : x + 9, y - 8, mark->label);
   }

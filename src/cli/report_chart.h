@@ -9,14 +9,9 @@
 #include <string_view>
 #include <vector>
 
-namespace bitfetch {
+#include "engine/spread.h"
 
-// A figure, and the range it was seen in.
-struct ChartValue {
-  double value = 0;
-  double min = 0;
-  double max = 0;
-};
+namespace bitfetch {
 
 // Text as it may stand in HTML and SVG.
 std::string EscapeHtml(std::string_view text);
@@ -27,7 +22,7 @@ std::string ChartLegend(const std::vector<std::string>& series);
 // Lying bars from 0 to `end`, one for each series of each group, with the figure beside them.
 struct BarGroup {
   std::string label;
-  std::vector<ChartValue> bars;  // [series]
+  std::vector<Spread> bars;  // [series]
 };
 std::string BarChart(const std::vector<BarGroup>& groups, double end, std::string_view axis);
 
@@ -35,7 +30,7 @@ std::string BarChart(const std::vector<BarGroup>& groups, double end, std::strin
 // before the least of the others.
 struct ChartPoint {
   double x;
-  ChartValue y;
+  Spread y;
 };
 struct ChartLine {
   int series;

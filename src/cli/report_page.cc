@@ -52,7 +52,7 @@ double Number(const BenchJson& row, const std::string& name) {
   const auto it = row.find(name);
   return it != row.end() && it->is_number() ? it->get<double>() : 0;
 }
-ChartValue Value(const BenchJson& row, const std::string& name) {
+Spread Value(const BenchJson& row, const std::string& name) {
   return {Number(row, name), Number(row, name + "_min"), Number(row, name + "_max")};
 }
 
