@@ -108,7 +108,7 @@ std::string ChartLegend(const std::vector<std::string>& series) {
 }
 
 std::string BarChart(const std::vector<BarGroup>& groups, double end, std::string_view axis) {
-  constexpr double kLeft = 138;
+  constexpr double kLeft = 150;
   constexpr double kBars = kWidth - kLeft - 38;
   Svg svg;
   double rows = 0;
