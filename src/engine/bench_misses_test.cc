@@ -53,8 +53,8 @@ TEST(BenchMisses, GivesARowForEachPlaceAndSettingOrSaysWhyNot) {
   options.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
   options.places.threads = {1, 2};
   int64_t rows = 0;
-  const Status status = BenchMisses(
-      options, [&](const MissesBenchRow& row, int64_t done, int64_t total) -> Status {
+  const Status status =
+      BenchMisses(options, [&](const MissesBenchRow& row, int64_t done, int64_t total) -> Status {
         EXPECT_EQ(done, ++rows);
         EXPECT_EQ(total, 8);
         if (row.touches) {

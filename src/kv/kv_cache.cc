@@ -155,10 +155,9 @@ Result<PrefetchCursor> KvCache::Cursor(int layer, int64_t begin, int64_t end) co
   BITFETCH_RETURN_IF_ERROR(CheckLayer(layer));
   const int64_t last = std::clamp<int64_t>(end, 0, lengths_[layer]);
   const int64_t first = BlocksFor(std::clamp<int64_t>(begin, 0, last));
-  return PrefetchCursor(pool_->arena(layer),
-                        std::span(blocks_).subspan(first, BlocksFor(last) - first),
-                        pool_->stride_bytes(), pool_->layout().block_bytes(), kChunkTiles,
-                        l2_budget_bytes_);
+  return PrefetchCursor(
+      pool_->arena(layer), std::span(blocks_).subspan(first, BlocksFor(last) - first),
+      pool_->stride_bytes(), pool_->layout().block_bytes(), kChunkTiles, l2_budget_bytes_);
 }
 
 }  // namespace bitfetch
