@@ -20,27 +20,26 @@
 #include "kernels/scalar.h"
 #include "kernels/vec16-inl.h"
 
-HWY_BEFORE_NAMESPACE();
 #define BITFETCH_DOT plain
 #include "kernels/attention_int-inl.h"
-#undef BITFETCH_DOT
-HWY_AFTER_NAMESPACE();
 
-// Highway's own target with VNNI has AVX-VNNI as well, which no CPU with AVX-512 needs to have.
 #if HWY_TARGET == HWY_AVX3
-#define BITFETCH_VNNI_TARGET HWY_TARGET_STR ",avx512vnni"
-HWY_PUSH_ATTRIBUTES(BITFETCH_VNNI_TARGET)
-#pragma push_macro("BITFETCH_LAMBDA")
-#undef BITFETCH_LAMBDA
-#define BITFETCH_LAMBDA __attribute__((target(BITFETCH_VNNI_TARGET))) BITFETCH_LAMBDA_INLINE
-#define BITFETCH_DOT_VNNI
+// Highway's own target with VNNI has AVX-VNNI as well, which no CPU with AVX-512 needs to have.
 #define BITFETCH_DOT vnni
+#define BITFETCH_DOT_TARGET HWY_TARGET_STR ",avx512vnni"
+#define BITFETCH_DOT_VNNI
 #include "kernels/attention_int-inl.h"
-#undef BITFETCH_DOT
-#undef BITFETCH_DOT_VNNI
-#pragma pop_macro("BITFETCH_LAMBDA")
-HWY_POP_ATTRIBUTES
-#undef BITFETCH_VNNI_TARGET
+#elif HWY_TARGET == HWY_NEON
+// With crypto, as Highway's target has it: GCC inlines nothing into functions that may do less.
+#define BITFETCH_DOT dotprod
+#define BITFETCH_DOT_TARGET "arch=armv8.2-a+crypto+dotprod"
+#define BITFETCH_DOT_DOTPROD
+#include "kernels/attention_int-inl.h"
+
+#define BITFETCH_DOT i8mm
+#define BITFETCH_DOT_TARGET "arch=armv8.2-a+crypto+dotprod+i8mm"
+#define BITFETCH_DOT_I8MM
+#include "kernels/attention_int-inl.h"
 #endif
 
 HWY_BEFORE_NAMESPACE();
@@ -250,6 +249,9 @@ class Walk {
 void Attend(const AttendJob& job) { Walk(job, plain::kCodeProducts).Run(); }
 #if HWY_TARGET == HWY_AVX3
 void AttendVnni(const AttendJob& job) { Walk(job, vnni::kCodeProducts).Run(); }
+#elif HWY_TARGET == HWY_NEON
+void AttendDotprod(const AttendJob& job) { Walk(job, dotprod::kCodeProducts).Run(); }
+void AttendI8mm(const AttendJob& job) { Walk(job, i8mm::kCodeProducts).Run(); }
 #endif
 
 void Fold(const float* partials, int64_t ranges, int64_t range_stride, int head_dim,

@@ -7,6 +7,7 @@
 //   Keys<kType>          codes times int8 coefficients
 //     kBias              codes stand for integers that are this much smaller
 //     kTiles             whose sums are in registers together
+//     kRows              of queries that share sums and coefficients
 //     Codes, Load        of one vector of two neighbouring lines
 //     Coefs, GroupCoefs  of 32 dims of kQueries rows
 //     Sums, Zero, Add, Total
@@ -16,6 +17,9 @@
 
 using Totals = hn::Vec<Ints>;  // [kLanes]
 constexpr int kChunkVectors = kChunkTokens / kLanes;
+
+template <int kIndex>
+using Index = std::integral_constant<int, kIndex>;
 
 template <KvType kType>
 constexpr int kLinesPerPair = kType == KvType::kQ8_0 ? 2 : 1;  // of 64 bytes, to two of codes
@@ -67,6 +71,7 @@ template <KvType kType>
 struct Keys {
   static constexpr int kBias = kType == KvType::kQ8_0 ? 128 : 8;
   static constexpr int kTiles = 2;
+  static constexpr int kRows = 1;
   using Codes = Byte;
   using Coefs = Byte;
   using Sums = Totals;
@@ -86,7 +91,7 @@ struct Keys {
   static HWY_INLINE void Add(Sums& sums, Codes codes, Coefs coefs) {
     sums.raw = _mm512_dpbusd_epi32(sums.raw, codes.raw, coefs.raw);
   }
-  static HWY_INLINE Totals Total(Sums sums) { return sums; }
+  static HWY_INLINE Totals Total(Sums sums, int /*row*/) { return sums; }
 };
 
 // Coefficients in two bytes, signed for the unsigned codes of q4_0; unsigned for the signed ones of
@@ -212,7 +217,7 @@ struct WideProducts {
       KeepOrder(sums.half[half]);
     });
   }
-  static HWY_INLINE Totals Total(const Sums& sums) {
+  static HWY_INLINE Totals Total(const Sums& sums, int /*row*/ = 0) {
 #if HWY_TARGET == HWY_AVX2
     const __m256i lanes = _mm256_hadd_epi32(sums.half[0].raw, sums.half[1].raw);
     return Totals{_mm256_permute4x64_epi64(lanes, 0xd8)};
@@ -227,6 +232,7 @@ template <KvType kType>
 struct Keys : WideProducts<kType> {
   static constexpr int kBias = 0;
   static constexpr int kTiles = 1;
+  static constexpr int kRows = 1;
 
   template <int kQueries>
   class GroupCoefs {
@@ -253,6 +259,7 @@ template <>
 struct Keys<KvType::kQ4_0> {
   static constexpr int kBias = 8;
   static constexpr int kTiles = 2;
+  static constexpr int kRows = 1;
   using Codes = Byte;
   using Coefs = Byte;
   using Sums = Short;
@@ -271,7 +278,7 @@ struct Keys<KvType::kQ4_0> {
 #endif
     KeepOrder(sums);
   }
-  static HWY_INLINE Totals Total(Sums sums) {
+  static HWY_INLINE Totals Total(Sums sums, int /*row*/) {
     Totals unused = hn::Zero(Ints());
     return hn::ReorderWidenMulAccumulate(Ints(), sums, hn::Set(Shorts(), 1), unused, unused);
   }
@@ -308,37 +315,194 @@ struct Values : WideProducts<kType> {
 
 #else  // NEON
 
+template <KvType kType>
+constexpr int kUnsignedBy = kType == KvType::kQ8_0 ? 0 : 8;
+
+template <KvType kType>
+HWY_INLINE void LoadPair(const std::byte* lines, int part, int8x16_t (&codes)[2]) {
+  const int offset = part * kLanes * 4;
+  if constexpr (kType == KvType::kQ8_0) {
+    const auto* from = reinterpret_cast<const int8_t*>(lines) + offset;
+    codes[0] = vld1q_s8(from);
+    codes[1] = vld1q_s8(from + kCacheLineBytes);
+  } else {
+    const uint8x16_t both = vld1q_u8(reinterpret_cast<const uint8_t*>(lines) + offset);
+    codes[0] = vreinterpretq_s8_u8(vandq_u8(both, vdupq_n_u8(15)));
+    codes[1] = vreinterpretq_s8_u8(vshrq_n_u8(both, 4));
+  }
+}
+
+// Sixteen coefficients within +-kMostWeightCode as their high and their low bytes, all signed.
+constexpr int kLowShift = 128;  // added before, so that low bytes carry
+struct TwoBytes {
+  HWY_INLINE explicit TwoBytes(const Totals* codes) {
+    const auto halves = [](Totals x) HWY_ATTR { return vreinterpretq_s16_s32(x.raw); };
+    const int8x16_t first = vreinterpretq_s8_s16(vuzp1q_s16(halves(codes[0]), halves(codes[1])));
+    const int8x16_t second = vreinterpretq_s8_s16(vuzp1q_s16(halves(codes[2]), halves(codes[3])));
+    high = vuzp2q_s8(first, second);
+    low = veorq_s8(vuzp1q_s8(first, second), vdupq_n_s8(-kLowShift));
+  }
+  int8x16_t high;
+  int8x16_t low;
+};
+
+#if defined(BITFETCH_DOT_I8MM)
+
+// Products of 2 x 8 and 8 x 2 bytes: two lines interleaved are vectors of two tokens (V: dims)
+// times eight dims (tokens).
+template <KvType kType>
+struct MatrixProducts {
+  using Codes = int8x16_t;  // [2][8]
+  template <int kHalf>
+  struct Coefs {
+    int8x16_t rows;  // [2][8], times vector kHalf of two lines
+  };
+  struct Sums {
+    int32x4_t half[2];  // [2 tokens (dims)][2 rows]
+  };
+
+  static HWY_INLINE int8x16_t Zip1(int8x16_t a, int8x16_t b) {
+    return vreinterpretq_s8_s32(vzip1q_s32(vreinterpretq_s32_s8(a), vreinterpretq_s32_s8(b)));
+  }
+  static HWY_INLINE int8x16_t Zip2(int8x16_t a, int8x16_t b) {
+    return vreinterpretq_s8_s32(vzip2q_s32(vreinterpretq_s32_s8(a), vreinterpretq_s32_s8(b)));
+  }
+
+  static HWY_INLINE void Load(const std::byte* lines, int part, Codes (&codes)[2]) {
+    int8x16_t pair[2];
+    LoadPair<kType>(lines, part, pair);
+    codes[0] = Zip1(pair[0], pair[1]);
+    codes[1] = Zip2(pair[0], pair[1]);
+  }
+  static HWY_INLINE Sums Zero() { return {{vdupq_n_s32(0), vdupq_n_s32(0)}}; }
+  template <int kHalf>
+  static HWY_INLINE void Add(Sums& sums, Codes codes, Coefs<kHalf> coefs) {
+    sums.half[kHalf] = vmmlaq_s32(sums.half[kHalf], codes, coefs.rows);
+  }
+  static HWY_INLINE int32x4_t Row(const Sums& sums, int row) {
+    return row == 0 ? vuzp1q_s32(sums.half[0], sums.half[1])
+                    : vuzp2q_s32(sums.half[0], sums.half[1]);
+  }
+};
+
+// The rows are queries; after an odd number of them follows whatever lies there.
+template <KvType kType>
+struct Keys : MatrixProducts<kType> {
+  using Base = MatrixProducts<kType>;
+  static constexpr int kBias = kUnsignedBy<kType>;
+  static constexpr int kTiles = 2;
+  static constexpr int kRows = 2;
+
+  template <int kQueries>
+  class GroupCoefs {
+   public:
+    HWY_INLINE explicit GroupCoefs(const int8_t* from) {
+      for (int i = 0; i < 8 * kQueryBlock * 4; i += 32) {
+        const int8x16_t first = vld1q_s8(from + i);
+        const int8x16_t second = vld1q_s8(from + i + 16);
+        vst1q_s8(coefs_ + i, Base::Zip1(first, second));
+        vst1q_s8(coefs_ + i + 16, Base::Zip2(first, second));
+      }
+    }
+    template <int kLine>
+    HWY_INLINE auto Get(Index<kLine>, int rows) const {
+      using Coefs = typename Base::template Coefs<kLine % 2>;
+      return Coefs{vld1q_s8(coefs_ + kLine / 2 * 32 + rows * 16)};
+    }
+
+   private:
+    int8_t coefs_[8 * kQueryBlock * 4];  // [pair of lines][pair of rows][2 rows][8 dims]
+  };
+
+  static HWY_INLINE Totals Total(const typename Base::Sums& sums, int row) {
+    return Totals(Base::Row(sums, row));
+  }
+};
+
+// The rows are the bytes of the coefficients.
+template <KvType kType>
+struct Values : MatrixProducts<kType> {
+  using Base = MatrixProducts<kType>;
+  static constexpr int kBias = kUnsignedBy<kType>;
+  static constexpr int kSides = 2;
+
+  template <int kQueries>
+  class ChunkCoefs {
+   public:
+    static constexpr int kShift = kLowShift;
+
+    HWY_INLINE void Set(int query, const Totals (&codes)[kChunkVectors]) {
+      for (int tile = 0; tile < kChunkTiles; ++tile) {
+        const TwoBytes bytes(codes + tile * kVectors);
+        const int64x2_t high = vreinterpretq_s64_s8(bytes.high);
+        const int64x2_t low = vreinterpretq_s64_s8(bytes.low);
+        vst1q_s8(bytes_[query][tile * 2], vreinterpretq_s8_s64(vzip1q_s64(high, low)));
+        vst1q_s8(bytes_[query][tile * 2 + 1], vreinterpretq_s8_s64(vzip2q_s64(high, low)));
+      }
+    }
+    template <int kQuad>
+    HWY_INLINE auto Get(int query, int tile, Index<kQuad>) const {
+      using Coefs = typename Base::template Coefs<kQuad % 2>;
+      return Coefs{vld1q_s8(bytes_[query][tile * 2 + kQuad / 2])};
+    }
+
+   private:
+    int8_t bytes_[kQueries][kChunkTokens / 8][2 * 8];  // high and low ones of eight tokens
+  };
+
+  static HWY_INLINE Totals Total(const typename Base::Sums& sums) {
+    return Totals(vaddq_s32(vshlq_n_s32(Base::Row(sums, 0), 8), Base::Row(sums, 1)));
+  }
+};
+
+#else
+
+#if defined(BITFETCH_DOT_DOTPROD)
+// Each of them four of sixteen.
+template <int kPlace>
+struct Four {
+  int8x16_t all;
+};
+template <int kPlace>
+HWY_INLINE Four<kPlace> GetFour(const int8_t* from, Index<kPlace>) {
+  return {vld1q_s8(from)};
+}
+template <int kPlace>
+HWY_INLINE int32x4_t AddProducts(int32x4_t sums, int8x16_t codes, Four<kPlace> coefs) {
+  return vdotq_laneq_s32(sums, codes, coefs.all, kPlace);
+}
+constexpr int kAtOnce = 2;
+#else
+HWY_INLINE int8x16_t GetFour(const int8_t* from, int place) {
+  return vreinterpretq_s8_s32(vdupq_n_s32(LoadFour(from + place * 4)));
+}
 // Products of bytes fit 16 bits, and so do two of them.
+HWY_INLINE int32x4_t AddProducts(int32x4_t sums, int8x16_t codes, int8x16_t coefs) {
+  const int16x8_t low = vmull_s8(vget_low_s8(codes), vget_low_s8(coefs));
+  return vpadalq_s16(sums, vpaddq_s16(low, vmull_high_s8(codes, coefs)));
+}
+constexpr int kAtOnce = 1;
+#endif
+
 template <KvType kType>
 struct Keys {
-  static constexpr int kBias = kType == KvType::kQ8_0 ? 0 : 8;
-  static constexpr int kTiles = 1;
+  static constexpr int kBias = kUnsignedBy<kType>;
+  static constexpr int kTiles = kAtOnce;
+  static constexpr int kRows = 1;
   using Codes = int8x16_t;
-  using Coefs = int8x16_t;
   using Sums = int32x4_t;
 
   static HWY_INLINE void Load(const std::byte* lines, int part, Codes (&codes)[2]) {
-    const int offset = part * kLanes * 4;
-    if constexpr (kType == KvType::kQ8_0) {
-      const auto* from = reinterpret_cast<const int8_t*>(lines) + offset;
-      codes[0] = vld1q_s8(from);
-      codes[1] = vld1q_s8(from + kCacheLineBytes);
-    } else {
-      const uint8x16_t both = vld1q_u8(reinterpret_cast<const uint8_t*>(lines) + offset);
-      codes[0] = vreinterpretq_s8_u8(vandq_u8(both, vdupq_n_u8(15)));
-      codes[1] = vreinterpretq_s8_u8(vshrq_n_u8(both, 4));
-    }
-  }
-  static HWY_INLINE Coefs SetFour(const int8_t* from) {
-    return vreinterpretq_s8_s32(vdupq_n_s32(LoadFour(from)));
+    LoadPair<kType>(lines, part, codes);
   }
 
   template <int kQueries>
   class GroupCoefs {
    public:
     HWY_INLINE explicit GroupCoefs(const int8_t* from) : from_(from) {}
-    HWY_INLINE Coefs Get(int line, int query) const {
-      return SetFour(from_ + (line * kQueryBlock + query) * 4);
+    template <class Query>
+    HWY_INLINE auto Get(int line, Query query) const {
+      return GetFour(from_ + line * kQueryBlock * 4, query);
     }
 
    private:
@@ -346,23 +510,23 @@ struct Keys {
   };
 
   static HWY_INLINE Sums Zero() { return vdupq_n_s32(0); }
+  template <class Coefs>
   static HWY_INLINE void Add(Sums& sums, Codes codes, Coefs coefs) {
-    const int16x8_t low = vmull_s8(vget_low_s8(codes), vget_low_s8(coefs));
-    sums = vpadalq_s16(sums, vpaddq_s16(low, vmull_high_s8(codes, coefs)));
+    sums = AddProducts(sums, codes, coefs);
   }
-  static HWY_INLINE Totals Total(Sums sums) { return Totals(sums); }
+  static HWY_INLINE Totals Total(Sums sums, int /*row*/) { return Totals(sums); }
 };
 
 // Coefficients in two signed bytes.
 template <KvType kType>
 struct Values {
-  using Key = Keys<kType>;
-  static constexpr int kBias = Key::kBias;
-  static constexpr int kSides = 1;
+  static constexpr int kBias = kUnsignedBy<kType>;
+  static constexpr int kSides = kAtOnce;
   using Codes = int8x16_t;
+  template <class Four>
   struct Coefs {
-    int8x16_t high;
-    int8x16_t low;
+    Four high;
+    Four low;
   };
   struct Sums {
     int32x4_t high;
@@ -370,27 +534,26 @@ struct Values {
   };
 
   static HWY_INLINE void Load(const std::byte* lines, int part, Codes (&codes)[2]) {
-    Key::Load(lines, part, codes);
+    LoadPair<kType>(lines, part, codes);
   }
 
   template <int kQueries>
   class ChunkCoefs {
    public:
-    static constexpr int kShift = 128;  // so that low bytes carry
+    static constexpr int kShift = kLowShift;
 
     HWY_INLINE void Set(int query, const Totals (&codes)[kChunkVectors]) {
-      const hn::Rebind<int8_t, Ints> bytes;
-      for (int i = 0; i < kChunkVectors; ++i) {
-        const Totals high = hn::ShiftRight<8>(codes[i]);
-        const Totals low =
-            hn::Sub(hn::Sub(codes[i], hn::ShiftLeft<8>(high)), hn::Set(Ints(), kShift));
-        hn::StoreU(hn::DemoteTo(bytes, high), bytes, bytes_[query][0] + i * kLanes);
-        hn::StoreU(hn::DemoteTo(bytes, low), bytes, bytes_[query][1] + i * kLanes);
+      for (int tile = 0; tile < kChunkTiles; ++tile) {
+        const TwoBytes bytes(codes + tile * kVectors);
+        vst1q_s8(bytes_[query][0] + tile * kTileTokens, bytes.high);
+        vst1q_s8(bytes_[query][1] + tile * kTileTokens, bytes.low);
       }
     }
-    HWY_INLINE Coefs Get(int query, int tile, int quad) const {
-      const int first = tile * kTileTokens + quad * 4;
-      return {Key::SetFour(bytes_[query][0] + first), Key::SetFour(bytes_[query][1] + first)};
+    template <class Quad>
+    HWY_INLINE auto Get(int query, int tile, Quad quad) const {
+      const auto high = GetFour(bytes_[query][0] + tile * kTileTokens, quad);
+      const auto low = GetFour(bytes_[query][1] + tile * kTileTokens, quad);
+      return Coefs<std::remove_const_t<decltype(high)> >{high, low};
     }
 
    private:
@@ -398,13 +561,16 @@ struct Values {
   };
 
   static HWY_INLINE Sums Zero() { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }
-  static HWY_INLINE void Add(Sums& sums, Codes codes, const Coefs& coefs) {
-    Key::Add(sums.high, codes, coefs.high);
-    Key::Add(sums.low, codes, coefs.low);
+  template <class Four>
+  static HWY_INLINE void Add(Sums& sums, Codes codes, const Coefs<Four>& coefs) {
+    sums.high = AddProducts(sums.high, codes, coefs.high);
+    sums.low = AddProducts(sums.low, codes, coefs.low);
   }
   static HWY_INLINE Totals Total(const Sums& sums) {
     return Totals(vaddq_s32(vshlq_n_s32(sums.high, 8), sums.low));
   }
 };
+
+#endif
 
 #endif

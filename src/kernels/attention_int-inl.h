@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two products of attention over quantised tiles, in integers: the steps of
 // attention_int_scalar.cc. Included by attention-inl.h once for each kind of integer product that
-// an ISA has, within its attributes, with BITFETCH_DOT naming the namespace.
+// an ISA has, with BITFETCH_DOT naming the namespace and, where the kind needs more than the ISA,
+// BITFETCH_DOT_TARGET the attributes.
 
+#ifdef BITFETCH_DOT_TARGET
+HWY_PUSH_ATTRIBUTES(BITFETCH_DOT_TARGET)
+#pragma push_macro("BITFETCH_LAMBDA")
+#undef BITFETCH_LAMBDA
+#define BITFETCH_LAMBDA __attribute__((target(BITFETCH_DOT_TARGET))) BITFETCH_LAMBDA_INLINE
+#else
+HWY_BEFORE_NAMESPACE();
+#endif
 namespace bitfetch {
 namespace HWY_NAMESPACE {
 namespace BITFETCH_DOT {
 
-#if defined(BITFETCH_DOT_VNNI)
+#ifdef BITFETCH_DOT_TARGET
 #include "kernels/unroll-inl.h"
 #endif
 #include "kernels/attention_dot-inl.h"
@@ -38,11 +47,12 @@ HWY_INLINE void ScoreGroup(int group, const std::byte* const* tiles, size_t code
                            Lookahead& lookahead, float* HWY_RESTRICT scores) {
   using Product = Keys<kType>;
   constexpr int kStep = kLinesPerPair<kType>;
+  constexpr int kSums = (kQueries + Product::kRows - 1) / Product::kRows;
   AheadLines<kAhead, kTiles * kGroupLines<kType>> ahead(lookahead);
   Unroll<kVectors>([&](auto part) BITFETCH_LAMBDA {
-    typename Product::Sums sums[kQueries][kTiles];
-    Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-      Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA { sums[q][i] = Product::Zero(); });
+    typename Product::Sums sums[kSums][kTiles];
+    Unroll<kSums>([&](auto rows) BITFETCH_LAMBDA {
+      Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA { sums[rows][i] = Product::Zero(); });
     });
     Unroll<4>([&](auto pair) BITFETCH_LAMBDA {
       typename Product::Codes keys[kTiles][2];
@@ -56,17 +66,18 @@ HWY_INLINE void ScoreGroup(int group, const std::byte* const* tiles, size_t code
         Product::Load(tiles[i] + codes + pair * kStep * kCacheLineBytes, part, keys[i]);
       });
       Unroll<2>([&](auto odd) BITFETCH_LAMBDA {
-        Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-          const auto four = coefs.Get(pair * 2 + odd, q);
+        Unroll<kSums>([&](auto rows) BITFETCH_LAMBDA {
+          const auto four = coefs.Get(Index<pair * 2 + odd>(), rows);
           Unroll<kTiles>([&](auto i)
-                             BITFETCH_LAMBDA { Product::Add(sums[q][i], keys[i][odd], four); });
+                             BITFETCH_LAMBDA { Product::Add(sums[rows][i], keys[i][odd], four); });
         });
       });
     });
     Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA {
       const Vector key_scales = LoadScales(tiles[i], group, part);
       Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-        Vector sum = hn::ConvertTo(Floats(), Product::Total(sums[q][i]));
+        Vector sum = hn::ConvertTo(Floats(),
+                                   Product::Total(sums[q / Product::kRows][i], q % Product::kRows));
         if constexpr (Keys<kType>::kBias != 0) sum = hn::Sub(sum, biases[q]);
         float* to = scores + q * kChunkTokens + i * kTileTokens + part * kLanes;
         const Vector before = group == 0 ? hn::Zero(Floats()) : hn::LoadU(Floats(), to);
@@ -82,6 +93,12 @@ HWY_INLINE void ScoreGroup(int group, const std::byte* const* tiles, size_t code
 template <int kQueries, Ahead kAhead, KvType kType>
 void ScoreCodes(const KvLayout& layout, const Chunk& chunk, const float* queries, int row,
                 Lookahead& lookahead, float* scores) {
+#ifdef BITFETCH_DOT_I8MM
+  if constexpr (kQueries < Keys<kType>::kRows) {
+    return dotprod::ScoreCodes<kQueries, kAhead, kType>(layout, chunk, queries, row, lookahead,
+                                                        scores);
+  }
+#endif
   constexpr int kTiles = Keys<kType>::kTiles;
   const IntQueries prepared(queries, layout.head_dim);
   const int tiles = chunk.count();
@@ -240,7 +257,7 @@ HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part,
       Unroll<2>([&](auto odd) BITFETCH_LAMBDA {
         for (int i = 0; i < kStep; ++i) ahead.Prefetch((pair * 2 + odd) * kStep + i);
         Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-          const auto four = coded.coefs.Get(q, tile, pair * 2 + odd);
+          const auto four = coded.coefs.Get(q, tile, Index<pair * 2 + odd>());
           Unroll<kSides>([&](auto side) BITFETCH_LAMBDA {
             Product::Add(totals[q][side], values[side][odd], four);
           });
@@ -325,3 +342,15 @@ constexpr CodeProducts kCodeProducts = {kScoreCodes<KvType::kQ8_0>, kScoreCodes<
 }  // namespace BITFETCH_DOT
 }  // namespace HWY_NAMESPACE
 }  // namespace bitfetch
+#ifdef BITFETCH_DOT_TARGET
+#pragma pop_macro("BITFETCH_LAMBDA")
+HWY_POP_ATTRIBUTES
+#else
+HWY_AFTER_NAMESPACE();
+#endif
+
+#undef BITFETCH_DOT
+#undef BITFETCH_DOT_TARGET
+#undef BITFETCH_DOT_VNNI
+#undef BITFETCH_DOT_DOTPROD
+#undef BITFETCH_DOT_I8MM

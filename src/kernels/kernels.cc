@@ -44,8 +44,8 @@ const std::vector<Kernels>& BuiltKernels() {
     SimdTable(Isa::kAvx512Vnni, N_AVX3::VnniTable(), avx512vnni::TernaryMatmul),
 #elif defined(__aarch64__)
     SimdTable(Isa::kNeon, N_NEON::Table(), neon::TernaryMatmul),
-    SimdTable(Isa::kNeonDotprod, N_NEON::Table(), neon_dotprod::TernaryMatmul),
-    SimdTable(Isa::kNeonI8mm, N_NEON::Table(), neon_i8mm::TernaryMatmul),
+    SimdTable(Isa::kNeonDotprod, N_NEON::DotprodTable(), neon_dotprod::TernaryMatmul),
+    SimdTable(Isa::kNeonI8mm, N_NEON::I8mmTable(), neon_i8mm::TernaryMatmul),
 #endif
   };
   return tables;

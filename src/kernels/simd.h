@@ -19,7 +19,9 @@ Kernels VnniTable();
 #elif defined(__aarch64__)
 namespace N_NEON {
 Kernels Table();
-}
+Kernels DotprodTable();
+Kernels I8mmTable();
+}  // namespace N_NEON
 #endif
 
 }  // namespace bitfetch

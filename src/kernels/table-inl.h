@@ -40,6 +40,17 @@ Kernels VnniTable() {
   table.attend = AttendVnni;
   return table;
 }
+#elif HWY_TARGET == HWY_NEON
+Kernels DotprodTable() {
+  Kernels table = Table();
+  table.attend = AttendDotprod;
+  return table;
+}
+Kernels I8mmTable() {
+  Kernels table = Table();
+  table.attend = AttendI8mm;
+  return table;
+}
 #endif
 
 }  // namespace HWY_NAMESPACE
