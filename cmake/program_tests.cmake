@@ -28,7 +28,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   endif()
   set(check ${PROJECT_SOURCE_DIR}/tools/check_prefetch.sh $<TARGET_FILE:bitfetch> ${CMAKE_OBJDUMP}
             ${CMAKE_SYSTEM_PROCESSOR})
-  list(TRANSFORM isas REPLACE "(.+)" "bitfetch::\\1::(Score|Sum)[A-Za-z]+<[0-9]+, .bitfetch::\\1::Ahead.[12]" OUTPUT_VARIABLE kernels)
+  list(TRANSFORM isas REPLACE "(.+)" "bitfetch::\\1::([a-z0-9]+::)?(Score|Sum)[A-Za-z]+<[0-9]+, .bitfetch::\\1::Ahead.[12]" OUTPUT_VARIABLE kernels)
   add_test(NAME program.has_prefetch_instructions
            COMMAND ${check} ${kernels} "bitfetch::scalar::Attend\\(" "bitfetch::KvCache::Prefetch\\("
                    "bitfetch::ForwardPass::MultiplyRows\\(")

@@ -24,6 +24,14 @@ namespace BITFETCH_DOT {
 template <KvType kType>
 constexpr int kGroupLines = 4 * kLinesPerPair<kType>;  // of 32 dims of a tile
 
+// Products of two rows would leave half of their sums unused for one.
+template <KvType kType, int kQueries>
+#ifdef BITFETCH_DOT_I8MM
+using KeysFor = std::conditional_t<kQueries == 1, dotprod::Keys<kType>, Keys<kType>>;
+#else
+using KeysFor = Keys<kType>;
+#endif
+
 HWY_INLINE Vector LoadScales(const std::byte* tile, int group, int part) {
   const hn::Rebind<hwy::float16_t, Floats> halves;
   const auto* scales = reinterpret_cast<const hwy::float16_t*>(tile) + group * kTileTokens;
@@ -41,11 +49,12 @@ HWY_INLINE void PrefetchScales(size_t lines, Lookahead& lookahead) {
 // codes: bytes from there to those of the dims; scales: [kQueries] of the queries; biases: what
 // their sums have too much.
 template <int kQueries, int kTiles, Ahead kAhead, KvType kType>
-HWY_INLINE void ScoreGroup(int group, const std::byte* const* tiles, size_t codes,
-                           const typename Keys<kType>::template GroupCoefs<kQueries>& coefs,
-                           const float* scales, const Vector (&biases)[kQueries],
-                           Lookahead& lookahead, float* HWY_RESTRICT scores) {
-  using Product = Keys<kType>;
+HWY_INLINE void ScoreGroup(
+    int group, const std::byte* const* tiles, size_t codes,
+    const typename KeysFor<kType, kQueries>::template GroupCoefs<kQueries>& coefs,
+    const float* scales, const Vector (&biases)[kQueries], Lookahead& lookahead,
+    float* HWY_RESTRICT scores) {
+  using Product = KeysFor<kType, kQueries>;
   constexpr int kStep = kLinesPerPair<kType>;
   constexpr int kSums = (kQueries + Product::kRows - 1) / Product::kRows;
   AheadLines<kAhead, kTiles * kGroupLines<kType>> ahead(lookahead);
@@ -78,7 +87,7 @@ HWY_INLINE void ScoreGroup(int group, const std::byte* const* tiles, size_t code
       Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
         Vector sum = hn::ConvertTo(Floats(),
                                    Product::Total(sums[q / Product::kRows][i], q % Product::kRows));
-        if constexpr (Keys<kType>::kBias != 0) sum = hn::Sub(sum, biases[q]);
+        if constexpr (Product::kBias != 0) sum = hn::Sub(sum, biases[q]);
         float* to = scores + q * kChunkTokens + i * kTileTokens + part * kLanes;
         const Vector before = group == 0 ? hn::Zero(Floats()) : hn::LoadU(Floats(), to);
         const Vector scale = hn::Mul(key_scales, hn::Set(Floats(), scales[q]));
@@ -93,32 +102,29 @@ HWY_INLINE void ScoreGroup(int group, const std::byte* const* tiles, size_t code
 template <int kQueries, Ahead kAhead, KvType kType>
 void ScoreCodes(const KvLayout& layout, const Chunk& chunk, const float* queries, int row,
                 Lookahead& lookahead, float* scores) {
-#ifdef BITFETCH_DOT_I8MM
-  if constexpr (kQueries < Keys<kType>::kRows) {
-    return dotprod::ScoreCodes<kQueries, kAhead, kType>(layout, chunk, queries, row, lookahead,
-                                                        scores);
-  }
-#endif
-  constexpr int kTiles = Keys<kType>::kTiles;
+  using Product = KeysFor<kType, kQueries>;
+  constexpr int kTiles = Product::kTiles;
   const IntQueries prepared(queries, layout.head_dim);
   const int tiles = chunk.count();
   PrefetchScales<kAhead>(tiles * layout.k_scales_bytes() / kCacheLineBytes, lookahead);
   size_t codes = layout.k_scales_bytes();
   for (int group = 0; group < layout.head_dim / kQuantizedDims; ++group) {
-    const typename Keys<kType>::template GroupCoefs<kQueries> coefs(
+    const typename Product::template GroupCoefs<kQueries> coefs(
         prepared.codes + (group * kQuantizedDims * kQueryBlock + row * 4));
     const float* scales = prepared.scales + group * kQueryBlock + row;
     const float* sums = prepared.sums + group * kQueryBlock + row;
     Vector biases[kQueries];
-    for (int q = 0; q < kQueries; ++q) biases[q] = hn::Set(Floats(), sums[q] * Keys<kType>::kBias);
-    int tile = 0;
+    for (int q = 0; q < kQueries; ++q) biases[q] = hn::Set(Floats(), sums[q] * Product::kBias);
+    int tile = 0;  // Qualified calls: the coefficients may be of another kind's namespace.
     for (; tile + kTiles <= tiles; tile += kTiles) {
-      ScoreGroup<kQueries, kTiles, kAhead, kType>(group, chunk.tiles + tile, codes, coefs, scales,
-                                                  biases, lookahead, scores + tile * kTileTokens);
+      BITFETCH_DOT::ScoreGroup<kQueries, kTiles, kAhead, kType>(group, chunk.tiles + tile, codes,
+                                                                coefs, scales, biases, lookahead,
+                                                                scores + tile * kTileTokens);
     }
     for (; tile < tiles; ++tile) {
-      ScoreGroup<kQueries, 1, kAhead, kType>(group, chunk.tiles + tile, codes, coefs, scales,
-                                             biases, lookahead, scores + tile * kTileTokens);
+      BITFETCH_DOT::ScoreGroup<kQueries, 1, kAhead, kType>(group, chunk.tiles + tile, codes, coefs,
+                                                           scales, biases, lookahead,
+                                                           scores + tile * kTileTokens);
     }
     codes += kGroupLines<kType> * kCacheLineBytes;
   }
