@@ -115,7 +115,8 @@ void ScoreCodes(const KvLayout& layout, const Chunk& chunk, const float* queries
     const float* sums = prepared.sums + group * kQueryBlock + row;
     Vector biases[kQueries];
     for (int q = 0; q < kQueries; ++q) biases[q] = hn::Set(Floats(), sums[q] * Product::kBias);
-    int tile = 0;  // Qualified calls: the coefficients may be of another kind's namespace.
+    // Named in full, since the coefficients may be of a kind that has one of its own.
+    int tile = 0;
     for (; tile + kTiles <= tiles; tile += kTiles) {
       BITFETCH_DOT::ScoreGroup<kQueries, kTiles, kAhead, kType>(group, chunk.tiles + tile, codes,
                                                                 coefs, scales, biases, lookahead,
