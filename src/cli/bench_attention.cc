@@ -29,8 +29,10 @@ BenchJson ToJson(const AttentionBenchRow& row) {
   return json;
 }
 
-const std::string kHeader = fmt::format("{}  {:<24}  {:<24}  {}", kPlaceHeader, "GB/s",
-                                        "of the streaming read", "over off");
+std::string Header() {
+  return fmt::format("{}  {:<24}  {:<24}  {}", kPlaceHeader, "GB/s", "of the streaming read",
+                     "over off");
+}
 
 }  // namespace
 
@@ -64,10 +66,9 @@ examples:
   AddAttentionPlaces(command, &options->bench.places, "contiguous");
   AddPrefetch(command, "off,law", &options->bench.prefetch);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
-  command.SetRun([options]() -> Result<int> {
-    BITFETCH_ASSIGN_OR_RETURN(const auto rows, BenchRows::Create(kHeader, options->json));
-    BITFETCH_RETURN_IF_ERROR(RunAttentionBench(options->bench, *rows));
-    return rows->Finish();
+  command.SetRun([options] {
+    return ReportRows(Header(), options->json,
+                      [&](BenchRows& rows) { return RunAttentionBench(options->bench, rows); });
   });
 }
 

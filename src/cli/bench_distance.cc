@@ -42,8 +42,9 @@ BenchJson ToJson(const DistanceBenchRow& row) {
   return json;
 }
 
-const std::string kHeader =
-    fmt::format("{}  {:<24}  {}", kPlaceHeader, "GB/s", "of the streaming read");
+std::string Header() {
+  return fmt::format("{}  {:<24}  {}", kPlaceHeader, "GB/s", "of the streaming read");
+}
 
 }  // namespace
 
@@ -82,10 +83,9 @@ examples:
   bitfetch bench distance -t 1 --kv-type q8_0 --pages 4k --json distance.json)"});
   AddAttentionPlaces(command, &options->bench.places, "contiguous,paged");
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
-  command.SetRun([options]() -> Result<int> {
-    BITFETCH_ASSIGN_OR_RETURN(const auto rows, BenchRows::Create(kHeader, options->json));
-    BITFETCH_RETURN_IF_ERROR(RunDistanceBench(options->bench, *rows));
-    return rows->Finish();
+  command.SetRun([options] {
+    return ReportRows(Header(), options->json,
+                      [&](BenchRows& rows) { return RunDistanceBench(options->bench, rows); });
   });
 }
 

@@ -108,8 +108,10 @@ void AddTouches(BenchRows& rows, const MissesBenchRow& row) {
   }
 }
 
-const std::string kHeader = fmt::format("{}  {:<22}  {:<5}  {}", kPlaceHeader, "waits for DRAM",
-                                        "fewer", "cost of sampling");
+std::string Header() {
+  return fmt::format("{}  {:<22}  {:<5}  {}", kPlaceHeader, "waits for DRAM", "fewer",
+                     "cost of sampling");
+}
 
 }  // namespace
 
@@ -143,10 +145,9 @@ examples:
   AddAttentionPlaces(command, &options->bench.places, "contiguous,paged");
   AddPrefetch(command, "off,law", &options->bench.prefetch);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
-  command.SetRun([options]() -> Result<int> {
-    BITFETCH_ASSIGN_OR_RETURN(const auto rows, BenchRows::Create(kHeader, options->json));
-    BITFETCH_RETURN_IF_ERROR(RunMissesBench(options->bench, *rows));
-    return rows->Finish();
+  command.SetRun([options] {
+    return ReportRows(Header(), options->json,
+                      [&](BenchRows& rows) { return RunMissesBench(options->bench, rows); });
   });
 }
 

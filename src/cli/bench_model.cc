@@ -71,9 +71,12 @@ BenchJson ToJson(ModelBench bench, const ModelBenchRow& row, const StageShare& s
   return json;
 }
 
-const std::string kHeader = fmt::format(
-    "threads  pages  layout      kv          n_kv  prefetch  ahead  {:<24}  {:<18}  MB a token  {}",
-    "tokens/s", "over the first row", "of the streaming read");
+std::string Header() {
+  return fmt::format(
+      "threads  pages  layout      kv          n_kv  prefetch  ahead  {:<24}  {:<18}  MB a token  "
+      "{}",
+      "tokens/s", "over the first row", "of the streaming read");
+}
 
 void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64_t tokens,
               const std::string& tokens_help) {
@@ -96,12 +99,12 @@ void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64
   command.AddFlag("--profile", "where the time of a token went, by stage", &options->profile);
   command.AddFlag("--no-mmap", "read the whole file into memory first", &options->no_mmap);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
-  command.SetRun([options]() -> Result<int> {
-    BITFETCH_ASSIGN_OR_RETURN(const auto rows, BenchRows::Create(kHeader, options->json));
+  command.SetRun([options] {
     ModelBenchOptions bench = options->bench;
     bench.mmap = !options->no_mmap;
-    BITFETCH_RETURN_IF_ERROR(RunModelBench(bench, options->profile, *rows));
-    return rows->Finish();
+    return ReportRows(Header(), options->json, [&](BenchRows& rows) {
+      return RunModelBench(bench, options->profile, rows);
+    });
   });
 }
 

@@ -112,6 +112,13 @@ Result<int> BenchRows::Finish() {
   return kExitOk;
 }
 
+Result<int> ReportRows(std::string_view header, const std::string& json_path,
+                       const std::function<Status(BenchRows&)>& measure) {
+  BITFETCH_ASSIGN_OR_RETURN(const auto rows, BenchRows::Create(header, json_path));
+  BITFETCH_RETURN_IF_ERROR(measure(*rows));
+  return rows->Finish();
+}
+
 void AddRepeatsAndJson(Command& command, int* repeats, std::string* json) {
   command.AddParsed("--repeats", "N",
                     fmt::format("measurements of each row (default: {})", *repeats), repeats,

@@ -68,6 +68,10 @@ class BenchRows {
   BenchJson rows_ = BenchJson::array();
 };
 
+// A whole benchmark: what `measure` adds, under `header` or as JSON.
+Result<int> ReportRows(std::string_view header, const std::string& json_path,
+                       const std::function<Status(BenchRows&)>& measure);
+
 // --repeats and --json.
 void AddRepeatsAndJson(Command& command, int* repeats, std::string* json);
 
