@@ -35,6 +35,7 @@ std::string TouchesText(const TouchShares& shares) {
     text += fmt::format("{} {} {}", i > 0 ? "," : "", Percent(shares.level_share[i]),
                         shares.times.levels[i].name);
   }
+  text += fmt::format("; {} waited for DRAM or behind a load that did", Percent(shares.late_share));
   for (const TouchShares::Bin& bin : shares.histogram) {
     const double share = static_cast<double>(bin.touches) / static_cast<double>(shares.touches);
     text += fmt::format("\n    {:<18}|{:<{}}| {}", BinText(bin),
