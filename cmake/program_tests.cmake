@@ -45,3 +45,12 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT CMAKE_CROSSCOMPILING)
            COMMAND ${python} ${PROJECT_SOURCE_DIR}/tools/docs_test.py $<TARGET_FILE:bitfetch>)
   add_test(NAME program.installs_and_embeds COMMAND ${PROJECT_SOURCE_DIR}/tools/install_test.sh ${PROJECT_BINARY_DIR})
 endif()
+
+# A CPU from before AVX: nothing that it lacks stands on the way to the scalar kernels.
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  add_test(NAME program.chooses_scalar_without_avx COMMAND qemu-x86_64 -cpu qemu64 $<TARGET_FILE:bitfetch> info --machine)
+  set_tests_properties(program.chooses_scalar_without_avx PROPERTIES PASS_REGULAR_EXPRESSION "chosen: scalar\n")
+  add_test(NAME program.generates_without_avx
+           COMMAND qemu-x86_64 -cpu qemu64 $<TARGET_FILE:bitfetch> generate -m ${PROJECT_SOURCE_DIR}/models/tiny.gguf
+                   -p "In the" -n 2 --prefetch off)
+endif()

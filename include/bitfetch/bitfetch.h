@@ -32,7 +32,7 @@ extern "C" {
 typedef enum bitfetch_status {
   BITFETCH_OK = 0,
   BITFETCH_INVALID_ARGUMENT = 1, /* a null pointer, a name or number that is not possible */
-  BITFETCH_FAILED = 2,           /* the file, the system or the context did not allow it */
+  BITFETCH_FAILED = 2,           /* the file, the system or what there is so far did not allow it */
   BITFETCH_OUT_OF_MEMORY = 3,
   BITFETCH_STOPPED = 4 /* a callback asked for it */
 } bitfetch_status;
@@ -105,12 +105,13 @@ typedef struct bitfetch_sampling {
 /* temperature 0.8, top_k 40, top_p 0.95, min_p 0.05, no penalty, seed 0, until the model stops */
 BITFETCH_API bitfetch_sampling bitfetch_default_sampling(void);
 
-/* Gets text as it is made, whole characters only; returns 0 to stop, which is BITFETCH_STOPPED. */
+/* Gets text as it is made, whole characters only; returns 0 to stop, which is BITFETCH_STOPPED, and
+ * is not called again. */
 typedef int (*bitfetch_on_text)(const char* text, size_t bytes, void* user);
 
-/* Appends the prompt and lets the model go on. `sampling` may be null. The same prompt, options and
- * seed give the same text on every machine. What was made is then part of the text so far, also
- * where the callback stopped it. */
+/* Appends the prompt, or nothing to a text that has begun, and lets the model go on. `sampling` may
+ * be null. The same prompt, options and seed give the same text on every machine. What was made is
+ * then part of the text so far, also where the callback stopped it. */
 BITFETCH_API bitfetch_status bitfetch_generate(bitfetch_session* session, const char* prompt,
                                                size_t bytes, const bitfetch_sampling* sampling,
                                                bitfetch_on_text on_text, void* user);

@@ -59,7 +59,7 @@ class LanguageModel {
   int64_t length() const { return bitfetch_session_length(session_.get()); }
 
   std::vector<int32_t> Tokenize(std::string_view text) const {
-    std::vector<int32_t> tokens(text.size() + 1);  // a token has a byte at least; and BOS
+    std::vector<int32_t> tokens(3 * text.size() + 1);  // three for a byte that is no UTF-8; and BOS
     size_t count = 0;
     detail::Check(bitfetch_tokenize(session_.get(), text.data(), text.size(), tokens.data(),
                                     tokens.size(), &count));

@@ -77,6 +77,11 @@ bitfetch_status Told(const Status& status) {
   return status ? BITFETCH_OK : Fails(BITFETCH_FAILED, status.error().message);
 }
 
+// Of an argument that no state of the object, and no machine, would allow.
+bitfetch_status Allowed(const Status& status) {
+  return status ? BITFETCH_OK : Fails(BITFETCH_INVALID_ARGUMENT, status.error().message);
+}
+
 bitfetch_status NullPointer(const char* what) {
   return Fails(BITFETCH_INVALID_ARGUMENT, fmt::format("{} is a null pointer", what));
 }
@@ -99,11 +104,25 @@ bitfetch_status ReadName(const char* what, const char* name, Parse parse, T* to)
 #define BITFETCH_RETURN_IF_NOT_OK(expression) \
   if (const bitfetch_status status_ = (expression); status_ != BITFETCH_OK) return status_
 
+bitfetch_status CheckThreads(int threads) {
+  if (threads >= 0 && threads <= ThreadPool::kMaxThreads) return BITFETCH_OK;
+  return Fails(BITFETCH_INVALID_ARGUMENT,
+               fmt::format("threads: {} is not from 0 to {}", threads, ThreadPool::kMaxThreads));
+}
+
+bitfetch_status CheckLength(int64_t length) {
+  if (length >= 0) return BITFETCH_OK;
+  return Fails(BITFETCH_INVALID_ARGUMENT, fmt::format("length: {} is negative", length));
+}
+
+bitfetch_status CheckToken(int64_t token, int64_t vocab) {
+  if (token >= 0 && token < vocab) return BITFETCH_OK;
+  return Fails(BITFETCH_INVALID_ARGUMENT,
+               fmt::format("token {} is out of range: the vocabulary has {}", token, vocab));
+}
+
 bitfetch_status ReadOptions(const bitfetch_session_options& from, SessionOptions* to) {
-  if (from.threads < 0 || from.threads > ThreadPool::kMaxThreads) {
-    return Fails(BITFETCH_INVALID_ARGUMENT, fmt::format("threads: {} is not from 0 to {}",
-                                                        from.threads, ThreadPool::kMaxThreads));
-  }
+  BITFETCH_RETURN_IF_NOT_OK(CheckThreads(from.threads));
   if (from.context < 0) {
     return Fails(BITFETCH_INVALID_ARGUMENT, fmt::format("context: {} is negative", from.context));
   }
@@ -205,11 +224,7 @@ bitfetch_status bitfetch_token_bytes(const bitfetch_session* session, int32_t to
     BITFETCH_REQUIRE(session);
     BITFETCH_REQUIRE(data);
     BITFETCH_REQUIRE(bytes);
-    if (token < 0 || token >= session->tokenizer.size()) {
-      return Fails(BITFETCH_INVALID_ARGUMENT,
-                   fmt::format("token {} is out of range: the vocabulary has {}", token,
-                               session->tokenizer.size()));
-    }
+    BITFETCH_RETURN_IF_NOT_OK(CheckToken(token, session->tokenizer.size()));
     const std::string_view text = session->tokenizer.TokenBytes(token);
     *data = text.data();
     *bytes = text.size();
@@ -222,16 +237,18 @@ bitfetch_status bitfetch_append(bitfetch_session* session, const int32_t* tokens
     BITFETCH_REQUIRE(session);
     if (count == 0) return BITFETCH_OK;
     BITFETCH_REQUIRE(tokens);
-    return Append(*session, {tokens, count});
+    const std::span<const int> more(tokens, count);
+    for (const int token : more) {
+      BITFETCH_RETURN_IF_NOT_OK(CheckToken(token, bitfetch_session_vocab(session)));
+    }
+    return Append(*session, more);
   });
 }
 
 bitfetch_status bitfetch_truncate(bitfetch_session* session, int64_t length) {
   return Guarded([&] {
     BITFETCH_REQUIRE(session);
-    if (length < 0) {
-      return Fails(BITFETCH_INVALID_ARGUMENT, fmt::format("length: {} is negative", length));
-    }
+    BITFETCH_RETURN_IF_NOT_OK(CheckLength(length));
     session->session->Truncate(length);
     return BITFETCH_OK;
   });
@@ -266,6 +283,10 @@ bitfetch_status bitfetch_generate(bitfetch_session* session, const char* prompt,
     BITFETCH_REQUIRE(on_text);
     if (bytes > 0) BITFETCH_REQUIRE(prompt);
     const bitfetch_sampling wanted = sampling == nullptr ? bitfetch_default_sampling() : *sampling;
+    if (wanted.max_tokens < -1) {
+      return Fails(BITFETCH_INVALID_ARGUMENT,
+                   fmt::format("max_tokens: {} is less than -1", wanted.max_tokens));
+    }
     auto sampler = Sampler::Create({.temperature = wanted.temperature,
                                     .top_k = wanted.top_k,
                                     .top_p = wanted.top_p,
@@ -306,6 +327,7 @@ bitfetch_status bitfetch_cache_create(const bitfetch_cache_shape* shape, bitfetc
                     .l2_budget_bytes = PrefetchBudget(ReadTopology().l2_bytes)};
     BITFETCH_RETURN_IF_NOT_OK(ReadName("kv_type", shape->kv_type, ParseKvTypes, &config.types));
     BITFETCH_RETURN_IF_NOT_OK(ReadName("pages", shape->pages, ParsePageSize, &config.pages));
+    BITFETCH_RETURN_IF_NOT_OK(Allowed(KvCache::Check(config)));
     auto created = KvCache::Create(config);
     if (!created) return Fails(BITFETCH_FAILED, created.error().message);
     *cache = new bitfetch_cache{*std::move(created)};
@@ -332,6 +354,7 @@ bitfetch_status bitfetch_cache_append(bitfetch_cache* cache, int layer, int64_t 
       BITFETCH_REQUIRE(k);
       BITFETCH_REQUIRE(v);
     }
+    BITFETCH_RETURN_IF_NOT_OK(Allowed(cache->cache.CheckLayer(layer)));
     return Told(cache->cache.Append(layer, count, k, v));
   });
 }
@@ -339,6 +362,7 @@ bitfetch_status bitfetch_cache_append(bitfetch_cache* cache, int layer, int64_t 
 bitfetch_status bitfetch_cache_truncate(bitfetch_cache* cache, int64_t length) {
   return Guarded([&] {
     BITFETCH_REQUIRE(cache);
+    BITFETCH_RETURN_IF_NOT_OK(CheckLength(length));
     cache->cache.Truncate(length);
     return BITFETCH_OK;
   });
@@ -352,6 +376,7 @@ bitfetch_status bitfetch_cache_prefetch(bitfetch_cache* cache, int layer, int64_
                                         size_t* requested) {
   return Guarded([&] {
     BITFETCH_REQUIRE(cache);
+    BITFETCH_RETURN_IF_NOT_OK(Allowed(cache->cache.CheckLayer(layer)));
     const auto bytes = cache->cache.Prefetch(layer, seq_len);
     if (!bytes) return Fails(BITFETCH_FAILED, bytes.error().message);
     if (requested != nullptr) *requested = *bytes;
@@ -362,11 +387,12 @@ bitfetch_status bitfetch_cache_prefetch(bitfetch_cache* cache, int layer, int64_
 bitfetch_status bitfetch_attention_create(int threads, bitfetch_attention** attention) {
   return Guarded([&] {
     BITFETCH_REQUIRE(attention);
+    BITFETCH_RETURN_IF_NOT_OK(CheckThreads(threads));
     const Topology topology = ReadTopology();
     const auto kernels = ChooseKernels();
     if (!kernels) return Fails(BITFETCH_FAILED, kernels.error().message);
     auto pool = ThreadPool::Create(threads == 0 ? topology.threads : threads);
-    if (!pool) return Fails(BITFETCH_INVALID_ARGUMENT, pool.error().message);
+    if (!pool) return Fails(BITFETCH_FAILED, pool.error().message);
     LoadedProfile kept = LoadProfile(ProfilePath(), topology, BITFETCH_VERSION);
     *attention =
         new bitfetch_attention(**kernels, *std::move(pool),
@@ -385,6 +411,7 @@ bitfetch_status bitfetch_attention_run(bitfetch_attention* attention, const bitf
     BITFETCH_REQUIRE(cache);
     BITFETCH_REQUIRE(queries);
     BITFETCH_REQUIRE(out);
+    BITFETCH_RETURN_IF_NOT_OK(Allowed(cache->cache.CheckLayer(layer)));
     const auto view = cache->cache.View(layer);
     if (!view) return Fails(BITFETCH_FAILED, view.error().message);
     if (group < 1 || tokens < 1 || tokens > view->length) {

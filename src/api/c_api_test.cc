@@ -65,6 +65,25 @@ TEST(CApi, LogitsAreThoseOfTheTextSoFar) {
   EXPECT_EQ(text, "And God said, Let there be");
 }
 
+TEST(CApi, BytesThatAreNoTextAreTokensToo) {
+  const LanguageModel model(kModel, Quiet());
+  std::string text;
+  for (const int32_t token : model.Tokenize("\xff\xff\xff")) text += model.TokenBytes(token);
+  EXPECT_EQ(text, "\uFFFD\uFFFD\uFFFD");
+}
+
+TEST(CApi, AnEmptyPromptGoesOnWithTheText) {
+  bitfetch_sampling sampling = bitfetch_default_sampling();
+  sampling.temperature = 0;
+  sampling.max_tokens = 6;
+  LanguageModel model(kModel, Quiet());
+  std::string text = TextOf(model, "In the beginning", sampling);
+  text += TextOf(model, "", sampling);
+  sampling.max_tokens = 12;
+  LanguageModel other(kModel, Quiet());
+  EXPECT_EQ(TextOf(other, "In the beginning", sampling), text);
+}
+
 TEST(CApi, ACallbackStopsTheText) {
   LanguageModel model(kModel, Quiet());
   int calls = 0;
@@ -101,7 +120,7 @@ TEST(CApi, BadArgumentsAreErrorsThatSayWhich) {
   const bitfetch_session_options quiet = Quiet();
   ASSERT_EQ(bitfetch_session_open(kModel.c_str(), &quiet, &session), BITFETCH_OK);
   const int32_t unknown = 1 << 20;
-  EXPECT_EQ(bitfetch_append(session, &unknown, 1), BITFETCH_FAILED);
+  ExpectInvalid(bitfetch_append(session, &unknown, 1), "token 1048576 is out of range");
   EXPECT_EQ(bitfetch_session_length(session), 0);
   ExpectInvalid(bitfetch_append(session, nullptr, 1), "tokens is a null pointer");
   EXPECT_EQ(bitfetch_append(session, nullptr, 0), BITFETCH_OK);
@@ -112,6 +131,10 @@ TEST(CApi, BadArgumentsAreErrorsThatSayWhich) {
   bitfetch_sampling sampling = bitfetch_default_sampling();
   sampling.top_p = 2;
   const auto on_text = [](const char*, size_t, void*) { return 1; };
+  bitfetch_sampling fewer_than_none = bitfetch_default_sampling();
+  fewer_than_none.max_tokens = -2;
+  ExpectInvalid(bitfetch_generate(session, "a", 1, &fewer_than_none, on_text, nullptr),
+                "max_tokens: -2");
   EXPECT_EQ(bitfetch_generate(session, "a", 1, &sampling, on_text, nullptr),
             BITFETCH_INVALID_ARGUMENT);
   bitfetch_session_close(session);
@@ -161,23 +184,39 @@ TEST(CApi, AttentionAloneIsTheMeanOfEqualScores) {
   EXPECT_EQ(cache.length(), 20);
 }
 
+template <class Call>
+void ExpectRefused(bitfetch_status status, Call call) {
+  try {
+    call();
+    ADD_FAILURE() << "was accepted";
+  } catch (const Exception& refused) {
+    EXPECT_EQ(refused.status(), status) << refused.what();
+  }
+}
+
 TEST(CApi, CacheAndAttentionRefuseWhatIsNotPossible) {
   bitfetch_cache_shape shape = kShape;
   shape.head_dim = 20;
-  EXPECT_THROW(Cache{shape}, Exception);
+  ExpectRefused(BITFETCH_INVALID_ARGUMENT, [&] { Cache{shape}; });
   Cache cache(kShape);
   const std::vector<float> floats(65 * 64, 1.0f);
-  EXPECT_THROW(cache.Append(2, 1, floats.data(), floats.data()), Exception);
-  EXPECT_THROW(cache.Append(0, 65, floats.data(), floats.data()), Exception);
+  const float* data = floats.data();
+  ExpectRefused(BITFETCH_INVALID_ARGUMENT, [&] { cache.Append(2, 1, data, data); });
+  ExpectRefused(BITFETCH_INVALID_ARGUMENT, [&] { cache.Prefetch(-1, 1); });
+  ExpectRefused(BITFETCH_INVALID_ARGUMENT, [&] { cache.Truncate(-1); });
+  ExpectRefused(BITFETCH_FAILED, [&] { cache.Append(0, 65, data, data); });
   cache.Append(0, 3, floats.data(), floats.data());
   Attention attention(1);
   std::vector<float> out(floats.size());
   for (const int64_t tokens : {0, 4}) {
-    EXPECT_THROW(attention.Run(cache, 0, 1, floats.data(), tokens, out.data()), Exception);
+    ExpectRefused(BITFETCH_INVALID_ARGUMENT,
+                  [&] { attention.Run(cache, 0, 1, data, tokens, out.data()); });
   }
-  EXPECT_THROW(attention.Run(cache, 0, 0, floats.data(), 1, out.data()), Exception);
-  EXPECT_THROW(attention.Run(cache, 5, 1, floats.data(), 1, out.data()), Exception);
-  EXPECT_THROW(Attention{-1}, Exception);
+  ExpectRefused(BITFETCH_INVALID_ARGUMENT,
+                [&] { attention.Run(cache, 0, 0, data, 1, out.data()); });
+  ExpectRefused(BITFETCH_INVALID_ARGUMENT,
+                [&] { attention.Run(cache, 5, 1, data, 1, out.data()); });
+  ExpectRefused(BITFETCH_INVALID_ARGUMENT, [] { Attention{-1}; });
 }
 
 TEST(CApi, EachThreadHasItsOwnLastError) {

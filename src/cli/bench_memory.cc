@@ -43,20 +43,18 @@ BenchJson ToJson(const MemoryBenchRow& row) {
   return json;
 }
 
-Result<int> Run(const Options& options) {
-  MemoryBenchOptions bench = options.bench;
+Status Run(const MemoryBenchOptions& options, BenchRows& rows) {
+  MemoryBenchOptions bench = options;
   if (bench.threads.empty()) {
     const int most = ReadTopology().threads;
     for (int threads = 1; threads < most; threads *= 2) bench.threads.push_back(threads);
     bench.threads.push_back(most);
   }
-  BITFETCH_ASSIGN_OR_RETURN(const auto rows, BenchRows::Create(kMemoryHeader, options.json));
   const auto on_row = [&](const MemoryBenchRow& row, int64_t done, int64_t total) -> Status {
-    BITFETCH_RETURN_IF_ERROR(rows->Add(TableRow(row), ToJson(row)));
-    return rows->Show(done, total, "rows");
+    BITFETCH_RETURN_IF_ERROR(rows.Add(TableRow(row), ToJson(row)));
+    return rows.Show(done, total, "rows");
   };
-  BITFETCH_RETURN_IF_ERROR(BenchMemory(bench, on_row));
-  return rows->Finish();
+  return BenchMemory(bench, on_row).map([](const auto&) {});
 }
 
 }  // namespace
@@ -79,7 +77,10 @@ examples:
   AddPlaces(command, &bench_options.threads, "1, 2, 4, ... up to what affinity and cgroup allow",
             &bench_options.placements, "contiguous", &bench_options.pages, "huge,4k");
   AddRepeatsAndJson(command, &bench_options.repeats, &options->json);
-  command.SetRun([options] { return Run(*options); });
+  command.SetRun([options] {
+    return ReportRows(kMemoryHeader, options->json,
+                      [&](BenchRows& rows) { return Run(options->bench, rows); });
+  });
 }
 
 }  // namespace bitfetch

@@ -28,7 +28,7 @@ class BenchModelTest : public ::testing::Test {
     arguments.insert(arguments.end(), common.begin(), common.end());
     const Finished finished = RunProgram(arguments);
     EXPECT_EQ(finished.code, 0) << finished.err;
-    const Json rows = Json::parse(finished.out, nullptr, /*allow_exceptions=*/false);
+    Json rows = Json::parse(finished.out, nullptr, /*allow_exceptions=*/false);
     EXPECT_TRUE(rows.is_array()) << finished.out;
     return rows;
   }
@@ -119,8 +119,9 @@ TEST_F(BenchModelTest, BadArgumentsAreOneLineEach) {
 }
 
 TEST_F(BenchModelTest, GenerateShowsTheProfile) {
-  const Finished finished = RunProgram({"generate", "-m", BITFETCH_SOURCE_DIR "/models/tiny.gguf",
-                                        "-p", "And", "-n", "4", "--profile", "-t", "1"});
+  const std::string model = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
+  const Finished finished =
+      RunProgram({"generate", "-m", model, "-p", "And", "-n", "4", "--profile", "-t", "1"});
   ASSERT_EQ(finished.code, 0) << finished.err;
   for (const char* part :
        {"\nnorm ", "\nqkv ", "\nattention ", "\nhead ", "\nall ", "\nKV cache: "}) {

@@ -123,7 +123,7 @@ void AddRepeatsAndJson(Command& command, int* repeats, std::string* json) {
   command.AddParsed("--repeats", "N",
                     fmt::format("measurements of each row (default: {})", *repeats), repeats,
                     Integer<int>(1, kMostRepeats));
-  command.AddText("--json", "FILE", "the rows as JSON; - writes only that to stdout", json);
+  command.AddPath("--json", "FILE", "the rows as JSON; - writes only that to stdout", json);
 }
 
 void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv) {

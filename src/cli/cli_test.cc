@@ -82,11 +82,13 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
       {{"bench", "nothing"}, "there is no command 'nothing'"},
       {{"generate", "-p", "x"}, "--model is required"},
       {{"generate", "-m"}, "--model: its value is missing"},
+      {{"generate", "-m", ""}, "--model: an empty path names nothing"},
       {{"generate", "-m", "x"}, "a text is missing: give -p or -f"},
       {With({"generate"}, {"-p", "x", "-f", "y"}), "-p and -f cannot both be given"},
       {With({"generate"}, {"-p", "x", "y"}), "'y' is not expected here"},
       {With({"generate"}, {"-p", "x", "--temperature", "1"}), "there is no option '--temperature'"},
       {With({"generate"}, {"-p", "x", "-t", "3"}), "--threads: given twice"},
+      {With({"tokenize"}, {"-p", "x", "--no-bos=no"}), "--no-bos: takes no value"},
       {{"generate", "-m", "x", "-p", "x", "-t", "0"}, "--threads: 0 is out of range: wanted 1 to"},
       {{"generate", "-m", "x", "-p", "x", "-t", "100000"}, "--threads: 100000 is out of range"},
       {With({"generate"}, {"-p", "x", "-c", "0"}), "--ctx: 0 is out of range"},
@@ -174,7 +176,8 @@ TEST_F(CliTest, TooLittleMemoryIsAnError) {
   int errors = 0;
   for (int64_t kib = 1 << 20; kib > 100; kib -= kib / 12) {
     const std::string command = fmt::format(
-        "ulimit -v {}; exec {} generate -m {} --prefetch 4096 -t 2 -p a -n 2 --temp 0 2>&1 >{}",
+        "ulimit -v {}; exec '{}' generate -m '{}' --prefetch 4096 -t 2 -p a -n 2 --temp 0 2>&1 "
+        ">'{}'",
         kib, BITFETCH_PROGRAM, kModel, dir_.Path("out"));
     FILE* program = popen(command.c_str(), "r");
     ASSERT_NE(program, nullptr);

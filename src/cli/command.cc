@@ -30,6 +30,9 @@ class HelpFormatter : public CLI::Formatter {
 std::string Wording(const CLI::ParseError& error) {
   std::string message = error.what();
   if (!dynamic_cast<const CLI::ArgumentMismatch*>(&error)) return message;
+  if (message.ends_with(" flag override")) {
+    return fmt::format("--{}: takes no value", message.substr(0, message.find(' ')));
+  }
   return fmt::format("{}: {}", message.substr(0, message.find(':')),
                      message.ends_with(" missing") ? "its value is missing" : "given twice");
 }
@@ -59,7 +62,7 @@ Command::~Command() = default;
 void Command::SetUp(const Help& help) {
   usage_ = help.usage.empty() ? Path() : fmt::format("{} {}", Path(), help.usage);
   app_->formatter(std::make_shared<HelpFormatter>(usage_));
-  app_->set_help_flag("-h,--help", "this text");
+  app_->set_help_flag("-h,--help", "this text")->disable_flag_override();
   app_->footer(help.more);
   app_->require_subcommand(0, 1);
 }
@@ -95,12 +98,21 @@ Command::Option Command::AddOption(const std::string& names, const std::string& 
 }
 
 Command::Option Command::AddFlag(const std::string& names, const std::string& help, bool* given) {
-  return Option(app_->add_flag(names, *given, help));
+  return Option(app_->add_flag(names, *given, help)->disable_flag_override());
 }
 
 Command::Option Command::AddText(const std::string& names, const std::string& value,
                                  const std::string& help, std::string* to) {
   return AddOption(names, value, help, [to](const std::string& text) -> Status {
+    *to = text;
+    return {};
+  });
+}
+
+Command::Option Command::AddPath(const std::string& names, const std::string& value,
+                                 const std::string& help, std::string* to) {
+  return AddOption(names, value, help, [to](const std::string& text) -> Status {
+    if (text.empty()) return Fail("an empty path names nothing");
     *to = text;
     return {};
   });

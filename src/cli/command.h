@@ -68,6 +68,8 @@ class Command {
   }
   Option AddText(const std::string& names, const std::string& value, const std::string& help,
                  std::string* to);
+  Option AddPath(const std::string& names, const std::string& value, const std::string& help,
+                 std::string* to);
 
   // What the options have to fulfil together: an error is bad usage.
   void Require(std::function<Status()> check) { checks_.push_back(std::move(check)); }

@@ -228,7 +228,7 @@ void AddInfo(Command& program) {
                                           .more = R"(examples:
   bitfetch info -m models/tiny.gguf
   bitfetch info --machine)"});
-  command.AddText("-m,--model", "MODEL", "the model, a GGUF file", &options->model);
+  command.AddPath("-m,--model", "MODEL", "the model, a GGUF file", &options->model);
   command.AddFlag("--machine", "this machine, and what the prefetch law makes of it",
                   &options->machine);
   command.Require([options]() -> Status {

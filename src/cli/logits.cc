@@ -63,7 +63,7 @@ example:
   command
       .AddParsed("--tokens", "IDS", "token ids, with commas between", &options->tokens, ParseTokens)
       .Required();
-  command.AddText("-o,--out", "FILE", "where to write", &options->out).Required();
+  command.AddPath("-o,--out", "FILE", "where to write", &options->out).Required();
   command.SetRun([options] { return RunLogits(*options); });
 }
 

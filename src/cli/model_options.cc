@@ -23,7 +23,7 @@ Result<bool> ParsePrefetchAhead(std::string_view text) {
 }
 
 void AddModelPath(Command& command, std::string* path) {
-  command.AddText("-m,--model", "MODEL", "the model, a GGUF file", path).Required();
+  command.AddPath("-m,--model", "MODEL", "the model, a GGUF file", path).Required();
 }
 
 void AddModelOptions(Command& command, ModelOptions* options, const std::string& context_default) {

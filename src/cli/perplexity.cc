@@ -72,7 +72,7 @@ scored.
 example:
   bitfetch perplexity -m models/tiny.gguf -f models/heldout.txt --ctx 512)"});
   AddModelOptions(command, &options->model, "512, or the model's if that is shorter");
-  command.AddText("-f,--file", "FILE", "the text", &options->file).Required();
+  command.AddPath("-f,--file", "FILE", "the text", &options->file).Required();
   command.Require([options]() -> Status {
     const int64_t context = options->model.session.context;
     if (context == 0 || context >= kMinPerplexityContext) return {};

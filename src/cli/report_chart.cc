@@ -142,13 +142,17 @@ std::string LineChart(const LineChartAxes& axes, const std::vector<ChartLine>& l
   double least = std::numeric_limits<double>::infinity();
   double most = 0;
   std::vector<double> xs;
+  const auto include = [&](double x) {
+    if (x > 0) least = std::min(least, x);
+    most = std::max(most, x);
+  };
   for (const ChartLine& line : lines) {
     for (const ChartPoint& point : line.points) {
       xs.push_back(point.x);
-      if (point.x > 0) least = std::min(least, point.x);
-      most = std::max(most, point.x);
+      include(point.x);
     }
   }
+  if (mark) include(mark->at.x);
   std::ranges::sort(xs);
   xs.erase(std::unique(xs.begin(), xs.end()), xs.end());
   if (xs.empty() || most == 0) return {};

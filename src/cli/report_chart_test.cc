@@ -57,6 +57,18 @@ TEST(ReportChart, LinesStandOnAScaleOfPowersOfTwo) {
   EXPECT_THAT(svg, HasSubstr(">4 K<"));
 }
 
+TEST(ReportChart, AMarkBeyondTheLinesIsInThePicture) {
+  const auto point = [](double x) { return ChartPoint{x, {1, 1, 1}}; };
+  const std::string svg =
+      LineChart({"x", "y", 1}, {{1, {point(64), point(128)}}}, ChartMark{point(512), "here"});
+  const auto x = Attributes(svg, "circle class=\"s1", "cx");
+  const auto mark = Attributes(svg, "circle class=\"mark", "cx");
+  ASSERT_EQ(x.size(), 2u);
+  ASSERT_EQ(mark.size(), 1u);
+  EXPECT_NEAR(mark[0] - x[1], 2 * (x[1] - x[0]), 0.2);
+  EXPECT_LT(mark[0], 430);
+}
+
 TEST(ReportChart, LinesWithoutPointsAreNothing) { EXPECT_EQ(LineChart({"x", "y", 1}, {}), ""); }
 
 TEST(ReportChart, ColumnsAreLogarithmic) {

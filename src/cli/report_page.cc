@@ -234,7 +234,8 @@ std::string DistancePart(const BenchJson& all) {
 
 std::string MissesPart(const BenchJson& all) {
   const Rows rows = RowsOf(all, "misses", "dram_share");
-  const Rows bins = RowsOf(all, "misses", "to_ns");
+  Rows bins = RowsOf(all, "misses", "from_ns");
+  std::erase_if(bins, [](const BenchJson* row) { return row->contains("level"); });
   std::string unavailable;
   if (const Rows without = RowsOf(all, "misses", "touches_unavailable"); !without.empty()) {
     unavailable += fmt::format("<p class=\"muted\">No loads were timed: {}.</p>\n",

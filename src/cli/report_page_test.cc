@@ -18,6 +18,12 @@ BenchJson Place(std::string_view bench, std::string_view prefetch) {
           {"streams", 4},         {"distance_bytes", prefetch == "off" ? 0 : 4096}};
 }
 
+int Count(std::string_view text, std::string_view part) {
+  int count = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string_view::npos; ++at) ++count;
+  return count;
+}
+
 BenchJson With(BenchJson row, const char* name, double value) {
   row[name] = value;
   row[std::string(name) + "_min"] = value * 0.9;
@@ -37,7 +43,14 @@ BenchJson AllRows() {
     BenchJson bin = Place("misses", prefetch);
     bin["from_ns"] = 0;
     bin["to_ns"] = 10;
-    bin["share"] = 1;
+    bin["share"] = 1 - share;
+    rows.push_back(bin);
+    bin.erase("to_ns");  // the last one
+    bin["from_ns"] = 1000;
+    bin["share"] = share;
+    rows.push_back(bin);
+    bin["level"] = "DRAM";
+    bin["from_ns"] = 77;
     rows.push_back(bin);
   }
   rows.push_back(With(Place("distance", "off"), "fraction", 0.4));
@@ -59,6 +72,8 @@ TEST(ReportPage, SaysWhatEachPictureShows) {
   EXPECT_THAT(page, HasSubstr("A &lt;CPU&gt; &amp; more"));
   EXPECT_THAT(page, HasSubstr("0.40 of the streaming read without, 0.80 with it"));
   EXPECT_THAT(page, HasSubstr("2.8 % waited for DRAM without prefetching, 0.20 % with it"));
+  const std::string misses = page.substr(page.find("<h2>Misses"));
+  EXPECT_EQ(Count(misses.substr(0, misses.find("</svg>")), "<rect "), 4);  // two bins, off and law
   EXPECT_THAT(page, HasSubstr("there are none"));
   EXPECT_THAT(page, HasSubstr("0.98 (0.88 to 1.08)"));
   EXPECT_THAT(page, HasSubstr("1.25 at 8192."));

@@ -61,7 +61,7 @@ void AddSynth(Command& program) {
 examples:
   bitfetch synth --shape bitnet-2b4t --out 2b4t.gguf
   bitfetch synth --layers 4 --hidden 512 --ffn 1024 --out small.gguf)"});
-  command.AddText("-o,--out", "FILE", "where to write", &options->out).Required();
+  command.AddPath("-o,--out", "FILE", "where to write", &options->out).Required();
   command.AddParsed("--shape", "NAME", "bitnet-2b4t, falcon3-1b or tiny (default)", &options->shape,
                     SynthShapeNamed);
   const auto add = [&](const std::string& name, const std::string& value, const std::string& help,

@@ -24,7 +24,7 @@
 namespace bitfetch {
 
 struct Finished {
-  int code;  // of the exit; 128 and the signal's number if one ended it
+  int code;  // of the exit; minus the signal's number if one ended it
   std::string out;
   std::string err;
 };
@@ -106,7 +106,7 @@ class Program {
     waitpid(std::exchange(pid_, -1), &status, 0);
     out_reader_.join();
     err_reader_.join();
-    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     return {code, out_, err_};
   }
 

@@ -43,7 +43,7 @@ struct DistanceBenchRow {
 };
 
 // The passes of a place are measured in turn, a streaming read beside those of the same hint and
-// streams. Distances with less than a line for each stream are left out. `on_rows` hears of a
+// streams. Distances that are not whole lines for each stream are left out. `on_rows` hears of a
 // place's rows when they are done (an error of its own ends the benchmark), `on_pass` now and then
 // of how much of all is. Errors: as ForEachPlace.
 Result<std::vector<DistanceBenchRow>> BenchDistance(

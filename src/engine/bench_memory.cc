@@ -13,6 +13,10 @@
 namespace bitfetch {
 namespace {
 
+// The buffer is read in so many parts; of each a thread has so many tiles at least.
+constexpr size_t kParts = 4;
+constexpr size_t kLeastTiles = 32;
+
 // Looks at each style before measuring, to find the best width of a load.
 constexpr int kLooks = 3;
 
@@ -20,7 +24,7 @@ constexpr int kLooks = 3;
 // large enough for the caches to have forgotten it when its turn comes again.
 double ReadPart(ColdBuffer& buffer, ThreadPool& pool, BlockPlacement placement,
                 const ReadStyle& style) {
-  return buffer.Read(pool, pool.threads(), buffer.size() / 4,
+  return buffer.Read(pool, pool.threads(), buffer.size() / kParts,
                      placement == BlockPlacement::kShuffled, style) *
          1e-9;
 }
@@ -78,8 +82,6 @@ std::vector<MemoryBenchRow> MeasureTogether(const MemoryBenchOptions& options,
   for (const BlockPlacement placement : options.placements) {
     for (const Series& series : all) {
       if (series.placement != placement) continue;
-      std::vector<double> fractions;
-      for (size_t i = 0; i < reads.size(); ++i) fractions.push_back(series.speeds[i] / reads[i]);
       const int streams = series.style.streams;
       rows.push_back(
           {.threads = pool.threads(),
@@ -89,7 +91,7 @@ std::vector<MemoryBenchRow> MeasureTogether(const MemoryBenchOptions& options,
            .distance_bytes = streams == 0 ? 0 : static_cast<int64_t>(series.style.distance_bytes),
            .gb_per_s = SpreadOf(series.speeds),
            .read_gb_per_s = SpreadOf(reads),
-           .fraction = SpreadOf(fractions),
+           .fraction = SpreadOf(Ratios(series.speeds, reads)),
            .repeats = options.repeats});
     }
   }
@@ -101,10 +103,12 @@ std::vector<MemoryBenchRow> MeasureTogether(const MemoryBenchOptions& options,
 Result<std::vector<MemoryBenchRow>> BenchMemory(
     const MemoryBenchOptions& options,
     const std::function<Status(const MemoryBenchRow&, int64_t done, int64_t total)>& on_row) {
-  const size_t bytes = StreamRead::ColdBytes(ReadTopology());
+  if (options.repeats < 1) return Fail("{} repeats are too few", options.repeats);
+  const size_t cold_bytes = StreamRead::ColdBytes(ReadTopology());
   std::vector<MemoryBenchRow> rows;
   for (const int threads : options.threads) {
     BITFETCH_ASSIGN_OR_RETURN(const auto pool, ThreadPool::Create(threads));
+    const size_t bytes = std::max(cold_bytes, kParts * threads * kLeastTiles * kReadTileBytes);
     for (const PageSize pages : options.pages) {
       BITFETCH_ASSIGN_OR_RETURN(ColdBuffer buffer, ColdBuffer::Create(*pool, bytes, pages));
       const std::vector<ReadStyle> styles = BestWidths(buffer, *pool);

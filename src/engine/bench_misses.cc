@@ -103,7 +103,9 @@ class Place {
           options_.repeats};
       if (times) {
         row.touches = Shares(*times, one);
-        if (off < series_.size()) row.touches->fewer = Fewer(*times, series_[off], one);
+        if (row.touches && off < series_.size()) {
+          row.touches->fewer = Fewer(*times, series_[off], one);
+        }
       } else {
         row.touches = tl::unexpected(times.error());
       }
@@ -205,6 +207,7 @@ class Place {
         })->touches;
     }
     shares.dram_share = SpreadOf(one.dram_shares);
+    shares.dram_share.median = DramShare(times, one);  // of all, for a repeat has few
     shares.late_share = static_cast<double>(one.late) / static_cast<double>(shares.touches);
     shares.cost = SpreadOf(one.costs);
     return shares;

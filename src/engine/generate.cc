@@ -36,11 +36,15 @@ class TextOut {
   bool stopped() const { return stops_.stopped(); }
 
  private:
-  bool Show(const std::string& text) { return text.empty() || on_text_(text); }
+  bool Show(const std::string& text) {
+    if (go_on_ && !text.empty()) go_on_ = on_text_(text);
+    return go_on_;
+  }
 
   Utf8Stream characters_;
   StopStrings stops_;
   const std::function<bool(std::string_view)>& on_text_;
+  bool go_on_ = true;
 };
 
 }  // namespace
@@ -49,8 +53,9 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
                            std::span<const int> prompt, const GenerateOptions& options,
                            const std::function<bool(std::string_view)>& on_text,
                            const Progress& on_prompt, const std::atomic<bool>& interrupted) {
-  if (prompt.empty())
+  if (prompt.empty() && session.length() == 0) {
     return Fail("the prompt is empty, and the model has no token to begin a text with");
+  }
   BITFETCH_ASSIGN_OR_RETURN(StopStrings stops, StopStrings::Create(options.stops));
   TextOut out(std::move(stops), on_text);
   const std::vector<int> stop_tokens = tokenizer.StopTokens();

@@ -168,6 +168,41 @@ TEST_F(GenerateTest, StopsWhenInterruptedOrNobodyListens) {
   EXPECT_EQ(interrupted.text, deaf.text);
 }
 
+TEST_F(GenerateTest, NothingIsShownToWhoeverStopped) {
+  std::vector<std::string> stops;  // for each letter one that holds it back
+  for (char letter = 'a'; letter <= 'z'; ++letter) stops.push_back({letter, '\1'});
+  const auto session = OpenSession();
+  int calls = 0;
+  const Run run =
+      RunWith(*session, "In the beginning", {.stops = stops}, {}, [&](const std::string&) {
+        ++calls;
+        return false;
+      });
+  EXPECT_EQ(calls, 1);
+  const std::string made = tokenizer_.Decode(run.generated.tail).value();
+  ASSERT_TRUE(made.starts_with(run.text));
+  EXPECT_LT(run.text.size(), made.size()) << "something was held back";
+}
+
+TEST_F(GenerateTest, AnEmptyPromptGoesOn) {
+  const auto whole = OpenSession();
+  const Run at_once = RunWith(*whole, "In the beginning", {.max_tokens = 12});
+  const auto session = OpenSession();
+  const Run first = RunWith(*session, "In the beginning", {.max_tokens = 5});
+  ASSERT_TRUE(session->Append(first.generated.tail));
+  Sampler sampler = Sampler::Create({}).value();
+  std::string rest;
+  const auto on_text = [&](std::string_view text) {
+    rest += text;
+    return true;
+  };
+  ASSERT_TRUE(
+      Generate(*session, tokenizer_, sampler, {}, {.max_tokens = 7}, on_text, {}, interrupted_));
+  EXPECT_EQ(first.text + rest, at_once.text);
+  session->Truncate(0);
+  EXPECT_FALSE(Generate(*session, tokenizer_, sampler, {}, {}, on_text, {}, interrupted_));
+}
+
 TEST_F(GenerateTest, ALongPromptCanBeWatchedAndInterrupted) {
   const auto session = OpenSession();
   Sampler greedy = Sampler::Create({}).value();

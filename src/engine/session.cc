@@ -10,6 +10,7 @@
 #include "engine/random_floats.h"
 #include "kernels/attention_probe.h"
 #include "machine/probe.h"
+#include "machine/profile_store.h"
 #include "machine/topology.h"
 
 namespace bitfetch {
@@ -21,7 +22,11 @@ class ProfileInBackground {
   ProfileInBackground(const Topology& topology, const PrefetchSetting& setting,
                       const Kernels& kernels, KvTypes types)
       : fallback_(DefaultProfile(topology)) {
-    if (setting.mode == PrefetchSetting::Mode::kOff) return;
+    if (setting.mode == PrefetchSetting::Mode::kOff) {  // not worth a measurement
+      LoadedProfile kept = LoadProfile(ProfilePath(), topology, BITFETCH_VERSION);
+      if (kept.profile) fallback_ = *std::move(kept.profile);
+      return;
+    }
     const auto probe = [topology, &kernels, types] {
       return ReadOrMeasureProfile(topology, ProbeEffort::kQuick, BITFETCH_VERSION,
                                   AttentionProbe(kernels, ProbeEffort::kQuick, {KvTypes{}, types}));
@@ -77,6 +82,8 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
                             Model::Load(path, options.mmap, *session->pool_, progress));
   session->model_ = std::make_unique<const Model>(std::move(model));
 
+  session->machine_ = profile.Get();
+
   const ModelConfig& config = session->model_->config();
   session->context_ = options.context == 0 ? config.context : options.context;
   const KvConfig kv{.layers = static_cast<int>(config.layers),
@@ -86,7 +93,7 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
                     .limit = session->context_,
                     .pages = options.pages,
                     .placement = options.placement,
-                    .l2_budget_bytes = PrefetchBudget(topology.l2_bytes)};
+                    .l2_budget_bytes = PrefetchBudget(session->machine_.l2_bytes)};
   BITFETCH_RETURN_IF_ERROR(CheckMemory(path, kv, session->context_));
   auto cache = KvCache::Create(kv);
   if (!cache) {
@@ -99,7 +106,6 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
       AttentionAccess(session->kernels_->isa, {kv.kv_heads, kv.head_dim, kv.types},
                       session->cache_->layer_placement(), options.pages,
                       static_cast<int>(config.heads / config.kv_heads), session->threads());
-  session->machine_ = profile.Get();
   session->forward_ = std::make_unique<ForwardPass>(*session->model_, *session->kernels_,
                                                     *session->pool_, ForwardPrefetch{});
   session->SetPrefetch(options.prefetch, options.prefetch_ahead);

@@ -169,8 +169,10 @@ const std::vector<Adversity> kAdversities = {
     {"zero values", [](Input& i) { std::ranges::fill(i.values, 0.0f); }, kAllFloats},
     {"rising scores",
      [](Input& i) {
-       for (size_t k = 0; k < i.keys.size(); ++k)
-         i.keys[k] = static_cast<float>(k / i.shape.head_dim);
+       for (size_t k = 0; k < i.keys.size(); ++k) {
+         const size_t token = k / i.shape.head_dim;
+         i.keys[k] = static_cast<float>(token);
+       }
        std::ranges::fill(i.queries, 1.0f);
      },
      {KvType::kF32, KvType::kF16}},  // integers up to 1000, which bf16 cannot tell apart

@@ -29,8 +29,13 @@ struct Chunk {
 };
 
 // What a kernel does with the line ahead of each that it reads. kTimed: what the plan says, and it
-// shows the job's TouchSampler each line before it loads it.
-enum class Ahead { kNothing, kToL1, kToL2, kTimed };
+// shows the job's TouchSampler each line before it loads it; kShown: that alone.
+enum class Ahead { kNothing, kToL1, kToL2, kTimed, kShown };
+
+template <Ahead kAhead>
+constexpr bool kFetches = kAhead != Ahead::kNothing&& kAhead != Ahead::kShown;
+template <Ahead kAhead>
+constexpr bool kShows = kAhead == Ahead::kTimed || kAhead == Ahead::kShown;
 
 // The two products, by what is prefetched and by the number of query rows less one.
 using ScoreFunction = void (*)(const KvLayout&, const Chunk&, const float* queries, int row,
@@ -66,7 +71,7 @@ class AheadLines {
   static_assert(kLines % Lookahead::kSlots == 0);
 
   HWY_INLINE explicit AheadLines(Lookahead& lookahead) : lookahead_(lookahead) {
-    if constexpr (kAhead != Ahead::kNothing) {
+    if constexpr (kFetches<kAhead>) {
       slots_ = lookahead.TakeSlots(
           kLines, [&](const std::byte* line) { PrefetchInto<kAhead>(lookahead, line); });
     }
@@ -74,7 +79,7 @@ class AheadLines {
 
   // The i-th of them; in order.
   HWY_INLINE void Prefetch(int i) {
-    if constexpr (kAhead != Ahead::kNothing) {
+    if constexpr (kFetches<kAhead>) {
       const std::byte*& next = slots_.next[i % Lookahead::kSlots];
       PrefetchInto<kAhead>(lookahead_, next);
       next += slots_.stride;
@@ -83,7 +88,7 @@ class AheadLines {
 
   // Before the first load from each line.
   HWY_INLINE void Touch(const void* line) const {
-    if constexpr (kAhead == Ahead::kTimed) lookahead_.job().touches->Touch(line);
+    if constexpr (kShows<kAhead>) lookahead_.job().touches->Touch(line);
   }
 
  private:

@@ -38,10 +38,20 @@ HWY_INLINE Vector LoadScales(const std::byte* tile, int group, int part) {
   return hn::PromoteTo(Floats(), hn::LoadU(halves, scales + part * kLanes));
 }
 
+// For the scales of a chunk, so many bytes at `offset` in each tile, which are all read early.
 template <Ahead kAhead>
-HWY_INLINE void PrefetchScales(size_t lines, Lookahead& lookahead) {
-  if constexpr (kAhead != Ahead::kNothing) {
-    lookahead.Take(lines, [&](const std::byte* line) { PrefetchInto<kAhead>(lookahead, line); });
+HWY_INLINE void PrefetchScales(const Chunk& chunk, size_t offset, size_t bytes,
+                               Lookahead& lookahead) {
+  if constexpr (kFetches<kAhead>) {
+    lookahead.Take(chunk.count() * bytes / kCacheLineBytes,
+                   [&](const std::byte* line) { PrefetchInto<kAhead>(lookahead, line); });
+  }
+  if constexpr (kShows<kAhead>) {
+    for (int tile = 0; tile < chunk.count(); ++tile) {
+      for (size_t at = 0; at < bytes; at += kCacheLineBytes) {
+        lookahead.job().touches->Touch(chunk.tiles[tile] + offset + at);
+      }
+    }
   }
 }
 
@@ -106,7 +116,7 @@ void ScoreCodes(const KvLayout& layout, const Chunk& chunk, const float* queries
   constexpr int kTiles = Product::kTiles;
   const IntQueries prepared(queries, layout.head_dim);
   const int tiles = chunk.count();
-  PrefetchScales<kAhead>(tiles * layout.k_scales_bytes() / kCacheLineBytes, lookahead);
+  PrefetchScales<kAhead>(chunk, 0, layout.k_scales_bytes(), lookahead);
   size_t codes = layout.k_scales_bytes();
   for (int group = 0; group < layout.head_dim / kQuantizedDims; ++group) {
     const typename Product::template GroupCoefs<kQueries> coefs(
@@ -295,7 +305,7 @@ void SumCodes(const KvLayout& layout, const Chunk& chunk, const float* weights,
   const size_t partial_floats = PartialFloats(layout.head_dim);
   const size_t scales = layout.k_tile_bytes();
   const int tiles = chunk.count();
-  PrefetchScales<kAhead>(tiles * layout.v_scales_bytes() / kCacheLineBytes, lookahead);
+  PrefetchScales<kAhead>(chunk, scales, layout.v_scales_bytes(), lookahead);
   alignas(64) float padded[kQueries * kChunkTokens];
   if (HWY_UNLIKELY(tiles < kChunkTiles)) {
     std::fill(padded, padded + kQueries * kChunkTokens, 0.0f);
@@ -314,11 +324,19 @@ void SumCodes(const KvLayout& layout, const Chunk& chunk, const float* weights,
     if (group + 1 < groups) weighted.Set(chunk, scales, group + 1, weights);
     float* sums = partials + group * kQuantizedDims;
     SumSides<kQueries, kSides, kAhead>(chunk, codes, 0, coded, lookahead, sums, partial_floats);
-    for (int pass = 1; pass < kVectors * 2 / kSides; ++pass) {
+    const auto again = [&](auto ahead, int pass) BITFETCH_LAMBDA {
       const int side = pass / kVectors;
-      SumSides<kQueries, kSides, Ahead::kNothing>(
+      SumSides<kQueries, kSides, ahead>(
           chunk, codes + side * kGroupLines<kType> / 2 * kCacheLineBytes, pass % kVectors, coded,
           lookahead, sums + side * 16, partial_floats);
+    };
+    constexpr Ahead kFirst = kAhead == Ahead::kTimed ? Ahead::kShown : Ahead::kNothing;
+    for (int pass = 1; pass < kVectors * 2 / kSides; ++pass) {
+      if (kAhead == Ahead::kTimed && pass == kVectors) {  // the other side's lines come first here
+        again(std::integral_constant<Ahead, kFirst>(), pass);
+      } else {
+        again(std::integral_constant<Ahead, Ahead::kNothing>(), pass);
+      }
     }
     codes += kGroupLines<kType> * kCacheLineBytes;
   }

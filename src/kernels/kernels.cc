@@ -28,46 +28,55 @@ Kernels ScalarTable() {
 
 using TernaryMatmul = decltype(Kernels::ternary_matmul);
 
-[[maybe_unused]] Kernels SimdTable(Isa isa, Kernels table, TernaryMatmul ternary_matmul) {
-  table.isa = isa;
-  table.ternary_matmul = ternary_matmul;
-  return table;
-}
+// Of an ISA: code that makes its table may be of that ISA itself, and runs only where the CPU has
+// it.
+struct Built {
+  Isa isa;
+  Kernels (*table)();
+  TernaryMatmul ternary_matmul;
+};
 
-// Every table of this build, best last.
-const std::vector<Kernels>& BuiltKernels() {
-  static const std::vector<Kernels> tables = {
-    ScalarTable(),
+// Best last.
+constexpr Built kBuilt[] = {
+    {Isa::kScalar, ScalarTable, scalar::TernaryMatmul},
 #if defined(__x86_64__)
-    SimdTable(Isa::kAvx2, N_AVX2::Table(), avx2::TernaryMatmul),
-    SimdTable(Isa::kAvx512, N_AVX3::Table(), avx512::TernaryMatmul),
-    SimdTable(Isa::kAvx512Vnni, N_AVX3::VnniTable(), avx512vnni::TernaryMatmul),
+    {Isa::kAvx2, N_AVX2::Table, avx2::TernaryMatmul},
+    {Isa::kAvx512, N_AVX3::Table, avx512::TernaryMatmul},
+    {Isa::kAvx512Vnni, N_AVX3::VnniTable, avx512vnni::TernaryMatmul},
 #elif defined(__aarch64__)
-    SimdTable(Isa::kNeon, N_NEON::Table(), neon::TernaryMatmul),
-    SimdTable(Isa::kNeonDotprod, N_NEON::DotprodTable(), neon_dotprod::TernaryMatmul),
-    SimdTable(Isa::kNeonI8mm, N_NEON::I8mmTable(), neon_i8mm::TernaryMatmul),
+    {Isa::kNeon, N_NEON::Table, neon::TernaryMatmul},
+    {Isa::kNeonDotprod, N_NEON::DotprodTable, neon_dotprod::TernaryMatmul},
+    {Isa::kNeonI8mm, N_NEON::I8mmTable, neon_i8mm::TernaryMatmul},
 #endif
-  };
+};
+
+std::vector<Kernels> MakeSupported() {
+  const std::vector<Isa> isas = SupportedIsas();
+  std::vector<Kernels> tables;
+  for (const Built& built : kBuilt) {
+    if (std::ranges::find(isas, built.isa) == isas.end()) continue;
+    Kernels& table = tables.emplace_back(built.table());
+    table.isa = built.isa;
+    table.ternary_matmul = built.ternary_matmul;
+  }
   return tables;
 }
 
 }  // namespace
 
 const std::vector<const Kernels*>& SupportedKernels() {
+  static const std::vector<Kernels> tables = MakeSupported();
   static const std::vector<const Kernels*> supported = [] {
-    const std::vector<Isa> isas = SupportedIsas();
-    std::vector<const Kernels*> tables;
-    for (const Kernels& table : BuiltKernels()) {
-      if (std::find(isas.begin(), isas.end(), table.isa) != isas.end()) tables.push_back(&table);
-    }
-    return tables;
+    std::vector<const Kernels*> all;
+    for (const Kernels& table : tables) all.push_back(&table);
+    return all;
   }();
   return supported;
 }
 
 Result<const Kernels*> ChooseKernels() {
   std::vector<Isa> built;
-  for (const Kernels& table : BuiltKernels()) built.push_back(table.isa);
+  for (const Built& one : kBuilt) built.push_back(one.isa);
   BITFETCH_ASSIGN_OR_RETURN(const Isa isa, ChooseIsa(built));
   for (const Kernels* table : SupportedKernels()) {
     if (table->isa == isa) return table;

@@ -11,10 +11,11 @@
 
 namespace bitfetch {
 
-// How many tiles attention takes together, head by head: as many as are prefetched in turn, and a
-// chunk at least. A range at most, of which a walk is a part: 4, 8 or 16.
+// How many tiles attention takes together, head by head: as many as are prefetched in turn, in
+// whole chunks, for results depend on where those begin; a range at most.
 inline int WalkTiles(const PrefetchPlan& plan) {
-  return std::clamp<int>(plan.streams, kChunkTiles, kRangeTokens / kTileTokens);
+  return std::clamp<int>(plan.streams / kChunkTiles * kChunkTiles, kChunkTiles,
+                         kRangeTokens / kTileTokens);
 }
 
 // The lines that attention will read, in its order, beginning a fixed distance ahead of where it

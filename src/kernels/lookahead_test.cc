@@ -13,8 +13,8 @@ namespace {
 // Every line of the job, sorted by what comes first: the definition of attention's order.
 std::vector<const std::byte*> LinesInOrder(const AttendJob& job) {
   const KvLayout& layout = job.kv.layout;
-  const int streams = job.prefetch.streams;
-  const int walk = std::max(streams, kChunkTiles);
+  const int walk = std::clamp(job.prefetch.streams / 4 * 4, 4, 16);
+  const int streams = std::min(job.prefetch.streams, walk);
   using Key = std::tuple<int64_t, int, int, int64_t, size_t, int64_t, const std::byte*>;
   std::vector<Key> lines;
   const int64_t first_tile = job.begin / kTileTokens;
@@ -44,7 +44,7 @@ TEST(Lookahead, IsTheOrderOfAttentionMovedOn) {
   std::vector<uint32_t> blocks(37);
   for (uint32_t i = 0; i < blocks.size(); ++i) blocks[i] = i * 7 % 37;
   const std::vector<std::byte> arena(blocks.size() * layout.block_bytes());
-  for (const int streams : {1, 2, 4, 8, 16}) {
+  for (const int streams : {1, 2, 4, 6, 8, 16, 20}) {
     for (const int64_t end : {16, 17, 300, 592}) {
       for (const int64_t distance : {64, 128, 4096, 4160, 20032, 65536, 1048576}) {
         for (const int first_head : {0, 1}) {

@@ -12,7 +12,7 @@ int64_t BlocksFor(int64_t tokens) { return (tokens + kTileTokens - 1) / kTileTok
 
 }  // namespace
 
-Result<KvCache> KvCache::Create(const KvConfig& config) {
+Status KvCache::Check(const KvConfig& config) {
   if (config.layers < 1 || config.kv_heads < 1) {
     return Fail("a KV cache needs at least one layer and one head, not {} and {}", config.layers,
                 config.kv_heads);
@@ -34,6 +34,13 @@ Result<KvCache> KvCache::Create(const KvConfig& config) {
   if (blocks > kMost / config.layers / static_cast<int64_t>(layout.block_bytes())) {
     return Fail("a KV cache of {} tokens is larger than any memory", config.limit);
   }
+  return {};
+}
+
+Result<KvCache> KvCache::Create(const KvConfig& config) {
+  BITFETCH_RETURN_IF_ERROR(Check(config));
+  const int64_t blocks = BlocksFor(config.limit);
+  const KvLayout layout{config.kv_heads, config.head_dim, config.types};
   BITFETCH_ASSIGN_OR_RETURN(const StoreToken store, ChooseStore());
   try {
     BITFETCH_ASSIGN_OR_RETURN(BlockPool pool, BlockPool::Create(config.layers, layout, blocks,
@@ -151,13 +158,14 @@ Result<size_t> KvCache::Prefetch(int layer, int64_t seq_len) {
   return bytes;
 }
 
-Result<PrefetchCursor> KvCache::Cursor(int layer, int64_t begin, int64_t end) const {
+Result<PrefetchCursor> KvCache::Cursor(int layer, int64_t begin, int64_t end,
+                                       int walk_tiles) const {
   BITFETCH_RETURN_IF_ERROR(CheckLayer(layer));
   const int64_t last = std::clamp<int64_t>(end, 0, lengths_[layer]);
   const int64_t first = BlocksFor(std::clamp<int64_t>(begin, 0, last));
   return PrefetchCursor(
       pool_->arena(layer), std::span(blocks_).subspan(first, BlocksFor(last) - first),
-      pool_->stride_bytes(), pool_->layout().block_bytes(), kChunkTiles, l2_budget_bytes_);
+      pool_->stride_bytes(), pool_->layout().block_bytes(), walk_tiles, l2_budget_bytes_);
 }
 
 }  // namespace bitfetch

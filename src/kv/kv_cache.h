@@ -49,6 +49,8 @@ class KvCache {
   // Errors: shapes that no tile takes, out of address space or memory, an ISA that can't be run.
   // Costs some system calls; memory comes with the tokens.
   static Result<KvCache> Create(const KvConfig& config);
+  // Its errors that no machine would change.
+  static Status Check(const KvConfig& config);
 
   KvCache(KvCache&&) = default;
   KvCache& operator=(KvCache&& other) noexcept;
@@ -84,14 +86,16 @@ class KvCache {
 
   // The same for tokens [begin, end), which a thread will read, a few lines at a time: the thread
   // fetches from the cursor between its own steps, and whoever owns the cache counts afterwards
-  // what it did. `begin` is a multiple of 16; what is not stored is left out. Valid until the next
-  // change of the cache.
-  Result<PrefetchCursor> Cursor(int layer, int64_t begin, int64_t end) const;
+  // what it did. `begin` is a multiple of 16; what is not stored is left out. Attention walks
+  // `walk_tiles` blocks side by side. Valid until the next change of the cache.
+  Result<PrefetchCursor> Cursor(int layer, int64_t begin, int64_t end,
+                                int walk_tiles = kChunkTiles) const;
   void CountPrefetched(int64_t bytes) { traffic_.prefetched_bytes += bytes; }
 
   const KvTraffic& traffic() const { return traffic_; }
 
   int layers() const { return static_cast<int>(lengths_.size()); }
+  Status CheckLayer(int layer) const;  // an error if it is out of range
   // How the blocks of one layer lie, for who reads it: between them are those of other layers.
   BlockPlacement layer_placement() const {
     return layers() == 1 ? pool_->placement() : BlockPlacement::kShuffled;
@@ -107,7 +111,6 @@ class KvCache {
  private:
   KvCache(std::shared_ptr<BlockPool> pool, StoreToken store, size_t l2_budget_bytes);
 
-  Status CheckLayer(int layer) const;
   // Gives this sequence blocks of its own for tokens [begin, end).
   Status OwnBlocks(int64_t begin, int64_t end);
 

@@ -61,6 +61,23 @@ TEST(KvCacheCursor, HasEachLineOfItsTokensOnce) {
   }
 }
 
+TEST(KvCacheCursor, TakesALineOfEachBlockOfAWalkInTurn) {
+  const KvCache cache = Filled(BlockPlacement::kShuffled, size_t{1} << 20);
+  const KvView view = cache.View(0).value();
+  PrefetchCursor cursor = cache.Cursor(0, 0, kTokens, 4).value();
+  const size_t block = view.layout.block_bytes();
+  for (const auto& [first, tiles] : {std::pair{0, 4}, {4, 3}}) {
+    for (size_t at = 0; at < block; at += kCacheLineBytes) {
+      for (int tile = 0; tile < tiles; ++tile) {
+        ASSERT_EQ(cursor.Next(), view.Block(first + tile) + at);
+      }
+    }
+  }
+  EXPECT_EQ(cache.Cursor(0, 0, kTokens, 8)->remaining(), 7 * block / kCacheLineBytes);
+  cursor = cache.Cursor(0, 0, kTokens, 8).value();
+  for (int tile = 0; tile < 7; ++tile) EXPECT_EQ(cursor.Next(), view.Block(tile));
+}
+
 TEST(KvCacheCursor, LeavesOutWhatIsNotStored) {
   const KvCache cache = Filled(BlockPlacement::kShuffled, size_t{1} << 20);
   const KvView view = cache.View(1).value();

@@ -17,8 +17,7 @@ namespace bitfetch {
 // (docs/architecture.md).
 inline constexpr int kTileTokens = 16;
 
-// Attention walks this many tiles side by side, a few rows of each in turn, and so does what
-// prefetches for it.
+// Kernels take this many tiles together, a chunk, a few rows of each in turn.
 inline constexpr int kChunkTiles = 4;
 
 // How K or V is stored: as floats, or as codes of 8 or 4 bits with a scale for every kQuantizedDims

@@ -163,7 +163,7 @@ class Probe {
       ++streaming;
       const size_t each = order.size() / (pool_.threads() - 1);
       const std::span<const uint32_t> mine(order.data() + each * (thread - 1), each);
-      for (size_t at = 0; !done && !Late(); at = (at + 64) % std::max<size_t>(each - 63, 1)) {
+      for (size_t at = 0; !done && !Late(); at = (at + 64) % (std::max<size_t>(each, 64) - 63)) {
         sum += ReadTiles(back.data(), mine.subspan(at, std::min<size_t>(64, each)),
                          {.width_bytes = ReadWidths().back()});
       }
@@ -225,8 +225,9 @@ Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort probe_e
   const double begin = NowNs();
   const Effort effort = EffortOf(probe_effort);
   const auto caches = static_cast<size_t>(topology.last_level_bytes);
-  const size_t bytes = std::clamp(effort.caches * caches, kMinBytes, kMaxBytes);
-  if (bytes < 2 * caches || AvailableMemory() / 2 < static_cast<int64_t>(bytes)) {
+  const size_t most = std::max(kMaxBytes, 2 * caches);
+  const size_t bytes = std::clamp(effort.caches * caches, kMinBytes, most);
+  if (AvailableMemory() / 2 < static_cast<int64_t>(bytes)) {
     return Fail("no memory to measure with: that takes several times the caches' {} MiB",
                 caches >> 20);
   }

@@ -128,7 +128,7 @@ TEST_F(ProfileStoreTest, ThePathFollowsXdg) {
 
 // Kernels that cost no time to measure, all as fast as `hot_bytes_per_s`; counts how often it is
 // asked.
-KernelProbe FakeProbe(std::vector<std::string> names, double hot_bytes_per_s, int* asked,
+KernelProbe FakeProbe(const std::vector<std::string>& names, double hot_bytes_per_s, int* asked,
                       bool complete = true) {
   KernelProbe probe;
   probe.names = names;

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 
+#include "kernels/lookahead.h"
 #include "model/dequantize.h"
 
 namespace bitfetch {
@@ -188,7 +189,8 @@ Status ForwardPass::AimCursors(int layer, const KvCache& cache) {
   size_t most = 0;
   for (int thread = 0; thread < threads; ++thread) {
     const auto [begin, end] = Attention::ShareOf(length, thread, threads);
-    BITFETCH_ASSIGN_OR_RETURN(const PrefetchCursor cursor, cache.Cursor(layer, begin, end));
+    BITFETCH_ASSIGN_OR_RETURN(const PrefetchCursor cursor,
+                              cache.Cursor(layer, begin, end, WalkTiles(prefetch_.in_kernel)));
     cursors_.push_back(cursor);
     cursor_lines_ += cursor.remaining();
     most = std::max(most, cursor.remaining());
