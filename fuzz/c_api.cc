@@ -127,11 +127,7 @@ class Calls {
     const auto count = static_cast<int64_t>(tokens.size());
     const bool appended = Succeeds(bitfetch_append(session_, tokens.data(), tokens.size()));
     FUZZ_CHECK(appended == (known && length_ + count <= kContext));
-    if (!appended) {
-      // What ran before an unknown token was met leaves no logits behind.
-      if (length_ + count <= kContext) has_logits_ = -1;
-      return;
-    }
+    if (!appended) return;
     length_ += count;
     if (count > 0) has_logits_ = 1;
   }
@@ -268,8 +264,10 @@ class Calls {
     if (cache == nullptr) return;
     const auto length = input_.ConsumeIntegral<int64_t>();
     if (input_.ConsumeBool()) {
-      FUZZ_CHECK(Succeeds(bitfetch_cache_truncate(cache->cache.get(), length)));
-      for (int64_t& held : cache->lengths) held = std::clamp<int64_t>(length, 0, held);
+      const bool cut = Succeeds(bitfetch_cache_truncate(cache->cache.get(), length));
+      FUZZ_CHECK(cut == (length >= 0));
+      if (!cut) return;
+      for (int64_t& held : cache->lengths) held = std::min(length, held);
     } else {
       const int layer = input_.ConsumeIntegralInRange(-1, cache->shape.layers);
       size_t requested = 0;

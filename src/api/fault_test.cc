@@ -20,6 +20,7 @@
 
 #include "base/temp_dir.h"
 #include "engine/synth.h"
+#include "engine/test_profile.h"
 
 namespace {
 
@@ -66,7 +67,6 @@ namespace {
 bitfetch_status Use(const std::string& path, bool mmap, std::string* text) {
   bitfetch_session_options options = bitfetch_session_default_options();
   options.threads = 2;
-  options.prefetch = "off";  // the machine profile's JSON library cannot run out of memory
   options.mmap = mmap ? 1 : 0;
   bitfetch_session* session = nullptr;
   bitfetch_status status = bitfetch_session_open(path.c_str(), &options, &session);
@@ -96,6 +96,7 @@ bitfetch_status Use(const std::string& path, bool mmap, std::string* text) {
 class FaultTest : public testing::TestWithParam<bool> {};
 
 TEST_P(FaultTest, MemoryThatRunsOutAnywhereIsAnError) {
+  const TestProfile profile;
   const TempDir folder;
   const std::string path = folder.Path("model.gguf");
   const std::atomic<bool> never = false;

@@ -13,6 +13,7 @@
 #include <limits>
 #include <memory>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 namespace bitfetch {
@@ -120,6 +121,8 @@ MappedFile::~MappedFile() {
 
 Result<FileWriter> FileWriter::Create(const std::string& path) {
   std::string target = path;
+  mode_t mode = 0666;
+  bool exists = false;
   struct stat status;
   if (stat(path.c_str(), &status) == 0) {
     if (S_ISDIR(status.st_mode)) return Fail("{}: is a directory, not a file", path);
@@ -129,6 +132,8 @@ Result<FileWriter> FileWriter::Create(const std::string& path) {
       return FileWriter(path, "", fd);
     }
     if (access(path.c_str(), W_OK) != 0) return FailErrno(path);
+    mode = status.st_mode & 07777;
+    exists = true;
     // Renaming over a symbolic link would replace the link, not what it points to.
     const std::unique_ptr<char, decltype(&free)> real(realpath(path.c_str(), nullptr), &free);
     if (real) target = real.get();
@@ -136,8 +141,12 @@ Result<FileWriter> FileWriter::Create(const std::string& path) {
   static std::atomic<int> count{0};
   for (;;) {
     std::string temporary = fmt::format("{}.{}-{}.tmp", target, getpid(), count++);
-    const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0) return FileWriter(std::move(target), std::move(temporary), fd);
+    const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd >= 0) {
+      // What the umask took away; a file system without modes has none to keep.
+      if (exists) std::ignore = fchmod(fd, mode);
+      return FileWriter(std::move(target), std::move(temporary), fd);
+    }
     if (errno != EEXIST) return FailErrno(path);
   }
 }

@@ -237,6 +237,15 @@ TEST_F(FileTest, ALinkStaysALink) {
   EXPECT_EQ(Text(*MappedFile::Open(Path("f"))), "new");
 }
 
+TEST_F(FileTest, WhatIsWrittenAnewKeepsItsMode) {
+  ASSERT_TRUE(WriteFile(Path("f"), "old"));
+  for (const auto mode : {fs::perms(0600), fs::perms(0666), fs::perms(0755)}) {
+    fs::permissions(Path("f"), mode);
+    ASSERT_TRUE(WriteFile(Path("f"), "new"));
+    EXPECT_EQ(fs::status(Path("f")).permissions(), mode);
+  }
+}
+
 TEST_F(FileTest, WritingSaysWhatIsWrong) {
   EXPECT_EQ(FileWriter::Create(dir_.path()).error().message,
             dir_.path() + ": is a directory, not a file");

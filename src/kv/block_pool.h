@@ -31,7 +31,8 @@ Result<BlockPlacement> ParseBlockPlacement(std::string_view text);
 class BlockPool {
  public:
   // Takes address space for `limit` blocks; memory comes as blocks are taken. Errors: out of
-  // address space. Throws std::bad_alloc where there is no memory for its tables, 8 bytes a block.
+  // address space. Throws std::bad_alloc where there is no memory for its tables, 12 bytes a block
+  // at most.
   static Result<BlockPool> Create(int layers, const KvLayout& layout, uint32_t limit,
                                   PageSize pages, BlockPlacement placement);
 

@@ -120,6 +120,7 @@ Status KvCache::Append(int layer, int64_t count, const float* k, const float* v)
     return Fail("cannot store {} more tokens behind {}: the KV cache holds {}", count, begin,
                 limit());
   }
+  if (count == 0) return {};
   BITFETCH_RETURN_IF_ERROR(OwnBlocks(begin, begin + count));
 
   const KvLayout& layout = pool_->layout();

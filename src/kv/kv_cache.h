@@ -59,7 +59,7 @@ class KvCache {
   // Another sequence with the same content. Costs a copy of the block table: some microseconds for
   // 100K tokens. The first of the two that writes to a block they share, which can only be the one
   // with the end of the sequence, copies that block, all layers at once: as much memory as 16
-  // tokens take.
+  // tokens take. Throws std::bad_alloc where there is no memory for the table.
   KvCache Fork() const;
 
   // Stores `count` tokens behind what `layer` holds; k and v: [count][kv_heads][head_dim]. Errors:

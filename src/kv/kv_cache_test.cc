@@ -80,13 +80,20 @@ TEST(KvCache, AppendingPastTheLimitLosesNothing) {
 }
 
 TEST(KvCache, AForkThatFindsNoBlockLosesNothing) {
-  auto cache = KvCache::Create(SmallConfig({}, 32)).value();
+  auto cache = KvCache::Create(SmallConfig({KvType::kF32, KvType::kF32}, 32)).value();
   std::vector<float> ones(32 * kTokenFloats, 1.0f);
   const std::vector<float> twos(32 * kTokenFloats, 2.0f);
   ASSERT_TRUE(cache.Append(0, 20, ones.data(), ones.data()));
   KvCache fork = cache.Fork();
   EXPECT_FALSE(fork.Append(0, 1, twos.data(), twos.data()));
   EXPECT_EQ(fork.length(0), 20);
+  const KvView view = cache.View(0).value();
+  EXPECT_EQ(fork.View(0)->Block(1), view.Block(1));
+  const auto* key = reinterpret_cast<const float*>(view.Block(1));  // [dim][token]
+  EXPECT_EQ(key[3], 1.0f);
+  EXPECT_NE(key[4], 2.0f) << "it wrote to what they share";
+  EXPECT_TRUE(fork.Append(0, 0, nullptr, nullptr)) << "nothing needs no block";
+  EXPECT_EQ(fork.View(0)->Block(1), view.Block(1));
   fork.Clear();
   EXPECT_TRUE(cache.Append(0, 1, ones.data(), ones.data()));
 }

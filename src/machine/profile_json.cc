@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "machine/json_value.h"
 
 namespace bitfetch {
 namespace {
-
-using Json = nlohmann::json;
 
 // Rises with every change of the fields or of what they mean.
 constexpr int kFormat = 2;
@@ -21,21 +22,30 @@ std::string Writer(std::string_view version) {
 // Reads the fields of one JSON object, and remembers the first thing that is wrong.
 class Fields {
  public:
-  Fields(const Json& json, std::string_view what) : json_(json), what_(what) {
-    if (!json.is_object()) error_ = Error{fmt::format("{} is no object", what)};
+  Fields(const JsonValue& json, std::string_view what)
+      : object_(json.As<JsonValue::Object>()), what_(what) {
+    if (object_ == nullptr) error_ = Error{fmt::format("{} is no object", what)};
   }
 
   void Get(const char* key, std::string& value) {
-    if (const Json* at = Find(key, &Json::is_string, "text")) value = *at;
+    if (const auto* text = Find<std::string>(key, "text")) value = *text;
   }
   void Get(const char* key, bool& value) {
-    if (const Json* at = Find(key, &Json::is_boolean, "true or false")) value = *at;
-  }
-  void Get(const char* key, double& value) {
-    if (const Json* at = Find(key, &Json::is_number, "a number")) value = *at;
+    if (const auto* flag = Find<bool>(key, "true or false")) value = *flag;
   }
   void Get(const char* key, int64_t& value) {
-    if (const Json* at = Find(key, &Json::is_number_integer, "a whole number")) value = *at;
+    if (const auto* number = Find<int64_t>(key, "a whole number")) value = *number;
+  }
+  void Get(const char* key, double& value) {
+    const JsonValue* at = Find(key);
+    if (at == nullptr) return;
+    if (const auto* whole = at->As<int64_t>()) {
+      value = static_cast<double>(*whole);
+    } else if (const auto* number = at->As<double>()) {
+      value = *number;
+    } else {
+      RefuseType(key, "a number");
+    }
   }
   void Get(const char* key, int& value) {
     int64_t wide = 0;
@@ -46,9 +56,9 @@ class Fields {
   // Calls read(fields) for each object of an array.
   template <class Read>
   void GetEach(const char* key, Read&& read) {
-    const Json* at = Find(key, &Json::is_array, "a list");
-    if (at == nullptr) return;
-    for (const Json& item : *at) {
+    const auto* list = Find<JsonValue::List>(key, "a list");
+    if (list == nullptr) return;
+    for (const JsonValue& item : *list) {
       Fields fields(item, key);
       read(fields);
       if (const Status status = fields.Finish(); !status) Refuse(status.error());
@@ -57,7 +67,8 @@ class Fields {
 
   // An error if anything was wrong, or if there are fields that nothing asked for.
   Status Finish() {
-    if (!error_ && json_.size() != found_) error_ = Error{fmt::format("{}: unknown fields", what_)};
+    if (!error_ && object_->size() != found_)
+      error_ = Error{fmt::format("{}: unknown fields", what_)};
     if (error_) return tl::unexpected(*error_);
     return {};
   }
@@ -67,24 +78,29 @@ class Fields {
   }
 
  private:
-  using Test = bool (Json::*)() const noexcept;
-
-  const Json* Find(const char* key, Test test, std::string_view type) {
-    if (!json_.is_object()) return nullptr;
-    const auto at = json_.find(key);
-    if (at == json_.end()) {
+  const JsonValue* Find(const char* key) {
+    if (object_ == nullptr) return nullptr;
+    const auto at = object_->find(key);
+    if (at == object_->end()) {
       Refuse({fmt::format("{}: {} is missing", what_, key)});
       return nullptr;
     }
     ++found_;
-    if (!((*at).*test)()) {
-      Refuse({fmt::format("{}: {} is not {}", what_, key, type)});
-      return nullptr;
-    }
-    return &*at;
+    return &at->second;
+  }
+  template <class T>
+  const T* Find(const char* key, std::string_view type) {
+    const JsonValue* at = Find(key);
+    if (at == nullptr) return nullptr;
+    const T* value = at->As<T>();
+    if (value == nullptr) RefuseType(key, type);
+    return value;
+  }
+  void RefuseType(const char* key, std::string_view type) {
+    Refuse({fmt::format("{}: {} is not {}", what_, key, type)});
   }
 
-  const Json& json_;
+  const JsonValue::Object* object_;
   std::string_view what_;
   size_t found_ = 0;
   std::optional<Error> error_;
@@ -104,20 +120,62 @@ void GetNamed(Fields& fields, const char* key, std::initializer_list<T> all, Nam
   fields.Refuse({fmt::format("{} is '{}'", key, text)});
 }
 
-Json ToJson(const KernelSpeed& kernel) {
-  Json json = {{"name", kernel.name},
-               {"value_bits", kernel.value_bits},
-               {"hot_bytes_per_s", kernel.hot_bytes_per_s},
-               {"gains", Json::array()}};
-  for (const PrefetchGain& gain : kernel.gains) {
-    json["gains"].push_back({{"pages", PageSizeName(gain.pages)},
-                             {"threads", gain.threads},
-                             {"hint", PrefetchHintName(gain.hint)},
-                             {"streams", gain.streams},
-                             {"contiguous", gain.contiguous},
-                             {"paged", gain.paged}});
+// Writes one JSON object.
+class ObjectText {
+ public:
+  void Add(std::string_view name, const std::string& text) {
+    // One that is no UTF-8 must not throw.
+    AddJson(name,
+            nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   }
-  return json;
+  void Add(std::string_view name, std::string_view text) { Add(name, std::string(text)); }
+  template <class T>
+  requires std::is_arithmetic_v<T>
+  void Add(std::string_view name, T value) { AddJson(name, fmt::format("{}", value)); }
+  // `to_text` makes an object of each.
+  template <class Items, class ToText>
+  void AddEach(std::string_view name, const Items& items, const ToText& to_text) {
+    std::string list;
+    for (const auto& item : items) list += (list.empty() ? "\n " : ",\n ") + to_text(item);
+    AddJson(name, fmt::format("[{}]", list));
+  }
+  std::string Done() const { return fmt::format("{{{}}}", members_); }
+
+ private:
+  void AddJson(std::string_view name, std::string_view json) {
+    members_ += fmt::format("{}\"{}\": {}", members_.empty() ? "" : ", ", name, json);
+  }
+
+  std::string members_;
+};
+
+std::string ToText(const PrefetchGain& gain) {
+  ObjectText text;
+  text.Add("pages", PageSizeName(gain.pages));
+  text.Add("threads", gain.threads);
+  text.Add("hint", PrefetchHintName(gain.hint));
+  text.Add("streams", gain.streams);
+  text.Add("contiguous", gain.contiguous);
+  text.Add("paged", gain.paged);
+  return text.Done();
+}
+
+std::string ToText(const ReadSpeed& read) {
+  ObjectText text;
+  text.Add("threads", read.threads);
+  text.Add("width_bytes", read.width_bytes);
+  text.Add("streams", read.streams);
+  text.Add("bytes_per_s", read.bytes_per_s);
+  return text.Done();
+}
+
+std::string ToText(const KernelSpeed& kernel) {
+  ObjectText text;
+  text.Add("name", kernel.name);
+  text.Add("value_bits", kernel.value_bits);
+  text.Add("hot_bytes_per_s", kernel.hot_bytes_per_s);
+  text.AddEach("gains", kernel.gains, [](const PrefetchGain& gain) { return ToText(gain); });
+  return text.Done();
 }
 
 void Get(Fields& fields, KernelSpeed& kernel) {
@@ -154,36 +212,29 @@ void VisitScalars(Profile& profile, Visit&& visit) {
 }  // namespace
 
 std::string ProfileToJson(const MachineProfile& profile, std::string_view version) {
-  Json json = {{"bitfetch", Writer(version)},
-               {"cpu", profile.cpu},
-               {"source", ProfileSourceName(profile.source)},
-               {"reads", Json::array()},
-               {"kernels", Json::array()}};
-  VisitScalars(profile, [&](const char* name, const auto& value) { json[name] = value; });
-  for (const ReadSpeed& read : profile.reads) {
-    json["reads"].push_back({{"threads", read.threads},
-                             {"width_bytes", read.width_bytes},
-                             {"streams", read.streams},
-                             {"bytes_per_s", read.bytes_per_s}});
-  }
-  for (const KernelSpeed& kernel : profile.kernels) json["kernels"].push_back(ToJson(kernel));
-  // A name that is no UTF-8 must not throw.
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  ObjectText text;
+  text.Add("bitfetch", Writer(version));
+  text.Add("cpu", profile.cpu);
+  text.Add("source", ProfileSourceName(profile.source));
+  VisitScalars(profile, [&](const char* name, const auto& value) { text.Add(name, value); });
+  text.AddEach("reads", profile.reads, [](const ReadSpeed& read) { return ToText(read); });
+  text.AddEach("kernels", profile.kernels,
+               [](const KernelSpeed& kernel) { return ToText(kernel); });
+  return text.Done() + "\n";
 }
 
 Result<std::optional<MachineProfile>> ProfileFromJson(std::string_view text,
                                                       std::string_view version) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return Fail("this is no JSON");
-  if (json.is_object()) {
-    const auto writer = json.find("bitfetch");
-    if (writer != json.end() && writer->is_string() && *writer != Writer(version)) {
-      return std::optional<MachineProfile>();
-    }
+  const std::optional<JsonValue> json = ParseJson(text);
+  if (!json) return Fail("this is no JSON");
+  if (const auto* object = json->As<JsonValue::Object>()) {
+    const auto at = object->find("bitfetch");
+    const auto* by = at == object->end() ? nullptr : at->second.As<std::string>();
+    if (by != nullptr && *by != Writer(version)) return std::optional<MachineProfile>();
   }
   MachineProfile profile;
   std::string writer;
-  Fields fields(json, "profile");
+  Fields fields(*json, "profile");
   fields.Get("bitfetch", writer);
   fields.Get("cpu", profile.cpu);
   GetNamed(fields, "source", {ProfileSource::kDefault, ProfileSource::kQuick, ProfileSource::kTune},

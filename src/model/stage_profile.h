@@ -11,7 +11,7 @@
 
 namespace bitfetch {
 
-// What a forward pass does, in its order. Each is one fork and join at most.
+// What a forward pass does, in its order.
 enum class Stage {
   kEmbed,       // the tokens' embeddings
   kNorm,        // norms and quantisation of activations, before every product

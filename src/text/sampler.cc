@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 
 #include "base/math.h"
 
@@ -101,8 +102,10 @@ void Sampler::Penalize(std::span<const int> history) {
     const auto found = std::ranges::lower_bound(candidates_, id, {}, &Logit::id);
     if (found == candidates_.end() || found->id != id) continue;
     const double logit = found->value;
-    found->value = static_cast<float>(logit > 0 ? logit / options_.repeat_penalty
-                                                : logit * options_.repeat_penalty);
+    const double penalized =
+        logit > 0 ? logit / options_.repeat_penalty : logit * options_.repeat_penalty;
+    constexpr double kMost = std::numeric_limits<float>::max();  // differences stay numbers
+    found->value = static_cast<float>(std::clamp(penalized, -kMost, kMost));
   }
 }
 

@@ -247,6 +247,21 @@ TEST(Sampler, SameTokensEverywhere) {
   EXPECT_EQ(hash, 990244096u);
 }
 
+TEST(Sampler, AnyPenaltyLeavesNumbers) {
+  for (const double top_p : {0.9, 1.0}) {
+    std::set<int> drawn;
+    for (uint64_t seed = 0; seed < 50; ++seed) {
+      SamplerOptions options = {
+          .temperature = 1, .top_k = 0, .top_p = top_p, .min_p = 0, .seed = seed};
+      options.repeat_penalty = 1e-300;  // raises what was said, beyond all numbers
+      EXPECT_EQ(SampleOnce(options, {2, 1, -3}, {1}), 1);
+      options.repeat_penalty = 1e300;  // all tie at the bottom
+      drawn.insert(SampleOnce(options, {-2, -1, -3}, {0, 1, 2}));
+    }
+    EXPECT_EQ(drawn.size(), 3u);
+  }
+}
+
 TEST(Sampler, RefusesOptionsOutOfRange) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double inf = std::numeric_limits<double>::infinity();

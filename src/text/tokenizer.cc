@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "base/printable.h"
@@ -27,20 +28,20 @@ std::array<int, kAlphabetEnd> ByteAlphabet() {
   return byte_of;
 }
 
-// The bytes that a normal token stands for. As in the original, one with a character outside the
-// alphabet is itself.
-std::string FromByteAlphabet(std::string_view token) {
+// The bytes that a normal token stands for; none if it has a character outside the alphabet.
+std::optional<std::string> FromByteAlphabet(std::string_view token) {
   static const std::array<int, kAlphabetEnd> byte_of = ByteAlphabet();
   std::string bytes;
   for (size_t i = 0; i < token.size();) {
     const int first = static_cast<unsigned char>(token[i]);
     int character = first;
     if (first >= 0x80) {
-      const bool two_bytes = (first & 0xe0) == 0xc0 && i + 1 < token.size();
-      if (!two_bytes) return std::string(token);
+      const bool two_bytes = (first & 0xe0) == 0xc0 && i + 1 < token.size() &&
+                             (static_cast<unsigned char>(token[i + 1]) & 0xc0) == 0x80;
+      if (!two_bytes) return std::nullopt;
       character = (first & 0x1f) << 6 | (static_cast<unsigned char>(token[i + 1]) & 0x3f);
     }
-    if (character >= kAlphabetEnd || byte_of[character] < 0) return std::string(token);
+    if (character >= kAlphabetEnd || byte_of[character] < 0) return std::nullopt;
     bytes.push_back(static_cast<char>(byte_of[character]));
     i += first < 0x80 ? 1 : 2;
   }
@@ -96,14 +97,19 @@ Result<Tokenizer> Tokenizer::Create(Vocabulary vocabulary) {
     switch (vocabulary.types.empty() ? kNormalToken : vocabulary.types[id]) {
       case kNormalToken:
       case kByteToken:
-        tokenizer.bytes_[id] = FromByteAlphabet(token);
-        tokenizer.normal_.try_emplace(tokenizer.bytes_[id], id);
+        if (std::optional<std::string> bytes = FromByteAlphabet(token)) {
+          tokenizer.normal_.try_emplace(*bytes, id);
+          tokenizer.bytes_[id] = *std::move(bytes);
+        } else {  // as in the original: itself, where a model says it, but no text is read as it
+          tokenizer.bytes_[id] = std::move(token);
+        }
         break;
       case kControlToken:
         tokenizer.control_.try_emplace(std::move(token), id);
         break;
       case kUserDefinedToken:
         if (token.empty()) return Fail("user-defined token {} is empty", id);
+        if (!IsUtf8(token)) return Fail("user-defined token {} is not UTF-8", id);
         tokenizer.user_defined_[static_cast<unsigned char>(token[0])].push_back(id);
         tokenizer.bytes_[id] = std::move(token);
         break;
@@ -128,12 +134,13 @@ Result<Tokenizer> Tokenizer::Create(Vocabulary vocabulary) {
     const size_t space = merge.find(' ', 1);
     if (space == std::string_view::npos)
       return Fail("merge {} has no space: \"{}\"", i, Printable(merge));
-    const std::string left = FromByteAlphabet(merge.substr(0, space));
-    const std::string right = FromByteAlphabet(merge.substr(space + 1));
+    const auto left = FromByteAlphabet(merge.substr(0, space));
+    const auto right = FromByteAlphabet(merge.substr(space + 1));
+    const auto result = left && right ? std::optional(*left + *right) : std::nullopt;
     int ids[3] = {};
     int part = 0;
-    for (const std::string& bytes : {left, right, left + right}) {
-      const auto found = tokenizer.normal_.find(bytes);
+    for (const auto& bytes : {left, right, result}) {
+      const auto found = bytes ? tokenizer.normal_.find(*bytes) : tokenizer.normal_.end();
       if (found == tokenizer.normal_.end()) {
         constexpr const char* kNames[] = {"left part", "right part", "result"};
         return Fail("merge {} (\"{}\"): its {} is not a token", i, Printable(merge), kNames[part]);

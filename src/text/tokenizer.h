@@ -31,8 +31,8 @@ enum TokenType {
 // What a GGUF file says about its tokens (`tokenizer.ggml.*`), for the model "gpt2": byte-level
 // BPE.
 struct Vocabulary {
-  // Normal tokens are in GPT-2's byte alphabet (a space is "Ġ"), all others plain text. The id is
-  // the place.
+  // Normal and byte tokens are in GPT-2's byte alphabet (a space is "Ġ"), all others plain text.
+  // The id is the place.
   std::vector<std::string> tokens;
   std::vector<int> types;           // [tokens] TokenType; empty: all normal
   std::vector<std::string> merges;  // "left right", in the order of learning

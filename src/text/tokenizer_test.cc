@@ -65,6 +65,21 @@ TEST(Tokenizer, TakesAWholeWordBeforeMergesWhereTheOriginalDoes) {
   EXPECT_THAT(Encode(Make(vocabulary), "zoo"), ElementsAre('z', 'o', 'o'));
 }
 
+TEST(Tokenizer, TextIsNeverReadAsTokensOutsideOfTheAlphabet) {
+  Vocabulary vocabulary = TestVocabulary();
+  const auto before = Encode(Make(vocabulary), "the in");
+  for (const char* token : {" ", " in", "\xc4 in", "\xc1\xa1"}) {
+    vocabulary.tokens.insert(vocabulary.tokens.begin(), token);
+    vocabulary.types.insert(vocabulary.types.begin(), kNormalToken);
+  }
+  vocabulary.bos += 4;
+  vocabulary.eos += 4;
+  std::vector<int> after = Encode(Make(vocabulary), "the in");
+  for (int& id : after) id -= 4;
+  EXPECT_EQ(after, before);
+  EXPECT_EQ(Make(vocabulary).TokenBytes(1), "\xc4 in");  // the second of the four, from the front
+}
+
 TEST(Tokenizer, TextIsNeverReadAsControlTokens) {
   const Tokenizer tokenizer = Make(TestVocabulary());
   for (const std::string text :
@@ -216,6 +231,8 @@ TEST(Tokenizer, NamesWhatIsWrongWithAVocabulary) {
   bad = TestVocabulary();
   AddToken("", kUserDefinedToken, &bad);
   EXPECT_EQ(WhyNot(bad), "user-defined token 266 is empty");
+  bad.tokens.back() = "\x82";  // would cut a character in two
+  EXPECT_EQ(WhyNot(bad), "user-defined token 266 is not UTF-8");
 }
 
 }  // namespace
