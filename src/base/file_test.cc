@@ -239,7 +239,7 @@ TEST_F(FileTest, ALinkStaysALink) {
 
 TEST_F(FileTest, WhatIsWrittenAnewKeepsItsMode) {
   ASSERT_TRUE(WriteFile(Path("f"), "old"));
-  for (const auto mode : {fs::perms(0600), fs::perms(0666), fs::perms(0755)}) {
+  for (const fs::perms mode : {fs::perms{0600}, fs::perms{0666}, fs::perms{0755}}) {
     fs::permissions(Path("f"), mode);
     ASSERT_TRUE(WriteFile(Path("f"), "new"));
     EXPECT_EQ(fs::status(Path("f")).permissions(), mode);
