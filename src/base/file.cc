@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -121,8 +122,7 @@ MappedFile::~MappedFile() {
 
 Result<FileWriter> FileWriter::Create(const std::string& path) {
   std::string target = path;
-  mode_t mode = 0666;
-  bool exists = false;
+  std::optional<mode_t> mode;  // of what is there already
   struct stat status;
   if (stat(path.c_str(), &status) == 0) {
     if (S_ISDIR(status.st_mode)) return Fail("{}: is a directory, not a file", path);
@@ -133,7 +133,6 @@ Result<FileWriter> FileWriter::Create(const std::string& path) {
     }
     if (access(path.c_str(), W_OK) != 0) return FailErrno(path);
     mode = status.st_mode & 07777;
-    exists = true;
     // Renaming over a symbolic link would replace the link, not what it points to.
     const std::unique_ptr<char, decltype(&free)> real(realpath(path.c_str(), nullptr), &free);
     if (real) target = real.get();
@@ -141,10 +140,11 @@ Result<FileWriter> FileWriter::Create(const std::string& path) {
   static std::atomic<int> count{0};
   for (;;) {
     std::string temporary = fmt::format("{}.{}-{}.tmp", target, getpid(), count++);
-    const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    const int fd =
+        open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode.value_or(0666));
     if (fd >= 0) {
       // What the umask took away; a file system without modes has none to keep.
-      if (exists) std::ignore = fchmod(fd, mode);
+      if (mode) std::ignore = fchmod(fd, *mode);
       return FileWriter(std::move(target), std::move(temporary), fd);
     }
     if (errno != EEXIST) return FailErrno(path);

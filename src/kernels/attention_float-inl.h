@@ -33,7 +33,7 @@ struct Chunk {
 enum class Ahead { kNothing, kToL1, kToL2, kTimed, kShown };
 
 template <Ahead kAhead>
-constexpr bool kFetches = kAhead != Ahead::kNothing&& kAhead != Ahead::kShown;
+constexpr bool kFetches = !(kAhead == Ahead::kNothing || kAhead == Ahead::kShown);
 template <Ahead kAhead>
 constexpr bool kShows = kAhead == Ahead::kTimed || kAhead == Ahead::kShown;
 

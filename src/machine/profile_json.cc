@@ -123,12 +123,11 @@ void GetNamed(Fields& fields, const char* key, std::initializer_list<T> all, Nam
 // Writes one JSON object.
 class ObjectText {
  public:
-  void Add(std::string_view name, const std::string& text) {
+  void Add(std::string_view name, std::string_view text) {
     // One that is no UTF-8 must not throw.
     AddJson(name,
             nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   }
-  void Add(std::string_view name, std::string_view text) { Add(name, std::string(text)); }
   template <class T>
   requires std::is_arithmetic_v<T>
   void Add(std::string_view name, T value) { AddJson(name, fmt::format("{}", value)); }
