@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/temp_dir.h"
 #include "cli/test_program.h"
+#include "engine/test_profile.h"
 #include "model/test_model.h"
 
 namespace bitfetch {
@@ -16,10 +16,7 @@ using Json = nlohmann::json;
 
 class BenchModelTest : public ::testing::Test {
  protected:
-  BenchModelTest() {
-    setenv("XDG_CACHE_HOME", folder_.path().c_str(), 1);
-    EXPECT_TRUE(WriteTestModel(model_, shape_));
-  }
+  BenchModelTest() { EXPECT_TRUE(WriteTestModel(model_, shape_)); }
 
   Json Rows(std::vector<std::string> arguments) {
     const std::vector<std::string> common = {"-m", model_, "-t",        "1", "--pages", "4k",
@@ -39,6 +36,7 @@ class BenchModelTest : public ::testing::Test {
     return shape_.layers * shape_.hidden * (2 * q + 2 * kv + 3 * shape_.ffn) / 4;
   }
 
+  TestProfile profile_;
   TempDir folder_;
   TestModel shape_;
   std::string model_ = folder_.Path("model.gguf");

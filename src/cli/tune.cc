@@ -15,7 +15,7 @@ Result<int> RunTune() {
   const Topology topology = ReadTopology();
   BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
   ProgressLine line(std::chrono::milliseconds(0));
-  line.Show("measuring this machine, for up to 3 seconds");
+  line.Show("measuring this machine, for some 3 seconds");
   Result<Measurement> measured =
       MeasureMachine(topology, ProbeEffort::kTune, AttentionProbe(*kernels, ProbeEffort::kTune));
   line.Clear();
@@ -44,8 +44,9 @@ void AddTune(Command& program) {
       {.usage = "",
        .summary = "measure this machine for the prefetch law",
        .more =
-           R"(Takes at most 3 seconds and keeps the result for this user ($XDG_CACHE_HOME/bitfetch, or ~/.cache).
-Without it, the first run of a model measures for a moment. The machine should be idle.
+           R"(Takes 3 seconds, more where the system is slow to give memory, and keeps the result for this
+user ($XDG_CACHE_HOME/bitfetch, or ~/.cache). Without it, the first run of a model measures for a
+moment. The machine should be idle.
 
 example:
   bitfetch tune)"});

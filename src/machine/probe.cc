@@ -21,8 +21,8 @@ namespace bitfetch {
 namespace {
 
 struct Effort {
-  double ms;          // the whole
-  double touch_ms;    // of it, to touch the buffer
+  double touch_ms;    // to touch a buffer, which takes as long as the system likes
+  double ms;          // to measure what was touched
   size_t caches;      // the buffer's size in last-level caches
   size_t look_bytes;  // of one look at a speed
   int rounds;
@@ -30,26 +30,28 @@ struct Effort {
 
 Effort EffortOf(ProbeEffort effort) {
   if (effort == ProbeEffort::kQuick) {
-    return {100, 50, 3, size_t{8} << 20, 3};
+    return {50, 80, 3, size_t{8} << 20, 3};
   }
-  return {2800, 1000, 4, size_t{16} << 20, 9};
+  return {20'000, 2600, 4, size_t{16} << 20, 9};
 }
 
 constexpr size_t kMinBytes = size_t{32} << 20;
 constexpr size_t kMaxBytes = size_t{2} << 30;
 constexpr int64_t kBurst = 512;  // loads: short enough to fall between two interruptions
 
+double TouchDeadline(const Effort& effort) { return NowNs() + effort.touch_ms * 1e6; }
+
 // One run of the measurements. All of them take the best of several short looks, in turn with what
 // they are compared to, because whatever disturbs a look only makes it slower.
 class Probe {
  public:
   Probe(const Effort& effort, const KernelProbe& kernels, ThreadPool& pool, ColdBuffer buffer,
-        double deadline, MachineProfile& profile)
+        MachineProfile& profile)
       : effort_(effort),
         kernels_(kernels),
         pool_(pool),
         buffer_(std::move(buffer)),
-        deadline_(deadline),
+        deadline_(NowNs() + effort.ms * 1e6),
         profile_(profile) {}
 
   // What the machine does. Chases come first and look at the front half, of which the caches hold
@@ -87,8 +89,10 @@ class Probe {
   // The same on 4 KiB pages, and the latencies there if `machine`. The buffer is smaller: what
   // counts is that page tables are walked, and 4 KiB pages take long to touch.
   void SmallPages(bool machine) {
+    const double begin = NowNs();
     auto small = ColdBuffer::Create(pool_, std::min(buffer_.size(), size_t{128} << 20),
-                                    PageSize::k4K, deadline_);
+                                    PageSize::k4K, TouchDeadline(effort_));
+    deadline_ += NowNs() - begin;
     if (!small || small->size() < kMinBytes) {
       complete_ = false;
       return;
@@ -222,7 +226,6 @@ class Probe {
 
 Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort probe_effort,
                                    const KernelProbe& kernels, const MachineProfile* known) {
-  const double begin = NowNs();
   const Effort effort = EffortOf(probe_effort);
   const auto caches = static_cast<size_t>(topology.last_level_bytes);
   const size_t most = std::max(kMaxBytes, 2 * caches);
@@ -232,10 +235,11 @@ Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort probe_e
                 caches >> 20);
   }
   BITFETCH_ASSIGN_OR_RETURN(const auto pool, ThreadPool::Create(topology.threads));
-  BITFETCH_ASSIGN_OR_RETURN(ColdBuffer buffer, ColdBuffer::Create(*pool, bytes, PageSize::kHuge,
-                                                                  begin + effort.touch_ms * 1e6));
-  if (buffer.size() < std::max(2 * caches, kMinBytes)) {
-    return Fail("the machine is too busy to measure its memory");
+  BITFETCH_ASSIGN_OR_RETURN(
+      ColdBuffer buffer, ColdBuffer::Create(*pool, bytes, PageSize::kHuge, TouchDeadline(effort)));
+  if (const size_t least = std::max(2 * caches, kMinBytes); buffer.size() < least) {
+    return Fail("the system took {} s to give {} of the {} MiB that measuring its memory takes",
+                effort.touch_ms / 1e3, buffer.size() >> 20, least >> 20);
   }
 
   Measurement measured{known != nullptr ? *known : DefaultProfile(topology), false};
@@ -246,7 +250,7 @@ Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort probe_e
     profile.source = tune ? ProfileSource::kTune : ProfileSource::kQuick;
     profile.huge_pages = buffer.memory().HugeBytes() >= buffer.size() / 2;
   }
-  Probe probe(effort, kernels, *pool, std::move(buffer), begin + effort.ms * 1e6, profile);
+  Probe probe(effort, kernels, *pool, std::move(buffer), profile);
   if (known == nullptr) probe.Machine(/*every_style=*/tune);
   if (tune && known == nullptr && topology.cache_source == CacheSource::kDefault) probe.Caches();
   probe.Kernels(tune ? 0.5 : 1.0);

@@ -16,8 +16,9 @@
 
 namespace bitfetch {
 
-// kQuick ends after 150 ms and runs beside the loading of a model; kTune has 3 seconds, tries every
-// way to read and every number of threads, and repeats more.
+// kQuick ends after 150 ms and runs beside the loading of a model; kTune takes 3 seconds, or longer
+// where the system is slow to give memory, tries every way to read and every number of threads, and
+// repeats more.
 enum class ProbeEffort { kQuick, kTune };
 
 // Measures the kernels that a profile holds, for who lies below them and knows none
@@ -43,7 +44,7 @@ struct Measurement {
 // Measures what MachineProfile describes, with `topology.threads` threads of its own. Other work
 // that runs meanwhile disturbs little: the best of several short looks counts. What is `known`, if
 // given, stays as it is but for the kernels that are measured. Fails without memory for a buffer
-// larger than the caches, or when the machine is too busy to touch one.
+// larger than the caches, or when the system is too slow to give it.
 Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort effort,
                                    const KernelProbe& kernels,
                                    const MachineProfile* known = nullptr);
