@@ -168,9 +168,12 @@ class Calls {
     const auto on_text = [](const char*, size_t, void* user) {
       return --*static_cast<int*>(user) >= 0 ? 1 : 0;
     };
-    Succeeds(bitfetch_generate(session_, prompt.data(), prompt.size(), &sampling, on_text, &left));
+    const bitfetch_status status =
+        bitfetch_generate(session_, prompt.data(), prompt.size(), &sampling, on_text, &left);
+    Succeeds(status);
     length_ = bitfetch_session_length(session_);
     FUZZ_CHECK(length_ >= 0 && length_ <= kContext);
+    FUZZ_CHECK(status != BITFETCH_CONTEXT_FULL || length_ == kContext);
     has_logits_ = -1;
   }
 

@@ -3,7 +3,7 @@
  * bitfetch for C: ternary language models on CPUs, and the KV cache and attention of that alone.
  *
  * Errors: a function that can fail returns a bitfetch_status. Where that is not BITFETCH_OK,
- * nothing was changed (but see bitfetch_append and BITFETCH_STOPPED), output parameters are
+ * nothing was changed (but see bitfetch_append and bitfetch_generate), output parameters are
  * untouched, and bitfetch_last_error() has one line that says what was wrong and where. Nothing is
  * thrown, and nothing is printed but warnings, to stderr.
  *
@@ -34,7 +34,8 @@ typedef enum bitfetch_status {
   BITFETCH_INVALID_ARGUMENT = 1, /* a null pointer, a name or number that is not possible */
   BITFETCH_FAILED = 2,           /* the file, the system or what there is so far did not allow it */
   BITFETCH_OUT_OF_MEMORY = 3,
-  BITFETCH_STOPPED = 4 /* a callback asked for it */
+  BITFETCH_STOPPED = 4,     /* a callback asked for it */
+  BITFETCH_CONTEXT_FULL = 5 /* the session has no room for what was made */
 } bitfetch_status;
 
 /* Of the last call of this thread that failed; valid until the next one that does. */
@@ -111,7 +112,8 @@ typedef int (*bitfetch_on_text)(const char* text, size_t bytes, void* user);
 
 /* Appends the prompt, or nothing to a text that has begun, and lets the model go on. `sampling` may
  * be null. The same prompt, options and seed give the same text on every machine. What was made is
- * then part of the text so far, also where the callback stopped it. */
+ * then part of the text so far, also where the callback stopped it; but where the context filled
+ * up, the last token that was made is not, which is BITFETCH_CONTEXT_FULL. */
 BITFETCH_API bitfetch_status bitfetch_generate(bitfetch_session* session, const char* prompt,
                                                size_t bytes, const bitfetch_sampling* sampling,
                                                bitfetch_on_text on_text, void* user);

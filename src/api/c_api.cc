@@ -304,10 +304,10 @@ bitfetch_status bitfetch_generate(bitfetch_session* session, const char* prompt,
         never);
     if (!generated) return Fails(BITFETCH_FAILED, generated.error().message);
     // All that was made is part of the text so far.
-    if (!generated->tail.empty() && session->session->CheckRoom(generated->tail.size())) {
-      BITFETCH_RETURN_IF_NOT_OK(Append(*session, generated->tail));
-    }
+    const Status room = session->session->CheckRoom(generated->tail.size());
+    if (room) BITFETCH_RETURN_IF_NOT_OK(Append(*session, generated->tail));
     rollback.Keep();
+    if (!room) return Fails(BITFETCH_CONTEXT_FULL, room.error().message);
     if (generated->reason == StopReason::kInterrupted) {
       return Fails(BITFETCH_STOPPED, "the callback asked to stop");
     }

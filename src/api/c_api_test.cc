@@ -92,6 +92,36 @@ TEST(CApi, ACallbackStopsTheText) {
   EXPECT_EQ(calls, 3);
 }
 
+TEST(CApi, AFullContextSaysSo) {
+  bitfetch_session_options options = Quiet();
+  options.context = 16;
+  bitfetch_sampling sampling = bitfetch_default_sampling();
+  sampling.temperature = 0;
+  for (const int64_t more : {0, 1, 100}) {  // than there is room for
+    LanguageModel model(kModel, options);
+    const auto prompt = static_cast<int64_t>(model.Tokenize("In the beginning").size());
+    sampling.max_tokens = 16 - prompt + more;
+    std::string text;
+    const auto on_text = [&](std::string_view piece) {
+      text += piece;
+      return true;
+    };
+    if (more == 0) {
+      EXPECT_TRUE(model.Generate("In the beginning", sampling, on_text));
+    } else {
+      try {
+        model.Generate("In the beginning", sampling, on_text);
+        ADD_FAILURE() << "said nothing";
+      } catch (const Exception& full) {
+        EXPECT_EQ(full.status(), BITFETCH_CONTEXT_FULL);
+        EXPECT_THAT(full.what(), HasSubstr("16"));
+      }
+    }
+    EXPECT_FALSE(text.empty());
+    EXPECT_EQ(model.length(), 16);
+  }
+}
+
 void ExpectInvalid(bitfetch_status status, const std::string& message) {
   EXPECT_EQ(status, BITFETCH_INVALID_ARGUMENT);
   EXPECT_THAT(bitfetch_last_error(), HasSubstr(message));

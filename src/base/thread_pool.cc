@@ -6,6 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/affinity.h"
+
 namespace bitfetch {
 namespace {
 
@@ -58,7 +60,7 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::Create(int threads) {
     return Fail("{} threads: the number must be from 1 to {}", threads, kMaxThreads);
   }
   std::unique_ptr<ThreadPool> pool(new ThreadPool);
-  pool->spin_ = static_cast<unsigned>(threads) <= std::thread::hardware_concurrency();
+  pool->spin_ = threads <= AffinityCpus();
   pool->workers_.reserve(threads - 1);
   for (int thread = 1; thread < threads; ++thread) {
     try {

@@ -16,8 +16,8 @@ namespace bitfetch {
 
 // A fork-join pool: its caller and threads-1 workers run one body together. Between two calls the
 // workers spin for some tens of microseconds, so that a fork and join costs about one while work
-// follows work, and then sleep, so that an idle session burns no CPU. More threads than CPUs sleep
-// at once.
+// follows work, and then sleep, so that an idle session burns no CPU. More threads than the
+// affinity of who makes the pool allows at once sleep right away.
 //
 // One thread at a time calls a pool. What a body throws (memory may run out on any thread) comes
 // out of the call once all threads have ended; of several, the first. The pool is then as before.

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <system_error>
 
 #include "base/file.h"
@@ -137,7 +138,7 @@ class Runner {
   ProgressLine line_{std::chrono::milliseconds(0)};
 };
 
-// A model of random weights, for as long as this lives.
+// A model of random weights at a path that was free, for as long as this lives.
 class ScratchModel {
  public:
   explicit ScratchModel(std::string path) : path_(std::move(path)) {}
@@ -152,13 +153,13 @@ class ScratchModel {
     BITFETCH_ASSIGN_OR_RETURN(const SynthShape shape, SynthShapeNamed("bitnet-2b4t"));
     return WriteSynthModel(path_, shape, {}, Interrupted());
   }
-  const std::string& path() const { return path_; }
 
  private:
   std::string path_;
 };
 
 Result<int> Run(const Options& options) {
+  CatchInterrupts();
   std::error_code error;
   std::filesystem::create_directories(options.out, error);
   if (error) return Fail("{}: {}", options.out, error.message());
@@ -166,17 +167,23 @@ Result<int> Run(const Options& options) {
   const std::string page_path = options.out + "/report.html";
   BITFETCH_RETURN_IF_ERROR(FileWriter::Create(page_path));  // to know at once, not in minutes
   BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
-  CatchInterrupts();
 
-  const ScratchModel scratch(options.out + "/report-model.gguf");
-  const std::string model = options.model.empty() ? scratch.path() : options.model;
+  std::string model = options.model;
+  std::optional<ScratchModel> scratch;
+  if (model.empty()) {
+    model = options.out + "/report-model.gguf";
+    if (std::filesystem::exists(model, error)) {
+      return Fail("{} is in the way: measure it with -m, or remove it", model);
+    }
+    scratch.emplace(model);
+  }
   const Topology topology = ReadTopology();
   const bool quick = options.quick;
   // A model that cannot be read or written shows in the first one.
   std::vector<Part> parts = {
       {"whole tokens", quick ? 20.0 : 90.0,
        [&](BenchRows& rows) -> Status {
-         if (options.model.empty()) BITFETCH_RETURN_IF_ERROR(scratch.Write());
+         if (scratch) BITFETCH_RETURN_IF_ERROR(scratch->Write());
          return RunModelBench(DecodeOptions(quick, model), /*profile=*/true, rows);
        }},
       {"attention", quick ? 22.0 : 150.0,

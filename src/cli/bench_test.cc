@@ -201,12 +201,25 @@ TEST_F(BenchTest, MissesGivesSharesAndHistogramsOrSaysWhyNot) {
 TEST_F(BenchTest, ReportEndsAtCtrlCAndLeavesNothing) {
   const std::string out = dir_.Path("new/report");
   Program program({"bench", "report", "--quick", "--out", out});
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const auto writes_its_model = [&] {
+    std::error_code not_yet;
+    for (const auto& entry : std::filesystem::directory_iterator(out, not_yet)) {
+      if (entry.path().filename().string().starts_with("report-model")) return true;
+    }
+    return false;
+  };
+  while (!writes_its_model()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   program.Signal(SIGINT);
   EXPECT_EQ(program.Wait().code, 130);
-  if (std::filesystem::exists(out)) {
-    EXPECT_TRUE(std::filesystem::is_empty(out));
-  }
+  EXPECT_TRUE(std::filesystem::is_empty(out));
+}
+
+TEST_F(BenchTest, ReportLeavesAModelThatIsNotItsOwn) {
+  const std::string model = dir_.Path("report-model.gguf");
+  std::ofstream(model) << "x";
+  ExpectError(RunProgram({"bench", "report", "--quick", "--out", dir_.path(), "-m", model}), model);
+  ExpectError(RunProgram({"bench", "report", "--quick", "--out", dir_.path()}), "in the way");
+  EXPECT_TRUE(std::filesystem::exists(model));
 }
 
 TEST_F(BenchTest, ReportSaysAtOnceWhereItCannotBeWritten) {

@@ -125,7 +125,8 @@ Status BenchModel(
                            options.placements.size() * options.n_kv.size() *
                            options.prefetch.size() * options.ahead.size());
   int64_t done = 0;
-  const size_t cold_bytes = StreamRead::ColdBytes(ReadTopology());
+  const size_t cold_bytes =
+      StreamRead::ColdBytes(ReadTopology().last_level_bytes, AvailableMemory());
   for (const int threads : options.threads) {
     BITFETCH_ASSIGN_OR_RETURN(const auto pool, ThreadPool::Create(threads));
     for (const PageSize pages : options.pages) {

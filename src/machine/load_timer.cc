@@ -95,6 +95,7 @@ Result<LoadTimes> JoinLevels(double ns_per_tick, double step_ns,
   measured.pop_back();
   std::string first;  // of those that were joined
   for (LoadTimes::Level& level : measured) {
+    level.ns = std::max(level.ns, step_ns);  // one that reads as nothing would have no border
     if (!times.levels.empty() && level.ns < times.levels.back().ns + 2 * step_ns) {
       LoadTimes::Level& joined = times.levels.back();
       joined.ns = std::max(joined.ns, level.ns);

@@ -52,6 +52,15 @@ TEST(LoadTimes, RefuseACounterThatDoesNotShowDram) {
   EXPECT_THAT(times.error().message, HasSubstr("steps of 40 ns"));
 }
 
+TEST(LoadTimes, CachedLoadsThatReadAsNothingAreNotFromDram) {
+  const auto times = JoinLevels(40, 40, Levels(0, 0, 0, 160));
+  ASSERT_TRUE(times) << times.error().message;
+  ASSERT_EQ(times->levels.size(), 2u);
+  EXPECT_EQ(times->LevelOf(0), 0u);
+  EXPECT_EQ(times->LevelOf(40), 0u);
+  EXPECT_EQ(times->LevelOf(120), 1u);
+}
+
 // No figure is judged: other work may have taken the core meanwhile, an emulator is slow anyway.
 TEST(LoadTimes, AreMeasuredOrRefusedInWords) {
   const auto pool = ThreadPool::Create(1).value();

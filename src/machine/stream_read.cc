@@ -15,9 +15,9 @@ std::vector<ReadStyle> ReadStyles() {
   return styles;
 }
 
-size_t StreamRead::ColdBytes(const Topology& topology) {
-  const int64_t wanted = std::max<int64_t>(4 * topology.last_level_bytes, 128 << 20);
-  return static_cast<size_t>(std::clamp<int64_t>(AvailableMemory() / 4, 4 << 20, wanted));
+size_t StreamRead::ColdBytes(int64_t last_level_bytes, int64_t available_bytes) {
+  const int64_t wanted = std::max<int64_t>(4 * last_level_bytes, 128 << 20);
+  return static_cast<size_t>(std::clamp<int64_t>(available_bytes / 4, 4 << 20, wanted));
 }
 
 Result<StreamRead> StreamRead::Create(ThreadPool& pool, size_t bytes, PageSize pages) {

@@ -3,12 +3,13 @@
 #define BITFETCH_MACHINE_STREAM_READ_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "machine/cold_buffer.h"
-#include "machine/topology.h"
 
 namespace bitfetch {
 
@@ -16,9 +17,9 @@ namespace bitfetch {
 // is measured against it.
 class StreamRead {
  public:
-  // Bytes that exceed all last-level caches four times: 128 MiB at least, and no more than a
-  // quarter of the memory that is left.
-  static size_t ColdBytes(const Topology& topology);
+  // Bytes that exceed all last-level caches four times and are 128 MiB at least, but no more than a
+  // quarter of the memory that is available (and never less than 4 MiB).
+  static size_t ColdBytes(int64_t last_level_bytes, int64_t available_bytes);
 
   // Allocates and touches `bytes`, then tries the ways to read (plain loads at every width, and
   // prefetched ones over 1 to 8 streams) a few times each and keeps the best for all threads of the
@@ -30,8 +31,6 @@ class StreamRead {
 
   size_t bytes() const { return buffer_.size(); }
   const ColdBuffer& buffer() const { return buffer_; }
-  const PageBuffer& memory() const { return buffer_.memory(); }
-  const ReadStyle& style() const { return style_; }
 
  private:
   StreamRead(ThreadPool& pool, ColdBuffer buffer) : pool_(&pool), buffer_(std::move(buffer)) {}

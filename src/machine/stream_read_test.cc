@@ -21,11 +21,11 @@ TEST(StreamRead, GivesAGoodSpeedEachTime) {
 }
 
 TEST(StreamRead, ColdBytesExceedTheCaches) {
-  Topology topology;
-  topology.last_level_bytes = 1 << 20;
-  EXPECT_LE(StreamRead::ColdBytes(topology), size_t{128} << 20);
-  topology.last_level_bytes = int64_t{1} << 50;  // more than there can be memory
-  EXPECT_LE(StreamRead::ColdBytes(topology), static_cast<size_t>(AvailableMemory()) / 2);
+  constexpr int64_t kMiB = 1 << 20;
+  EXPECT_EQ(StreamRead::ColdBytes(kMiB, 10'000 * kMiB), 128 * kMiB);
+  EXPECT_EQ(StreamRead::ColdBytes(100 * kMiB, 10'000 * kMiB), 400 * kMiB);
+  EXPECT_EQ(StreamRead::ColdBytes(100 * kMiB, 1'000 * kMiB), 250 * kMiB);
+  EXPECT_EQ(StreamRead::ColdBytes(int64_t{1} << 50, 0), 4 * kMiB);
 }
 
 TEST(ReadStyles, HavePlainAndPrefetchedReadsAtEveryWidth) {

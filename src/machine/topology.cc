@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <hwloc.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,8 +12,8 @@
 #include <memory>
 #include <sstream>
 #include <utility>
-#include <vector>
 
+#include "base/affinity.h"
 #include "machine/cgroup.h"
 
 namespace bitfetch {
@@ -29,16 +28,6 @@ std::string Trim(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) return "";
   return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
-}
-
-// CPUs in this thread's affinity mask, or 0.
-int AffinityCpus() {
-  for (size_t n = 1024; n <= (1 << 20); n *= 4) {  // the kernel's mask may be wider than cpu_set_t
-    std::vector<cpu_set_t> mask(CPU_ALLOC_SIZE(n) / sizeof(cpu_set_t) + 1);
-    const size_t bytes = mask.size() * sizeof(cpu_set_t);
-    if (sched_getaffinity(0, bytes, mask.data()) == 0) return CPU_COUNT_S(bytes, mask.data());
-  }
-  return 0;
 }
 
 struct DestroyTopology {
@@ -71,12 +60,24 @@ CacheLevel ReadCacheLevel(hwloc_topology_t topology, hwloc_obj_type_t type, int6
   return level;
 }
 
+int CoresOfAffinity(hwloc_topology_t topology) {
+  const std::unique_ptr<hwloc_bitmap_s, decltype(&hwloc_bitmap_free)> bound(hwloc_bitmap_alloc(),
+                                                                            &hwloc_bitmap_free);
+  const bool known = bound && hwloc_get_cpubind(topology, bound.get(), HWLOC_CPUBIND_THREAD) == 0;
+  int cores = 0;
+  for (hwloc_obj_t core = nullptr;
+       (core = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_CORE, core)) != nullptr;) {
+    cores += !known || hwloc_bitmap_intersects(core->cpuset, bound.get());
+  }
+  return cores;
+}
+
 void AskHwloc(hwloc_topology_t hwloc, Topology& topology) {
   const hwloc_obj_t package = hwloc_get_obj_by_type(hwloc, HWLOC_OBJ_PACKAGE, 0);
   const char* name = package ? hwloc_obj_get_info_by_name(package, "CPUModel") : nullptr;
   if (name != nullptr) topology.cpu = Trim(name);
 
-  topology.cores = hwloc_get_nbobjs_by_type(hwloc, HWLOC_OBJ_CORE);
+  topology.cores = CoresOfAffinity(hwloc);
   const CacheLevel l1 = ReadCacheLevel(hwloc, HWLOC_OBJ_L1CACHE, &topology.line_bytes);
   const CacheLevel l2 = ReadCacheLevel(hwloc, HWLOC_OBJ_L2CACHE, &topology.line_bytes);
   const CacheLevel l3 = ReadCacheLevel(hwloc, HWLOC_OBJ_L3CACHE, &topology.line_bytes);
@@ -141,8 +142,7 @@ Topology ReadTopology() {
   if (topology.cache_source == CacheSource::kDefault) AskSystem(topology);
   if (topology.cpu.empty()) topology.cpu = CpuNameFromCpuinfo(ReadText("/proc/cpuinfo"));
 
-  const int affinity = AffinityCpus();
-  topology.cpus = affinity > 0 ? affinity : std::max<int>(sysconf(_SC_NPROCESSORS_ONLN), 1);
+  topology.cpus = AffinityCpus();
   topology.cores = std::clamp(topology.cores, 1, topology.cpus);
   topology.threads = topology.cpus;
   if (const auto cpus = ReadCgroupLimits().cpus; cpus && *cpus < topology.threads) {

@@ -42,6 +42,25 @@ TEST(Topology, AThreadBoundToOneCpuSeesOne) {
   }).join();
 }
 
+// hwloc's own means make a machine up: two cores of two hardware threads each.
+TEST(Topology, CountsTheCoresOfItsAffinity) {
+  cpu_set_t before, mask;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);
+  if (!CPU_ISSET(0, &before) || !CPU_ISSET(1, &before)) GTEST_SKIP() << "CPUs 0 and 1 are not ours";
+  CPU_ZERO(&mask);
+  CPU_SET(0, &mask);
+  CPU_SET(1, &mask);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(mask), &mask), 0);
+  setenv("HWLOC_THISSYSTEM", "1", 1);
+  setenv("HWLOC_SYNTHETIC", "package:1 l2:2(size=1MB) l1d:1(size=32KB) core:1 pu:2", 1);
+  const Topology topology = ReadTopology();
+  unsetenv("HWLOC_SYNTHETIC");
+  unsetenv("HWLOC_THISSYSTEM");
+  sched_setaffinity(0, sizeof(before), &before);
+  EXPECT_EQ(topology.cpus, 2);
+  EXPECT_EQ(topology.cores, 1);
+}
+
 TEST(Topology, AvailableMemoryIsPartOfWhatTheMachineHas) {
   const int64_t physical = int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
   EXPECT_GT(AvailableMemory(), 1 << 20);
