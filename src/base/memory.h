@@ -40,8 +40,7 @@ class PageBuffer {
 
   std::byte* data() { return data_; }
   const std::byte* data() const { return data_; }
-  size_t size() const { return committed_; }     // usable bytes
-  size_t reserved() const { return reserved_; }  // bytes of address space
+  size_t size() const { return committed_; }  // usable bytes
   PageSize pages() const { return pages_; }
 
   // How many of the touched bytes really sit on huge pages, as the system says (/proc/self/smaps).

@@ -60,8 +60,6 @@ class BlockPool {
   }
 
   size_t MappedBytes() const { return memory_.size(); }  // taken from the system so far
-  // How much of what was touched sits on huge pages; costs milliseconds.
-  size_t HugeBytes() const { return memory_.HugeBytes(); }
 
  private:
   KvLayout layout_;

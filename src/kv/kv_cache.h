@@ -105,8 +105,6 @@ class KvCache {
 
   // Memory taken from the system, by this sequence and its forks together.
   size_t MappedBytes() const { return pool_->MappedBytes(); }
-  // How much of that sits on huge pages. Costs milliseconds.
-  size_t HugeBytes() const { return pool_->HugeBytes(); }
 
  private:
   KvCache(std::shared_ptr<BlockPool> pool, StoreToken store, size_t l2_budget_bytes);
