@@ -78,10 +78,7 @@ Result<const Kernels*> ChooseKernels() {
   std::vector<Isa> built;
   for (const Built& one : kBuilt) built.push_back(one.isa);
   BITFETCH_ASSIGN_OR_RETURN(const Isa isa, ChooseIsa(built));
-  for (const Kernels* table : SupportedKernels()) {
-    if (table->isa == isa) return table;
-  }
-  return Fail("no kernels for {}", IsaName(isa));
+  return *std::ranges::find(SupportedKernels(), isa, &Kernels::isa);
 }
 
 }  // namespace bitfetch
