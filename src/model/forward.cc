@@ -46,10 +46,6 @@ bool AllFinite(std::span<const float> floats) {
   return infinite == 0;
 }
 
-const std::byte* RowAt(const GgufTensor& tensor, int64_t row) {
-  return tensor.data.data() + row * TensorBytes(tensor.type, tensor.cols());
-}
-
 }  // namespace
 
 ForwardPass::ForwardPass(const Model& model, const Kernels& kernels, ThreadPool& pool,
@@ -111,7 +107,7 @@ Status ForwardPass::RunLayers(std::span<const int> tokens, KvCache& cache) {
   sines_.resize(count * rope_.pairs());
   pool_.ParallelFor(count, [&](int64_t t, int) {
     const GgufTensor& embedding = model_.embedding();
-    DequantizeRow(embedding.type, RowAt(embedding, tokens[t]), config.hidden,
+    DequantizeRow(embedding.type, embedding.Row(tokens[t]), config.hidden,
                   residual_.data() + t * config.hidden);
     rope_.At(first + t, cosines_.data() + t * rope_.pairs(), sines_.data() + t * rope_.pairs());
   });

@@ -37,8 +37,7 @@ float FloatAbove(double value) {
 }  // namespace
 
 std::optional<DenseMatrix> DenseRowsOf(const GgufTensor& tensor, int64_t first_row) {
-  const std::byte* values =
-      tensor.data.data() + first_row * TensorBytes(tensor.type, tensor.cols());
+  const std::byte* values = tensor.Row(first_row);
   switch (tensor.type) {
     case TensorType::kF32:
       return DenseMatrix{values, DenseType::kF32, tensor.cols()};

@@ -51,11 +51,9 @@ void OutputHead::All(const float* x, int64_t tokens, float* logits) {
   pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
     std::optional<DenseMatrix> rows = DenseRowsOf(output_, begin);
     if (!rows) {
-      const int64_t row_bytes = TensorBytes(output_.type, hidden);
       float* floats = dequantized_[thread].data();
       for (int64_t r = begin; r < end; ++r) {
-        DequantizeRow(output_.type, output_.data.data() + r * row_bytes, hidden,
-                      floats + (r - begin) * hidden);
+        DequantizeRow(output_.type, output_.Row(r), hidden, floats + (r - begin) * hidden);
       }
       rows = {floats, DenseType::kF32, hidden};
     }
@@ -112,14 +110,13 @@ bool OutputHead::Screen(const float* x, const LogitsWanted& wanted) {
 
 void OutputHead::ComputeCandidates(const float* x, std::vector<Logit>* logits) {
   const auto count = static_cast<int64_t>(candidates_.size());
-  const int64_t row_bytes = TensorBytes(output_.type, output_.cols());
   logits->resize(count);
   pool_.ParallelPieces(count, kCandidatesAtATime, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end;) {
       int64_t run = 1;  // of neighbours
       while (i + run < end && candidates_[i + run] == candidates_[i] + run) ++run;
       if (i + run < count) {
-        PrefetchBytes(output_.data.data() + candidates_[i + run] * row_bytes, row_bytes);
+        PrefetchBytes(output_.Row(candidates_[i + run]), output_.row_bytes());
       }
       std::array<float, kCandidatesAtATime> values;
       kernels_.dense_matvec(*DenseRowsOf(output_, candidates_[i]), 0, run, x, values.data());
@@ -128,7 +125,7 @@ void OutputHead::ComputeCandidates(const float* x, std::vector<Logit>* logits) {
     }
   });
   rows_computed_ = count;
-  bytes_read_ = screen_->bytes() + count * row_bytes;
+  bytes_read_ = screen_->bytes() + count * output_.row_bytes();
 }
 
 }  // namespace bitfetch
