@@ -75,17 +75,18 @@ examples:
         });
   };
   const auto size = [&](const std::string& name, const std::string& help,
-                        int64_t SynthShape::*field,
-                        int64_t most) { add(name, "N", help, field, Integer<int64_t>(1, most)); };
-  size("layers", "layers", &SynthShape::layers, 1 << 12);
-  size("hidden", "width of the residual stream", &SynthShape::hidden, 1 << 20);
-  size("ffn", "width of the feed-forward layer", &SynthShape::ffn, 1 << 20);
-  size("heads", "query heads", &SynthShape::heads, 1 << 12);
-  size("kv-heads", "KV heads", &SynthShape::kv_heads, 1 << 12);
-  size("head-dim", "dimensions of a head, a multiple of 16", &SynthShape::head_dim, 1 << 12);
+                        int64_t SynthShape::*field) {
+    add(name, "N", help, field, Integer<int64_t>(1));
+  };
+  size("layers", "layers", &SynthShape::layers);
+  size("hidden", "width of the residual stream", &SynthShape::hidden);
+  size("ffn", "width of the feed-forward layer", &SynthShape::ffn);
+  size("heads", "query heads", &SynthShape::heads);
+  size("kv-heads", "KV heads", &SynthShape::kv_heads);
+  size("head-dim", "dimensions of a head, a multiple of 16", &SynthShape::head_dim);
   size("vocab", fmt::format("tokens; from {} on the file has a tokenizer", kMinSynthTokenizer),
-       &SynthShape::vocab, 1 << 24);
-  size("ctx", "context that the model says it was made for", &SynthShape::context, 1 << 24);
+       &SynthShape::vocab);
+  size("ctx", "context that the model says it was made for", &SynthShape::context);
   add("arch", "NAME", "bitnet-b1.58, bitnet-25 or llama", &SynthShape::architecture,
       [](std::string_view text) -> Result<std::string> {
         for (const std::string_view known : {"bitnet-b1.58", "bitnet-25", "llama"}) {

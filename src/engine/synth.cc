@@ -6,12 +6,14 @@
 #include <cmath>
 #include <cstring>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include "base/float16.h"
 #include "engine/synth_tokenizer.h"
 #include "engine/synth_values.h"
 #include "model/gguf_writer.h"
+#include "model/model_config.h"
 #include "model/ternary_codes.h"
 #include "text/sampler.h"
 
@@ -56,14 +58,17 @@ const std::array<NamedShape, 3>& Shapes() {
 }
 
 Status CheckShape(const SynthShape& shape) {
-  constexpr int64_t kMost = int64_t{1} << 24;
-  for (const auto& [name, value] :
-       {std::pair("layers", shape.layers), std::pair("hidden", shape.hidden),
-        std::pair("ffn", shape.ffn), std::pair("heads", shape.heads),
-        std::pair("kv-heads", shape.kv_heads), std::pair("head-dim", shape.head_dim),
-        std::pair("vocab", shape.vocab), std::pair("context", shape.context)}) {
-    if (value < 1 || value > kMost) {
-      return Fail("a model with {} {} is not possible: wanted 1 to {}", value, name, kMost);
+  for (const auto& [name, value, most] :
+       {std::tuple("layers", shape.layers, ModelConfig::kMostLayers),
+        std::tuple("hidden", shape.hidden, ModelConfig::kMostWidth),
+        std::tuple("ffn", shape.ffn, ModelConfig::kMostWidth),
+        std::tuple("heads", shape.heads, ModelConfig::kMostHeads),
+        std::tuple("kv-heads", shape.kv_heads, ModelConfig::kMostHeads),
+        std::tuple("head-dim", shape.head_dim, ModelConfig::kMostHeadDim),
+        std::tuple("vocab", shape.vocab, ModelConfig::kMostVocab),
+        std::tuple("context", shape.context, ModelConfig::kMostContext)}) {
+    if (value < 1 || value > most) {
+      return Fail("a model with {} {} is not possible: wanted 1 to {}", value, name, most);
     }
   }
   if (shape.architecture != "bitnet-b1.58" && shape.architecture != "bitnet-25" &&
@@ -74,8 +79,13 @@ Status CheckShape(const SynthShape& shape) {
   if (shape.heads % shape.kv_heads != 0) {
     return Fail("{} heads are not a multiple of {} KV heads", shape.heads, shape.kv_heads);
   }
-  if (shape.head_dim % 16 != 0) {
-    return Fail("heads of {} dimensions are not possible: wanted a multiple of 16", shape.head_dim);
+  if (shape.head_dim % ModelConfig::kHeadDimStep != 0) {
+    return Fail("heads of {} dimensions are not possible: wanted a multiple of {}", shape.head_dim,
+                ModelConfig::kHeadDimStep);
+  }
+  if (shape.heads * shape.head_dim > ModelConfig::kMostWidth) {
+    return Fail("{} heads of {} dimensions are not possible: wanted at most {} together",
+                shape.heads, shape.head_dim, ModelConfig::kMostWidth);
   }
   if (!IsTernary(shape.weights)) {
     return Fail("weights of type {} are not possible: wanted I2_S, TQ1_0 or TQ2_0",

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <utility>
 #include <vector>
 
 #include "base/temp_dir.h"
@@ -218,6 +219,25 @@ TEST_F(SynthTest, SaysWhatCannotBeAModel) {
   shape = Tiny();
   shape.architecture = "gpt2";
   EXPECT_THAT(ErrorOf(shape), HasSubstr("architecture 'gpt2'"));
+}
+
+TEST_F(SynthTest, RefusesWhatNoReaderAccepts) {
+  for (const auto& [size, most] : {std::pair(&SynthShape::layers, ModelConfig::kMostLayers),
+                                   std::pair(&SynthShape::hidden, ModelConfig::kMostWidth),
+                                   std::pair(&SynthShape::ffn, ModelConfig::kMostWidth),
+                                   std::pair(&SynthShape::heads, ModelConfig::kMostHeads),
+                                   std::pair(&SynthShape::kv_heads, ModelConfig::kMostHeads),
+                                   std::pair(&SynthShape::head_dim, ModelConfig::kMostHeadDim),
+                                   std::pair(&SynthShape::vocab, ModelConfig::kMostVocab),
+                                   std::pair(&SynthShape::context, ModelConfig::kMostContext)}) {
+    SynthShape shape = Tiny();
+    shape.*size = most + 1;
+    EXPECT_THAT(ErrorOf(shape), HasSubstr(fmt::format("wanted 1 to {}", most)));
+  }
+  SynthShape shape = Tiny();
+  shape.heads = shape.kv_heads = ModelConfig::kMostHeads;
+  shape.head_dim = ModelConfig::kMostWidth / ModelConfig::kMostHeads + ModelConfig::kHeadDimStep;
+  EXPECT_THAT(ErrorOf(shape), HasSubstr("4096 heads of 80 dimensions"));
 }
 
 TEST_F(SynthTest, ProgressReachesTheEnd) {

@@ -10,17 +10,6 @@
 namespace bitfetch {
 namespace {
 
-// Larger than any model; products of these and int32 sums over a row stay far from overflow.
-constexpr int64_t kMostLayers = 1 << 12;
-constexpr int64_t kMostHeads = 1 << 12;
-constexpr int64_t kMostHeadDim = 1 << 12;
-constexpr int64_t kMostWidth =
-    1 << 18;  // a batch of 64 rows of floats stays small, and sums of int8 products fit int32
-constexpr int64_t kMostVocab = 1 << 24;
-constexpr int64_t kMostContext = 1 << 24;
-
-constexpr int64_t kTileDims = 16;  // of the KV cache's value tiles
-
 // Reads the keys of one architecture, "llama.block_count" for the suffix "block_count".
 class ConfigReader {
  public:
@@ -112,10 +101,10 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
   config.activation = bitnet ? Activation::kSquaredRelu : Activation::kSilu;
   config.has_sub_norms = bitnet;
 
-  BITFETCH_ASSIGN_OR_RETURN(config.layers, keys.Size("block_count", kMostLayers));
-  BITFETCH_ASSIGN_OR_RETURN(config.hidden, keys.Size("embedding_length", kMostWidth));
-  BITFETCH_ASSIGN_OR_RETURN(config.ffn, keys.Size("feed_forward_length", kMostWidth));
-  BITFETCH_ASSIGN_OR_RETURN(config.context, keys.Size("context_length", kMostContext));
+  BITFETCH_ASSIGN_OR_RETURN(config.layers, keys.Size("block_count", ModelConfig::kMostLayers));
+  BITFETCH_ASSIGN_OR_RETURN(config.hidden, keys.Size("embedding_length", ModelConfig::kMostWidth));
+  BITFETCH_ASSIGN_OR_RETURN(config.ffn, keys.Size("feed_forward_length", ModelConfig::kMostWidth));
+  BITFETCH_ASSIGN_OR_RETURN(config.context, keys.Size("context_length", ModelConfig::kMostContext));
   BITFETCH_ASSIGN_OR_RETURN(config.rope_theta, keys.Positive("rope.freq_base", 10000));
   if (config.rope_theta < 1) {
     return Fail("{}: a rope.freq_base of {} is not possible: wanted 1 or more", gguf.path(),
@@ -123,9 +112,10 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
   }
   BITFETCH_ASSIGN_OR_RETURN(config.rms_epsilon, keys.Positive("attention.layer_norm_rms_epsilon"));
 
-  BITFETCH_ASSIGN_OR_RETURN(config.heads, keys.Size("attention.head_count", kMostHeads));
-  BITFETCH_ASSIGN_OR_RETURN(config.kv_heads,
-                            keys.Size("attention.head_count_kv", kMostHeads, config.heads));
+  BITFETCH_ASSIGN_OR_RETURN(config.heads,
+                            keys.Size("attention.head_count", ModelConfig::kMostHeads));
+  BITFETCH_ASSIGN_OR_RETURN(
+      config.kv_heads, keys.Size("attention.head_count_kv", ModelConfig::kMostHeads, config.heads));
   if (config.heads % config.kv_heads != 0) {
     return Fail("{}: {} is {}, not a multiple of {}, {}", gguf.path(),
                 keys.Key("attention.head_count"), config.heads, keys.Key("attention.head_count_kv"),
@@ -135,15 +125,17 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
     return Fail("{}: {} is {}, not a multiple of {}, {}", gguf.path(), keys.Key("embedding_length"),
                 config.hidden, keys.Key("attention.head_count"), config.heads);
   }
-  BITFETCH_ASSIGN_OR_RETURN(config.head_dim, keys.Size("attention.key_length", kMostHeadDim,
-                                                       config.hidden / config.heads));
-  if (config.head_dim % kTileDims != 0 || config.head_dim > kMostHeadDim) {
+  BITFETCH_ASSIGN_OR_RETURN(
+      config.head_dim,
+      keys.Size("attention.key_length", ModelConfig::kMostHeadDim, config.hidden / config.heads));
+  if (config.head_dim % ModelConfig::kHeadDimStep != 0 ||
+      config.head_dim > ModelConfig::kMostHeadDim) {
     return Fail("{}: heads of {} dimensions are not supported: wanted a multiple of {}, at most {}",
-                gguf.path(), config.head_dim, kTileDims, kMostHeadDim);
+                gguf.path(), config.head_dim, ModelConfig::kHeadDimStep, ModelConfig::kMostHeadDim);
   }
-  if (config.heads * config.head_dim > kMostWidth) {
+  if (config.heads * config.head_dim > ModelConfig::kMostWidth) {
     return Fail("{}: {} heads of {} dimensions are not supported: wanted at most {} together",
-                gguf.path(), config.heads, config.head_dim, kMostWidth);
+                gguf.path(), config.heads, config.head_dim, ModelConfig::kMostWidth);
   }
   BITFETCH_RETURN_IF_ERROR(keys.Only<int64_t>("attention.value_length", config.head_dim));
   BITFETCH_RETURN_IF_ERROR(keys.Only<int64_t>("expert_count", 0));
@@ -151,12 +143,12 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
 
   BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* embedding, gguf.GetTensor("token_embd.weight"));
   config.vocab = embedding->rows();
-  if (config.vocab > kMostVocab) {
+  if (config.vocab > ModelConfig::kMostVocab) {
     return Fail("{}: tensor token_embd.weight has {} rows: wanted at most {}", gguf.path(),
-                config.vocab, kMostVocab);
+                config.vocab, ModelConfig::kMostVocab);
   }
   BITFETCH_ASSIGN_OR_RETURN(const int64_t vocab_size,
-                            keys.Size("vocab_size", kMostVocab, config.vocab));
+                            keys.Size("vocab_size", ModelConfig::kMostVocab, config.vocab));
   if (vocab_size != config.vocab) {
     return Fail("{}: metadata key {} is {}, but tensor token_embd.weight has {} rows", gguf.path(),
                 keys.Key("vocab_size"), vocab_size, config.vocab);

@@ -25,6 +25,19 @@ enum class RopeForm {
 
 // The shape of a model, as its file says. Every number is positive, and of sane size.
 struct ModelConfig {
+  // The largest that are accepted: larger than any model, and products of these stay far from
+  // overflow.
+  static constexpr int64_t kMostLayers = 1 << 12;
+  static constexpr int64_t kMostHeads = 1 << 12;
+  static constexpr int64_t kMostHeadDim = 1 << 12;
+  // Of `hidden`, `ffn` and all heads together: a batch of 64 rows of floats stays small, and sums
+  // of int8 products fit int32.
+  static constexpr int64_t kMostWidth = 1 << 18;
+  static constexpr int64_t kMostVocab = 1 << 24;
+  static constexpr int64_t kMostContext = 1 << 24;
+
+  static constexpr int64_t kHeadDimStep = 16;  // of the KV cache's value tiles
+
   Architecture architecture;
   std::string name;  // for people; may be empty
   int64_t layers;
@@ -32,7 +45,7 @@ struct ModelConfig {
   int64_t ffn;     // width of the feed-forward layer
   int64_t heads;   // query heads, a multiple of kv_heads
   int64_t kv_heads;
-  int64_t head_dim;  // a multiple of 16
+  int64_t head_dim;  // a multiple of kHeadDimStep
   int64_t vocab;     // rows of the token embedding
   int64_t context;   // tokens that the model was made for
   float rope_theta;
