@@ -11,6 +11,7 @@
 
 #include "base/temp_dir.h"
 #include "model/gguf_writer.h"
+#include "text/test_vocabulary.h"
 
 namespace bitfetch {
 namespace {
@@ -18,21 +19,9 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-// GPT-2's letters for the 256 bytes: itself where it can be seen, else a code point from U+0100 on.
 std::vector<std::string> ByteTokens() {
   std::vector<std::string> tokens;
-  int next = 0x100;
-  for (int byte = 0; byte < 256; ++byte) {
-    const bool visible =
-        (byte >= '!' && byte <= '~') || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-    const int code = visible ? byte : next++;
-    if (code < 0x80) {
-      tokens.emplace_back(1, static_cast<char>(code));
-    } else {
-      tokens.push_back(
-          {static_cast<char>(0xc0 | code >> 6), static_cast<char>(0x80 | (code & 0x3f))});
-    }
-  }
+  for (int byte = 0; byte < 256; ++byte) tokens.push_back(AlphabetCharacter(byte));
   return tokens;
 }
 

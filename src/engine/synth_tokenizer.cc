@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "text/byte_alphabet.h"
 #include "text/tokenizer.h"
 
 namespace bitfetch {
@@ -22,32 +23,18 @@ int64_t ControlTokens(int64_t vocab) {
   return std::min<int64_t>(vocab - 256, vocab < 1024 ? 16 : 256);
 }
 
-std::string Utf8(int character) {
-  if (character < 0x80) return {static_cast<char>(character)};
-  return {static_cast<char>(0xc0 | character >> 6), static_cast<char>(0x80 | (character & 0x3f))};
-}
-
-// All bytes in GPT-2's alphabet, and the space alone: a byte that Latin-1 can print is itself, the
-// others follow from U+0100 on.
-std::array<std::string, 256> ByteTokens() {
-  std::array<std::string, 256> tokens;
-  int next = 0x100;
-  for (int byte = 0; byte < 256; ++byte) {
-    const bool printable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte != 0xad);
-    tokens[byte] = Utf8(printable ? byte : next++);
-  }
-  return tokens;
-}
-
 }  // namespace
 
 void AddSynthTokenizer(int64_t vocab, GgufWriter& writer) {
-  const std::array<std::string, 256> bytes = ByteTokens();
   const int64_t first_control = vocab - ControlTokens(vocab);
-  std::vector<std::string> tokens(bytes.begin(), bytes.end());
+  std::vector<std::string> tokens;
   std::vector<int32_t> types(vocab, kNormalToken);
+  for (int byte = 0; byte < 256; ++byte) {
+    const auto character = static_cast<char>(byte);
+    tokens.push_back(ToByteAlphabet({&character, 1}));
+  }
   for (int64_t id = 256; id < first_control; ++id) {
-    tokens.push_back(fmt::format("{}w{}", bytes[' '], id));
+    tokens.push_back(ToByteAlphabet(fmt::format(" w{}", id)));
   }
   for (int64_t id = first_control; id < vocab; ++id) {
     const auto i = static_cast<size_t>(id - first_control);

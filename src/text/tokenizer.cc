@@ -8,45 +8,11 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "text/byte_alphabet.h"
 #include "text/utf8.h"
 
 namespace bitfetch {
 namespace {
-
-// GPT-2's byte alphabet writes each byte as one printable character: itself where it is printable
-// in Latin-1, otherwise the next free one from U+0100 on. All lie below U+0144.
-constexpr int kAlphabetEnd = 0x144;
-
-std::array<int, kAlphabetEnd> ByteAlphabet() {
-  std::array<int, kAlphabetEnd> byte_of;
-  byte_of.fill(-1);
-  int next = 0x100;
-  for (int byte = 0; byte < 256; ++byte) {
-    const bool printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte != 0xad);
-    byte_of[printable ? byte : next++] = byte;
-  }
-  return byte_of;
-}
-
-// The bytes that a normal token stands for; none if it has a character outside the alphabet.
-std::optional<std::string> FromByteAlphabet(std::string_view token) {
-  static const std::array<int, kAlphabetEnd> byte_of = ByteAlphabet();
-  std::string bytes;
-  for (size_t i = 0; i < token.size();) {
-    const int first = static_cast<unsigned char>(token[i]);
-    int character = first;
-    if (first >= 0x80) {
-      const bool two_bytes = (first & 0xe0) == 0xc0 && i + 1 < token.size() &&
-                             (static_cast<unsigned char>(token[i + 1]) & 0xc0) == 0x80;
-      if (!two_bytes) return std::nullopt;
-      character = (first & 0x1f) << 6 | (static_cast<unsigned char>(token[i + 1]) & 0x3f);
-    }
-    if (character >= kAlphabetEnd || byte_of[character] < 0) return std::nullopt;
-    bytes.push_back(static_cast<char>(byte_of[character]));
-    i += first < 0x80 ? 1 : 2;
-  }
-  return bytes;
-}
 
 Status CheckShape(const Vocabulary& vocabulary) {
   const size_t count = vocabulary.tokens.size();
