@@ -18,6 +18,7 @@
 #include "machine/clock.h"
 #include "machine/stream_read.h"
 #include "machine/topology.h"
+#include "model/forward.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -95,11 +96,11 @@ struct Tokens {
   std::vector<float> out;
 };
 
-// As ForwardPass shares a stage out: one token by one run of rows for each thread.
+// In the runs of rows that ForwardPass hands out.
 void Multiply(const Stage& stage, const Kernels& kernels, ThreadPool& pool, Tokens& tokens) {
   const auto count = static_cast<int64_t>(tokens.sums.size());
   const auto at_a_time = [&](const TernaryRows& matrix) {
-    return count > 1 ? 128 : (matrix.rows / pool.threads() + 3) / 4 * 4;
+    return ProductRowsAtATime(matrix.rows, count, pool.threads());
   };
   struct Piece {
     const TernaryRows* matrix;

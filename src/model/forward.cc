@@ -21,17 +21,6 @@ constexpr int64_t kRowsAStep = 16;
 
 int64_t Pieces(int64_t rows, int64_t at_a_time) { return (rows + at_a_time - 1) / at_a_time; }
 
-// Rows of a ternary product that a thread takes at a time. One token reads each weight once, and
-// the longer the run, the better the prefetchers do: four to a thread, so that one which the system
-// keeps waiting leaves the rest to others. A batch computes for longer than it reads.
-int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads) {
-  constexpr int64_t kOfABatch = 128;
-  constexpr int64_t kRunsOfAThread = 4;
-  constexpr int64_t kTogether = 4;  // rows that the kernels take at once
-  if (tokens > 1) return kOfABatch;
-  return Pieces(Pieces(rows, kRunsOfAThread * threads), kTogether) * kTogether;
-}
-
 int64_t PadToBlock(int64_t cols) {
   return (cols + kTernaryBlock - 1) / kTernaryBlock * kTernaryBlock;
 }
@@ -47,6 +36,17 @@ bool AllFinite(std::span<const float> floats) {
 }
 
 }  // namespace
+
+// One token reads each weight once, and the longer the run, the better the prefetchers do: four to
+// a thread, so that one which the system keeps waiting leaves the rest to others. A batch computes
+// for longer than it reads.
+int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads) {
+  constexpr int64_t kOfABatch = 128;
+  constexpr int64_t kRunsOfAThread = 4;
+  constexpr int64_t kTogether = 4;  // rows that the kernels take at once
+  if (tokens > 1) return kOfABatch;
+  return Pieces(Pieces(rows, kRunsOfAThread * threads), kTogether) * kTogether;
+}
 
 ForwardPass::ForwardPass(const Model& model, const Kernels& kernels, ThreadPool& pool,
                          const ForwardPrefetch& prefetch)

@@ -31,6 +31,9 @@ struct ForwardPrefetch {
   bool ahead = true;       // a stage ahead, while keys and values are computed
 };
 
+// Rows of a ternary product that a thread takes at a time.
+int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads);
+
 // Runs a model over tokens, at most kMaxBatch at once. The logits have the same bits however a text
 // is cut into batches, whatever the ISA, the number of threads and the prefetch setting. Keeps the
 // memory that the layers work in; the model, kernels and pool must outlive it.
