@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/perplexity.h"
 
-#include <algorithm>
 #include <memory>
 
 #include "cli/commands.h"
@@ -11,26 +10,19 @@
 #include "cli/progress_line.h"
 #include "cli/text_options.h"
 #include "engine/read_tokenizer.h"
-#include "model/model_config.h"
 
 namespace bitfetch {
 namespace {
 
-constexpr int64_t kDefaultContext = 512;
+constexpr int64_t kMostDefaultContext = 512;
 
 struct Options {
   ModelOptions model;
   std::string file;
 };
 
-Result<int> RunPerplexity(Options options) {
+Result<int> RunPerplexity(const Options& options) {
   BITFETCH_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(options.file));
-  int64_t& context = options.model.session.context;
-  if (context == 0) {
-    BITFETCH_ASSIGN_OR_RETURN(const GgufReader file, GgufReader::Open(options.model.path));
-    BITFETCH_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
-    context = std::min(config.context, kDefaultContext);
-  }
   BITFETCH_ASSIGN_OR_RETURN(const OpenedSession opened, OpenSession(options.model));
   Session& session = *opened.session;
   BITFETCH_ASSIGN_OR_RETURN(
@@ -46,7 +38,7 @@ Result<int> RunPerplexity(Options options) {
                           so_far.windows, windows));
   };
   Result<Perplexity> result =
-      MeasurePerplexity(session, tokenizer, tokens, context, on_window, Interrupted());
+      MeasurePerplexity(session, tokenizer, tokens, session.context(), on_window, Interrupted());
   line.Clear();
   if (!result) return Fail("{}: {}", options.file, result.error().message);
   return Printed(
@@ -54,13 +46,14 @@ Result<int> RunPerplexity(Options options) {
                   "bits per byte {:.4f}\n"
                   "scored {} tokens, {} bytes, in {} windows of {} tokens\n",
                   result->perplexity, result->bits_per_byte, result->scored_tokens,
-                  result->scored_bytes, result->windows, context));
+                  result->scored_bytes, result->windows, session.context()));
 }
 
 }  // namespace
 
 void AddPerplexity(Command& program) {
   const auto options = std::make_shared<Options>();
+  options->model.session.default_most = kMostDefaultContext;
   Command& command = program.Add(
       "perplexity",
       {.usage = "-m MODEL -f FILE [options]",

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,7 +25,8 @@ namespace bitfetch {
 
 struct SessionOptions {
   int threads = 0;      // 0: what affinity and cgroup allow
-  int64_t context = 0;  // tokens; 0: what the model was made for
+  int64_t context = 0;  // tokens; 0: what the model was made for, but at most `default_most`
+  int64_t default_most = std::numeric_limits<int64_t>::max();
   KvTypes kv_types = {};
   PageSize pages = PageSize::kHuge;
   BlockPlacement placement = BlockPlacement::kContiguous;
