@@ -12,15 +12,17 @@ target_include_directories(libbitfetch INTERFACE $<BUILD_INTERFACE:${PROJECT_SOU
 target_link_options(libbitfetch PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
 set_property(TARGET libbitfetch APPEND PROPERTY LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map)
 set_target_properties(libbitfetch PROPERTIES OUTPUT_NAME bitfetch EXPORT_NAME bitfetch VERSION ${PROJECT_VERSION}
-                                             SOVERSION ${PROJECT_VERSION_MAJOR})
+                                             SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bitfetch)
 install(TARGETS bitfetch RUNTIME)
 install(TARGETS libbitfetch EXPORT bitfetch LIBRARY)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)  # as Debian names it
 install(DIRECTORY include/bitfetch DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT bitfetch FILE bitfetchConfig.cmake NAMESPACE bitfetch:: DESTINATION ${package_dir})
 write_basic_package_version_file(bitfetchConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/bitfetchConfigVersion.cmake DESTINATION ${package_dir})
+file(RELATIVE_PATH pc_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)  # wherever that comes to lie
 configure_file(cmake/bitfetch.pc.in bitfetch.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/bitfetch.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

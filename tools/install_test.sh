@@ -23,8 +23,8 @@ if "$scratch/examples/generate" "$scratch/none.gguf" a 2>"$scratch/said"; then e
 grep -q "^error: .*none.gguf" "$scratch/said"
 
 export PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name bitfetch.pc)")
-flags=$(pkg-config --define-variable=prefix="$prefix" --cflags --libs bitfetch)
-libdir=$(pkg-config --define-variable=prefix="$prefix" --variable=libdir bitfetch)
+flags=$(pkg-config --cflags --libs bitfetch)
+libdir=$(pkg-config --variable=libdir bitfetch)
 # shellcheck disable=SC2086
 cc -std=c11 -Wall -Wextra -Werror -pedantic "$root/examples/attention.c" -o "$scratch/attention" $flags
 LD_LIBRARY_PATH=$libdir "$scratch/attention"
@@ -37,4 +37,5 @@ fi
 
 (cd "$scratch" && cpack --config "$build/CPackConfig.cmake" -B "$scratch/packed" >/dev/null)
 dpkg-deb --contents "$scratch"/packed/bitfetch_*.deb | grep /usr/bin/bitfetch >/dev/null
+dpkg-deb --contents "$scratch"/packed/bitfetch_*.deb | grep /usr/share/doc/bitfetch/copyright >/dev/null
 dpkg-deb --field "$scratch"/packed/bitfetch_*.deb Depends

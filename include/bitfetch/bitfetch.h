@@ -42,7 +42,7 @@ typedef enum bitfetch_status {
 BITFETCH_API const char* bitfetch_last_error(void);
 
 BITFETCH_API const char* bitfetch_version(void); /* "0.1.0" */
-BITFETCH_API const char* bitfetch_isa(void);     /* of the kernels in use: "avx512vnni" */
+BITFETCH_API const char* bitfetch_isa(void); /* of the kernels in use: "avx512vnni"; or "none" */
 
 /* ---- A model, and one text with it ---- */
 
@@ -126,7 +126,8 @@ typedef struct bitfetch_cache_shape {
   int layers;
   int kv_heads;
   int head_dim;        /* a multiple of 16; of 32 for quantised types */
-  int64_t limit;       /* tokens, of this sequence and all its forks */
+  int64_t limit;       /* tokens, of this sequence and all its forks, in blocks of 16: a fork that
+                          goes on in a block that others have too takes one more */
   const char* kv_type; /* null: "f16" */
   const char* pages;   /* null: "huge" */
 } bitfetch_cache_shape;

@@ -87,6 +87,7 @@ class LanguageModel {
   }
 
   // `on_text` returns whether to go on, and throws nothing. Returns whether it was not stopped.
+  // A context that fills up is an Exception, after the text.
   bool Generate(std::string_view prompt, const bitfetch_sampling& sampling,
                 const std::function<bool(std::string_view)>& on_text) {
     const auto call = [](const char* text, size_t bytes, void* user) {

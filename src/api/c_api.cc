@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/printable.h"
 #include "bitfetch/bitfetch.h"
 #include "engine/generate.h"
 #include "engine/read_tokenizer.h"
@@ -20,6 +21,7 @@
 #include "kv/kv_cache.h"
 #include "machine/profile_store.h"
 #include "machine/topology.h"
+#include "model/model_config.h"
 
 struct bitfetch_session {
   std::unique_ptr<bitfetch::Session> session;
@@ -52,7 +54,7 @@ thread_local std::string last_error;
 
 bitfetch_status Fails(bitfetch_status status, std::string_view message) noexcept {
   try {
-    last_error = message;
+    last_error = OneLine(message);
   } catch (...) {
     last_error.clear();
   }
@@ -350,6 +352,9 @@ bitfetch_status bitfetch_cache_append(bitfetch_cache* cache, int layer, int64_t 
                                       const float* k, const float* v) {
   return Guarded([&] {
     BITFETCH_REQUIRE(cache);
+    if (count < 0) {
+      return Fails(BITFETCH_INVALID_ARGUMENT, fmt::format("count: {} is less than 0", count));
+    }
     if (count > 0) {
       BITFETCH_REQUIRE(k);
       BITFETCH_REQUIRE(v);
@@ -414,7 +419,7 @@ bitfetch_status bitfetch_attention_run(bitfetch_attention* attention, const bitf
     BITFETCH_RETURN_IF_NOT_OK(Allowed(cache->cache.CheckLayer(layer)));
     const auto view = cache->cache.View(layer);
     if (!view) return Fails(BITFETCH_FAILED, view.error().message);
-    if (group < 1 || tokens < 1 || tokens > view->length) {
+    if (group < 1 || group > ModelConfig::kMostHeads || tokens < 1 || tokens > view->length) {
       return Fails(BITFETCH_INVALID_ARGUMENT,
                    fmt::format("attention of {} query heads to a KV head and the last {} of {} "
                                "tokens is not possible",

@@ -235,6 +235,7 @@ TEST(CApi, CacheAndAttentionRefuseWhatIsNotPossible) {
   ExpectRefused(BITFETCH_INVALID_ARGUMENT, [&] { cache.Prefetch(-1, 1); });
   ExpectRefused(BITFETCH_INVALID_ARGUMENT, [&] { cache.Truncate(-1); });
   ExpectRefused(BITFETCH_FAILED, [&] { cache.Append(0, 65, data, data); });
+  ExpectRefused(BITFETCH_INVALID_ARGUMENT, [&] { cache.Append(0, -1, data, data); });
   cache.Append(0, 3, floats.data(), floats.data());
   Attention attention(1);
   std::vector<float> out(floats.size());
@@ -245,8 +246,16 @@ TEST(CApi, CacheAndAttentionRefuseWhatIsNotPossible) {
   ExpectRefused(BITFETCH_INVALID_ARGUMENT,
                 [&] { attention.Run(cache, 0, 0, data, 1, out.data()); });
   ExpectRefused(BITFETCH_INVALID_ARGUMENT,
+                [&] { attention.Run(cache, 0, 1 << 28, data, 3, out.data()); });
+  ExpectRefused(BITFETCH_INVALID_ARGUMENT,
                 [&] { attention.Run(cache, 5, 1, data, 1, out.data()); });
   ExpectRefused(BITFETCH_INVALID_ARGUMENT, [] { Attention{-1}; });
+}
+
+TEST(CApi, ErrorsAreOneLine) {
+  bitfetch_session* session = nullptr;
+  EXPECT_EQ(bitfetch_session_open("a\n\x1b[2Jb.gguf", nullptr, &session), BITFETCH_FAILED);
+  EXPECT_THAT(bitfetch_last_error(), HasSubstr("a\\x0a\\x1b[2Jb.gguf"));
 }
 
 TEST(CApi, EachThreadHasItsOwnLastError) {

@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "base/printable.h"
+
 namespace bitfetch {
 
 // Writes lines such as "warning: ..." to stderr, of the program and of the library alike: spdlog's
@@ -15,7 +17,7 @@ spdlog::logger& Log();
 // One line for what the user should know though work goes on. Any thread may call it.
 template <class... Args>
 void Warn(fmt::format_string<Args...> format, Args&&... args) {
-  Log().warn(format, std::forward<Args>(args)...);
+  Log().warn("{}", OneLine(fmt::format(format, std::forward<Args>(args)...)));
 }
 
 }  // namespace bitfetch

@@ -12,6 +12,10 @@ TEST(Printable, EscapesWhatWouldBreakALine) {
   EXPECT_EQ(Printable("\xc3\xa9"), "\\xc3\\xa9");
 }
 
+TEST(OneLine, EscapesControlBytesOnly) {
+  EXPECT_EQ(OneLine("caf\xc3\xa9\n\x1b[2J\x7f"), "caf\xc3\xa9\\x0a\\x1b[2J\\x7f");
+}
+
 TEST(Printable, CutsLongText) {
   EXPECT_EQ(Printable("abcdef", 6), "abcdef");
   EXPECT_EQ(Printable("abcdefg", 6), "abcdef...");

@@ -10,6 +10,8 @@
 namespace bitfetch {
 namespace {
 
+constexpr const char* kNotCounted = "this CPU or system does not count it";
+
 struct Options {
   MissesBenchOptions bench;
   std::string json;
@@ -57,7 +59,9 @@ std::string TableRow(const MissesBenchRow& row) {
   }
   if (!row.counted) return text + "\n    no misses counted: " + row.counted.error().message;
   for (const CountedEvent& event : *row.counted) {
-    text += fmt::format("\n    {:.4f} {} a byte of KV", event.per_kv_byte, event.name);
+    text += event.per_kv_byte
+                ? fmt::format("\n    {:.4f} {} a byte of KV", *event.per_kv_byte, event.name)
+                : fmt::format("\n    no {} counted: {}", event.name, kNotCounted);
   }
   return text;
 }
@@ -78,7 +82,11 @@ BenchJson ToJson(const MissesBenchRow& row) {
   }
   if (row.counted) {
     for (const CountedEvent& event : *row.counted) {
-      json[event.name + "_per_byte"] = event.per_kv_byte;
+      if (event.per_kv_byte) {
+        json[event.name + "_per_byte"] = *event.per_kv_byte;
+      } else {
+        json[event.name + "_unavailable"] = kNotCounted;
+      }
     }
   } else {
     json["counters_unavailable"] = row.counted.error().message;

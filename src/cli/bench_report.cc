@@ -33,7 +33,8 @@ struct Part {
   std::function<Status(BenchRows&)> run;
 };
 
-BenchJson MachineRow(const MachineProfile& profile, const Kernels& kernels, int threads) {
+BenchJson MachineRow(const MachineProfile& profile, const Kernels& kernels, int threads,
+                     const std::string& model) {
   const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   std::tm utc = {};
   gmtime_r(&now, &utc);
@@ -49,6 +50,7 @@ BenchJson MachineRow(const MachineProfile& profile, const Kernels& kernels, int 
           {"loaded_latency_ns", profile.loaded_latency_ns},
           {"misses_in_flight", profile.misses_in_flight},
           {"huge_pages", profile.huge_pages ? "given" : "not given"},
+          {"model", model.empty() ? "random weights, the shape of BitNet b1.58 2B4T" : model},
           {"bitfetch", BITFETCH_VERSION},
           {"measured",
            fmt::format("{:04}-{:02}-{:02}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday)}};
@@ -190,7 +192,7 @@ Result<int> Run(const Options& options) {
        [&](BenchRows& rows) -> Status {
          const AttentionBenchOptions bench = AttentionOptions(quick);
          const MachineProfile profile = ProfileForBench(*kernels, bench.places.kv_types);
-         rows.AddJson(MachineRow(profile, *kernels, topology.threads));
+         rows.AddJson(MachineRow(profile, *kernels, topology.threads, options.model));
          return RunAttentionBench(bench, rows);
        }},
       {"misses", quick ? 14.0 : 30.0,

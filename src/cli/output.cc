@@ -8,6 +8,8 @@
 #include <string>
 #include <system_error>
 
+#include "base/printable.h"
+
 namespace bitfetch {
 namespace {
 
@@ -50,17 +52,6 @@ bool StderrIsTerminal() { return isatty(STDERR_FILENO) == 1; }
 
 void Say(std::string_view text) { WriteAll(STDERR_FILENO, text); }
 
-void SayError(std::string_view message) {
-  std::string line = "error: ";
-  for (const char c : message) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      line += fmt::format("\\x{:02x}", byte);
-    } else {
-      line += c;
-    }
-  }
-  Say(line + "\n");
-}
+void SayError(std::string_view message) { Say(fmt::format("error: {}\n", OneLine(message))); }
 
 }  // namespace bitfetch

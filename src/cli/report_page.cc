@@ -156,7 +156,7 @@ std::string AttentionPart(const BenchJson& all) {
       const BenchJson* law = With(pair, "prefetch", "law");
       if (off == nullptr || law == nullptr) continue;
       groups.push_back({place, {Value(*off, "fraction"), Value(*law, "fraction")}});
-      end = std::max(end, Number(*law, "fraction_max"));
+      end = std::max({end, Number(*off, "fraction_max"), Number(*law, "fraction_max")});
       if (Number(*law, "over_off") > gain) {
         gain = Number(*law, "over_off");
         where = fmt::format("{}, {} tokens: {:.2f} of the streaming read without, {:.2f} with it",
@@ -202,7 +202,7 @@ std::string DistancePart(const BenchJson& all) {
           continue;
         }
         line.points.push_back({Number(*row, "distance_bytes"), Value(*row, "fraction")});
-        end = std::max(end, Number(*row, "fraction"));
+        end = std::max(end, Number(*row, "fraction_max"));
       }
       std::ranges::sort(line.points, {}, &ChartPoint::x);
       if (!line.points.empty()) lines.push_back(std::move(line));
@@ -269,12 +269,12 @@ std::string MissesPart(const BenchJson& all) {
         fmt::format("{} pages; sampling cost {:.1f} %", place, 100 * Number(*law, "sampling_cost")),
         ShareColumns(columns, "nanoseconds that a first load took, its timing included"));
   }
-  return Section(
-      "Misses", sentence,
-      unavailable + ChartLegend({"prefetch off", "by the law"}) + Charts(figures) +
-          Table(rows, {"kv_type", "layout", "pages", "prefetch", "touches", "dram_share",
-                       "late_share", "fewer", "sampling_cost", "l1d_read_misses_per_byte",
-                       "llc_read_misses_per_byte", "dtlb_read_misses_per_byte"}));
+  return Section("Misses", sentence,
+                 unavailable + ChartLegend({"prefetch off", "by the law"}) + Charts(figures) +
+                     Table(rows, {"kv_type", "layout", "pages", "prefetch", "touches", "dram_share",
+                                  "late_share", "fewer", "sampling_cost",
+                                  "l1d_read_misses_per_byte", "llc_read_misses_per_byte",
+                                  "dtlb_read_misses_per_byte", "stalled_cycles_per_byte"}));
 }
 
 std::string TokensPart(const BenchJson& all) {
@@ -294,7 +294,7 @@ std::string TokensPart(const BenchJson& all) {
       speed.points.push_back({Number(*row, "n_kv"), Value(*row, "tokens_per_s")});
       share.points.push_back({Number(*row, "n_kv"), Value(*row, "fraction")});
       fastest = std::max(fastest, Number(*row, "tokens_per_s_max"));
-      largest = std::max(largest, Number(*row, "fraction"));
+      largest = std::max(largest, Number(*row, "fraction_max"));
       if (series == 1) {
         gains += fmt::format(" {:.2f} at {},", Number(*row, "over_first"), Text(*row, "n_kv"));
       }

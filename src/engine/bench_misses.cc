@@ -63,8 +63,8 @@ class Place {
         ColdAttention& attention)
       : options_(options), place_(place), pool_(pool), attention_(attention) {}
 
-  Result<std::vector<MissesBenchRow>> Measure(const Kernels& kernels, const MachineProfile& profile,
-                                              const ColdBuffer& cold) {
+  std::vector<MissesBenchRow> Measure(const Kernels& kernels, const MachineProfile& profile,
+                                      const ColdBuffer& cold) {
     Result<LoadTimes> times =
         kernels.isa == Isa::kScalar
             ? Result<LoadTimes>(Fail("the scalar kernels don't show which lines they load"))
@@ -79,12 +79,6 @@ class Place {
       } else {
         countable = tl::unexpected(counters.error());
       }
-    }
-    if (!times && !countable) {
-      return Fail(
-          "nothing can be measured here: loads cannot be timed, since {}; nor misses "
-          "counted, since {}",
-          times.error().message, countable.error().message);
     }
     if (times) ChooseInterval(*times);
     for (int repeat = 0; repeat < options_.repeats; ++repeat) {
@@ -218,14 +212,13 @@ class Place {
     std::vector<CountedEvent> events;
     const double bytes = BytesPerPass() * static_cast<double>(one.counted_passes);
     for (size_t i = 0; i < MissEvents().size(); ++i) {
-      double sum = 0;
-      bool all = true;
+      std::optional<double> sum = 0;
       for (const auto& counters : one.counters) {
         const std::optional<double> count = counters->Read()[i];
-        all &= count.has_value();
-        sum += count.value_or(0);
+        sum = sum && count ? std::optional(*sum + *count) : std::nullopt;
       }
-      if (all) events.push_back({std::string(MissEvents()[i].name), sum / bytes});
+      if (sum) *sum /= bytes;
+      events.push_back({std::string(MissEvents()[i].name), sum});
     }
     return events;
   }
@@ -255,10 +248,8 @@ Status BenchMisses(
         BITFETCH_ASSIGN_OR_RETURN(
             ColdAttention attention,
             ColdAttention::Create(*kernels, pool, options.places.shape, place, read.bytes()));
-        BITFETCH_ASSIGN_OR_RETURN(
-            const auto rows,
-            Place(options, place, pool, attention).Measure(*kernels, profile, read.buffer()));
-        for (const MissesBenchRow& row : rows) {
+        for (const MissesBenchRow& row :
+             Place(options, place, pool, attention).Measure(*kernels, profile, read.buffer())) {
           BITFETCH_RETURN_IF_ERROR(on_row(row, ++done, total));
         }
         return {};

@@ -45,7 +45,7 @@ struct TouchShares {
 
 struct CountedEvent {
   std::string name;
-  double per_kv_byte;
+  std::optional<double> per_kv_byte;  // none: this CPU or system does not count it
 };
 
 struct MissesBenchRow {
@@ -59,7 +59,7 @@ struct MissesBenchRow {
 
 // Rows that differ in `prefetch` only are measured in turn. KV is cold. `on_row` hears of rows as
 // they are done, with how many there are in all; an error of its own ends the benchmark. Errors:
-// shapes no kernel takes, no memory; a machine on which neither can be measured.
+// shapes no kernel takes, no memory. Where nothing can be measured, rows say why.
 Status BenchMisses(
     const MissesBenchOptions& options,
     const std::function<Status(const MissesBenchRow&, int64_t done, int64_t total)>& on_row);

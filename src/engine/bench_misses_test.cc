@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "engine/test_profile.h"
+#include "machine/counters.h"
 
 namespace bitfetch {
 namespace {
@@ -63,17 +64,14 @@ TEST(BenchMisses, GivesARowForEachPlaceAndSettingOrSaysWhyNot) {
           EXPECT_FALSE(row.touches.error().message.empty());
         }
         if (row.counted) {
-          EXPECT_FALSE(row.counted->empty());
+          EXPECT_EQ(row.counted->size(), MissEvents().size());
         } else {
           EXPECT_FALSE(row.counted.error().message.empty());
         }
         return {};
       });
-  if (status) {
-    EXPECT_EQ(rows, 8);
-  } else {
-    EXPECT_THAT(status.error().message, HasSubstr("nothing can be measured here"));
-  }
+  EXPECT_TRUE(status) << status.error().message;
+  EXPECT_EQ(rows, 8);
 }
 
 TEST(BenchMisses, ComparesWithTheFirstThatIsOff) {
@@ -110,9 +108,7 @@ TEST(BenchMisses, OfTheScalarKernelsTimesNothing) {
     return Status();
   });
   unsetenv("BITFETCH_ISA");
-  if (!status) {
-    EXPECT_THAT(status.error().message, HasSubstr("scalar"));
-  }
+  EXPECT_TRUE(status) << status.error().message;
 }
 
 TEST(BenchMisses, RefusesWhatCannotBe) {

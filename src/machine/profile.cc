@@ -7,6 +7,8 @@
 #include <map>
 #include <type_traits>
 
+#include "base/printable.h"
+
 namespace bitfetch {
 namespace {
 
@@ -73,6 +75,8 @@ Status CheckProfile(const MachineProfile& profile) {
   if (profile.kernels.empty()) return Fail("kernels is empty");
   for (const KernelSpeed& kernel : profile.kernels) {
     if (kernel.gains.empty()) return Fail("gains is empty");
+    if (!IsPrintableAscii(kernel.name))
+      return Fail("{} is no kernel's name", Printable(kernel.name));
   }
   Status status;
   VisitNumbers(profile, [&](const char* name, auto value, auto low, auto high) {
@@ -98,7 +102,8 @@ MachineProfile ClampProfile(const MachineProfile& profile) {
     std::erase_if(kernel.gains, [&](const PrefetchGain& gain) {
       return broken(gain.contiguous) || broken(gain.paged);
     });
-    return kernel.gains.empty() || broken(kernel.value_bits) || broken(kernel.hot_bytes_per_s);
+    return kernel.gains.empty() || !IsPrintableAscii(kernel.name) || broken(kernel.value_bits) ||
+           broken(kernel.hot_bytes_per_s);
   });
   if (sane.reads.empty()) sane.reads = usual.reads;
   if (sane.kernels.empty()) sane.kernels = usual.kernels;

@@ -39,6 +39,13 @@ TEST(Profile, ChecksNameTheField) {
   EXPECT_THAT(CheckProfile(profile).error().message, HasSubstr("kernels is empty"));
 }
 
+TEST(Profile, NamesOfKernelsAreShownAndSoArePrintable) {
+  MachineProfile profile;
+  profile.kernels[0].name = "f16\n\x1b[2J";
+  EXPECT_THAT(CheckProfile(profile).error().message, HasSubstr("f16\\x0a\\x1b[2J"));
+  EXPECT_TRUE(CheckProfile(ClampProfile(profile)).has_value());
+}
+
 TEST(Profile, ClampingMakesItSaneAndLeavesSaneOnesAlone) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   MachineProfile profile;
