@@ -11,6 +11,25 @@ namespace {
 
 bool IsPrintable(char c) { return c >= 0x20 && c <= 0x7e; }
 
+bool IsControl(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7f;
+}
+
+// All that is not to be kept as \xNN.
+template <class Keep>
+std::string Escaped(std::string_view text, Keep keep) {
+  std::string out;
+  for (const char c : text) {
+    if (keep(c)) {
+      out += c;
+    } else {
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 bool IsPrintableAscii(std::string_view text) {
@@ -18,27 +37,11 @@ bool IsPrintableAscii(std::string_view text) {
 }
 
 std::string OneLine(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out;
+  return Escaped(text, [](char c) { return !IsControl(c); });
 }
 
 std::string Printable(std::string_view text, size_t limit) {
-  std::string out;
-  for (const char c : text.substr(0, limit)) {
-    if (IsPrintable(c)) {
-      out += c;
-    } else {
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
-    }
-  }
+  std::string out = Escaped(text.substr(0, limit), IsPrintable);
   if (text.size() > limit) out += "...";
   return out;
 }

@@ -8,7 +8,6 @@
 #include "base/thread_pool.h"
 #include "machine/cold_buffer.h"
 #include "machine/stream_read.h"
-#include "machine/topology.h"
 
 namespace bitfetch {
 namespace {
@@ -104,8 +103,7 @@ Result<std::vector<MemoryBenchRow>> BenchMemory(
     const MemoryBenchOptions& options,
     const std::function<Status(const MemoryBenchRow&, int64_t done, int64_t total)>& on_row) {
   if (options.repeats < 1) return Fail("{} repeats are too few", options.repeats);
-  const size_t cold_bytes =
-      StreamRead::ColdBytes(ReadTopology().last_level_bytes, AvailableMemory());
+  const size_t cold_bytes = StreamRead::ColdBytes();
   std::vector<MemoryBenchRow> rows;
   for (const int threads : options.threads) {
     BITFETCH_ASSIGN_OR_RETURN(const auto pool, ThreadPool::Create(threads));

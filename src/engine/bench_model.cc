@@ -9,7 +9,6 @@
 #include "engine/session.h"
 #include "machine/clock.h"
 #include "machine/stream_read.h"
-#include "machine/topology.h"
 
 namespace bitfetch {
 namespace {
@@ -125,8 +124,7 @@ Status BenchModel(
                            options.placements.size() * options.n_kv.size() *
                            options.prefetch.size() * options.ahead.size());
   int64_t done = 0;
-  const size_t cold_bytes =
-      StreamRead::ColdBytes(ReadTopology().last_level_bytes, AvailableMemory());
+  const size_t cold_bytes = StreamRead::ColdBytes();
   for (const int threads : options.threads) {
     BITFETCH_ASSIGN_OR_RETURN(const auto pool, ThreadPool::Create(threads));
     for (const PageSize pages : options.pages) {

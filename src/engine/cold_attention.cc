@@ -50,8 +50,7 @@ int64_t AttentionPlaces::count() const {
 Status ForEachPlace(
     const AttentionPlaces& places,
     const std::function<Status(const AttentionPlace&, ThreadPool&, StreamRead&)>& measure) {
-  const size_t cold_bytes = places.cold_bytes.value_or(
-      StreamRead::ColdBytes(ReadTopology().last_level_bytes, AvailableMemory()));
+  const size_t cold_bytes = places.cold_bytes.value_or(StreamRead::ColdBytes());
   for (const int threads : places.threads) {
     BITFETCH_ASSIGN_OR_RETURN(const auto pool, ThreadPool::Create(threads));
     for (const PageSize pages : places.pages) {

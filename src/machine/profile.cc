@@ -75,8 +75,9 @@ Status CheckProfile(const MachineProfile& profile) {
   if (profile.kernels.empty()) return Fail("kernels is empty");
   for (const KernelSpeed& kernel : profile.kernels) {
     if (kernel.gains.empty()) return Fail("gains is empty");
-    if (!IsPrintableAscii(kernel.name))
+    if (!IsPrintableAscii(kernel.name)) {
       return Fail("{} is no kernel's name", Printable(kernel.name));
+    }
   }
   Status status;
   VisitNumbers(profile, [&](const char* name, auto value, auto low, auto high) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "machine/topology.h"
+
 namespace bitfetch {
 
 std::vector<ReadStyle> ReadStyles() {
@@ -18,6 +20,10 @@ std::vector<ReadStyle> ReadStyles() {
 size_t StreamRead::ColdBytes(int64_t last_level_bytes, int64_t available_bytes) {
   const int64_t wanted = std::max<int64_t>(4 * last_level_bytes, 128 << 20);
   return static_cast<size_t>(std::clamp<int64_t>(available_bytes / 4, 4 << 20, wanted));
+}
+
+size_t StreamRead::ColdBytes() {
+  return ColdBytes(ReadTopology().last_level_bytes, AvailableMemory());
 }
 
 Result<StreamRead> StreamRead::Create(ThreadPool& pool, size_t bytes, PageSize pages) {

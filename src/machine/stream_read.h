@@ -20,6 +20,7 @@ class StreamRead {
   // Bytes that exceed all last-level caches four times and are 128 MiB at least, but no more than a
   // quarter of the memory that is available (and never less than 4 MiB).
   static size_t ColdBytes(int64_t last_level_bytes, int64_t available_bytes);
+  static size_t ColdBytes();  // on this machine, now
 
   // Allocates and touches `bytes`, then tries the ways to read (plain loads at every width, and
   // prefetched ones over 1 to 8 streams) a few times each and keeps the best for all threads of the
