@@ -23,6 +23,10 @@ std::string Percent(const Spread& share) {
                      100 * share.max);
 }
 
+std::string FewerText(const Spread& fewer) {
+  return fmt::format("{:.1f}x ({:.1f} .. {:.1f})", fewer.median, fewer.min, fewer.max);
+}
+
 std::string BinText(const TouchShares::Bin& bin) {
   if (std::isinf(bin.to_ns)) return fmt::format("{:>4} ns and more ", bin.from_ns);
   return fmt::format("{:>4} to {:>4} ns ", bin.from_ns, bin.to_ns);
@@ -50,9 +54,8 @@ std::string TableRow(const MissesBenchRow& row) {
   std::string text = PlaceText(row.place, row.prefetch, row.plan);
   if (row.touches) {
     const TouchShares& shares = *row.touches;
-    text += fmt::format("  {:<22}  {:<5}  {}", Percent(shares.dram_share),
-                        shares.fewer ? fmt::format("{:.1f}x", *shares.fewer) : "-",
-                        Percent(shares.cost));
+    text += fmt::format("  {:<22}  {:<19}  {}", Percent(shares.dram_share),
+                        shares.fewer ? FewerText(*shares.fewer) : "-", Percent(shares.cost));
     text += TouchesText(shares);
   } else {
     text += "\n    no loads timed: " + row.touches.error().message;
@@ -73,8 +76,8 @@ BenchJson ToJson(const MissesBenchRow& row) {
     json["touches"] = shares.touches;
     json["chunks_per_touch"] = shares.in_chunks;
     AddSpread(json, "dram_share", shares.dram_share);
-    json["late_share"] = shares.late_share;
-    if (shares.fewer) json["fewer"] = *shares.fewer;
+    AddSpread(json, "late_share", shares.late_share);
+    if (shares.fewer) AddSpread(json, "fewer", *shares.fewer);
     AddSpread(json, "sampling_cost", shares.cost);
     json["timer_step_ns"] = shares.times.step_ns;
   } else {
@@ -118,7 +121,7 @@ void AddTouches(BenchRows& rows, const MissesBenchRow& row) {
 }
 
 std::string Header() {
-  return fmt::format("{}  {:<22}  {:<5}  {}", kPlaceHeader, "waits for DRAM", "fewer",
+  return fmt::format("{}  {:<22}  {:<19}  {}", kPlaceHeader, "waits for DRAM", "fewer",
                      "cost of sampling");
 }
 

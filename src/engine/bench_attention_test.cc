@@ -95,12 +95,5 @@ TEST(BenchAttention, RefusesShapesThatNoKernelTakes) {
   expect_refused(options, "0 repeats");
 }
 
-TEST(Spread, IsTheMedianAndTheRange) {
-  const Spread spread = SpreadOf({3, 1, 2, 9});
-  EXPECT_EQ(spread.median, 2);
-  EXPECT_EQ(spread.min, 1);
-  EXPECT_EQ(spread.max, 9);
-}
-
 }  // namespace
 }  // namespace bitfetch

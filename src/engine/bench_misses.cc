@@ -17,10 +17,11 @@ namespace {
 // So many passes of each kind to a repeat, in turn: one takes a millisecond or two.
 constexpr int kPasses = 16;
 
-// What sampling may cost, by an estimate that leaves room below the 2 % that were promised: a line
-// is timed alone, after all before it came and before any later one is asked for.
+// What sampling may cost, which leaves room below the 2 % that were promised. It is measured at the
+// densest interval, where it stands out of the noise, in so many repeats.
 constexpr double kMostCost = 0.01;
-constexpr double kLatenciesPerTouch = 10;
+constexpr int64_t kDensest = 16;
+constexpr int kCostRepeats = 5;
 
 constexpr std::array kBinsNs = {
     0.0,   10.0,  20.0,  30.0,  40.0,   60.0,
@@ -43,6 +44,23 @@ Result<std::vector<std::unique_ptr<Counters>>> OpenCounters(ThreadPool& pool) {
   return counters;
 }
 
+// Touches of some kind, in all and as a share of those of each repeat.
+struct Tally {
+  int64_t count = 0;
+  std::vector<double> shares = {};
+
+  void Add(int64_t of_repeat, int64_t touches) {
+    count += of_repeat;
+    shares.push_back(static_cast<double>(of_repeat) / static_cast<double>(touches));
+  }
+  // The share of all in place of the median, for a repeat has few.
+  Spread Of(int64_t touches) const {
+    Spread spread = SpreadOf(shares);
+    spread.median = static_cast<double>(count) / static_cast<double>(touches);
+    return spread;
+  }
+};
+
 // What came of one setting.
 struct Series {
   PrefetchSetting prefetch;
@@ -50,10 +68,12 @@ struct Series {
   std::vector<TouchSampler> samplers = {};               // [threads]
   std::vector<std::unique_ptr<Counters>> counters = {};  // [threads], or none
   std::vector<double> touches_ns = {};
-  std::vector<double> dram_shares = {};  // of each repeat
-  int64_t late = 0;
+  Tally dram = {};
+  Tally late = {};
   std::vector<double> costs = {};
   int64_t counted_passes = 0;
+
+  int64_t touches() const { return static_cast<int64_t>(touches_ns.size()); }
 };
 
 // One place.
@@ -80,7 +100,7 @@ class Place {
         countable = tl::unexpected(counters.error());
       }
     }
-    if (times) ChooseInterval(*times);
+    if (times) ChooseInterval();
     for (int repeat = 0; repeat < options_.repeats; ++repeat) {
       for (size_t i = 0; i < series_.size(); ++i) {
         Repeat(times, series_[(i + repeat) % series_.size()]);
@@ -98,7 +118,7 @@ class Place {
       if (times) {
         row.touches = Shares(*times, one);
         if (row.touches && off < series_.size()) {
-          row.touches->fewer = Fewer(*times, series_[off], one);
+          row.touches->fewer = Fewer(series_[off], one);
         }
       } else {
         row.touches = tl::unexpected(times.error());
@@ -111,58 +131,72 @@ class Place {
  private:
   double BytesPerPass() const { return static_cast<double>(attention_.pass_bytes()); }
 
-  // One for all settings, of which the fastest pays most.
-  void ChooseInterval(const LoadTimes& times) {
-    double chunk_ns = std::numeric_limits<double>::infinity();
-    for (const Series& one : series_) {
-      attention_.Pass(one.plan);
-      const double bytes = static_cast<double>(attention_.chunk_bytes()) * pool_.threads();
-      chunk_ns = std::min(chunk_ns, bytes / attention_.Pass(one.plan));
-    }
-    const double touch_ns = kLatenciesPerTouch * times.levels.back().ns;
-    interval_ = std::max<int64_t>(2, std::llround(touch_ns / (kMostCost * chunk_ns)));
+  // One for all settings: what the most expensive of them needs.
+  void ChooseInterval() {
+    double cost = 0;
     for (Series& one : series_) {
-      for (int thread = 0; thread < pool_.threads(); ++thread) {
-        one.samplers.emplace_back(interval_, 1 + thread);
-      }
+      SampleEvery(kDensest, one);
+      std::vector<double> costs;
+      for (int i = 0; i < kCostRepeats; ++i) costs.push_back(SamplingCost(one));
+      cost = std::max(cost, SpreadOf(costs).median);
+    }
+    interval_ = std::max<int64_t>(kDensest, std::llround(kDensest * cost / kMostCost));
+    for (Series& one : series_) SampleEvery(interval_, one);
+  }
+
+  void SampleEvery(int64_t interval, Series& one) {
+    one.samplers.clear();
+    for (int thread = 0; thread < pool_.threads(); ++thread) {
+      one.samplers.emplace_back(interval, 1 + thread);
     }
   }
 
-  void Repeat(const Result<LoadTimes>& times, Series& one) {
+  // Of kPasses with it over as many without, in turn, less 1.
+  double SamplingCost(Series& one) {
     double plain_ns = 0;
     double sampled_ns = 0;
     for (int pass = 0; pass < kPasses; ++pass) {
       const bool sampled_first = pass % 2 == 1;
       for (const bool sampled : {sampled_first, !sampled_first}) {
-        if (!times) continue;
         (sampled ? sampled_ns : plain_ns) += 1 / Pass(one, sampled, /*counted=*/false);
       }
-      if (one.counters.empty()) continue;
+    }
+    return sampled_ns / plain_ns - 1;
+  }
+
+  void Repeat(const Result<LoadTimes>& times, Series& one) {
+    for (int pass = 0; pass < kPasses && !one.counters.empty(); ++pass) {
       Pass(one, /*sampled=*/false, /*counted=*/true);
       ++one.counted_passes;
     }
     if (!times) return;
-    one.costs.push_back(sampled_ns / plain_ns - 1);
-    const size_t before = one.touches_ns.size();
+    one.costs.push_back(SamplingCost(one));
+    const int64_t before = one.touches();
     int64_t dram = 0;
+    int64_t late = 0;
     for (TouchSampler& sampler : one.samplers) {
       for (const TimedLoad& load : sampler.loads()) {
         const double ns = static_cast<double>(load.load) * times->ns_per_tick;
         const double before_ns = static_cast<double>(load.before) * times->ns_per_tick;
         one.touches_ns.push_back(ns);
         if (ns >= times->DramBorderNs()) ++dram;
-        if (before_ns + ns >= times->DramBorderNs()) ++one.late;
+        if (before_ns + ns >= times->DramBorderNs()) ++late;
       }
       sampler.Clear();
     }
-    const auto touches = static_cast<double>(one.touches_ns.size() - before);
-    if (touches > 0) one.dram_shares.push_back(static_cast<double>(dram) / touches);
+    const int64_t touches = one.touches() - before;
+    if (touches == 0) return;
+    one.dram.Add(dram, touches);
+    one.late.Add(late, touches);
   }
 
   double Pass(Series& one, bool sampled, bool counted) {
     std::vector<Attention::Meter> meters(pool_.threads());
     for (int thread = 0; thread < pool_.threads(); ++thread) {
-      if (sampled) meters[thread].touches = &one.samplers[thread];
+      if (sampled) {
+        one.samplers[thread].Resume();
+        meters[thread].touches = &one.samplers[thread];
+      }
       if (counted) meters[thread].counters = one.counters[thread].get();
     }
     attention_.Watch(meters);
@@ -171,25 +205,20 @@ class Place {
     return gb_per_s;
   }
 
-  static double DramShare(const LoadTimes& times, const Series& one) {
-    const auto dram = std::ranges::count_if(one.touches_ns,
-                                            [&](double ns) { return ns >= times.DramBorderNs(); });
-    return static_cast<double>(dram) / static_cast<double>(one.touches_ns.size());
-  }
-
-  static std::optional<double> Fewer(const LoadTimes& times, const Series& off, const Series& one) {
-    if (DramShare(times, one) == 0) return std::nullopt;
-    return DramShare(times, off) / DramShare(times, one);
+  static std::optional<Spread> Fewer(const Series& off, const Series& one) {
+    if (off.dram.count == 0 || one.dram.count == 0) return std::nullopt;
+    if (&off == &one) return Spread{1, 1, 1};
+    return RatioOfShares(off.dram.count, off.touches(), one.dram.count, one.touches());
   }
 
   Result<TouchShares> Shares(const LoadTimes& times, const Series& one) const {
-    if (one.dram_shares.empty()) {
+    if (one.dram.shares.empty()) {
       return Fail("no line was timed: {} tokens are too few, or repeats", place_.n_kv);
     }
     TouchShares shares;
     shares.times = times;
     shares.in_chunks = static_cast<double>(interval_);
-    shares.touches = static_cast<int64_t>(one.touches_ns.size());
+    shares.touches = one.touches();
     shares.level_share.resize(times.levels.size());
     for (size_t i = 0; i + 1 < kBinsNs.size(); ++i) {
       shares.histogram.push_back({kBinsNs[i], kBinsNs[i + 1], 0});
@@ -200,9 +229,8 @@ class Place {
           return ns < bin.to_ns;
         })->touches;
     }
-    shares.dram_share = SpreadOf(one.dram_shares);
-    shares.dram_share.median = DramShare(times, one);  // of all, for a repeat has few
-    shares.late_share = static_cast<double>(one.late) / static_cast<double>(shares.touches);
+    shares.dram_share = one.dram.Of(shares.touches);
+    shares.late_share = one.late.Of(shares.touches);
     shares.cost = SpreadOf(one.costs);
     return shares;
   }

@@ -36,11 +36,14 @@ struct TouchShares {
   int64_t touches = 0;
   double in_chunks = 0;             // of which one line was timed
   std::vector<double> level_share;  // of the touches, for each of times.levels
-  Spread dram_share;                // the last of these, of each repeat
-  double late_share;            // these, and those before which a load was still under way so long
-  std::optional<double> fewer;  // the first row's that is off over this one's, if not 0
-  std::vector<Bin> histogram;   // ascending
-  Spread cost;                  // time with the sampling over time without, less 1
+  // Of all touches; the range is that of the repeats.
+  Spread dram_share;  // the last of these
+  Spread late_share;  // these, and those before which a load was still under way so long
+  // The first row's dram_share that is off over this one's, if neither is 0; the range is where it
+  // lies with 95 % for counts so small.
+  std::optional<Spread> fewer;
+  std::vector<Bin> histogram;  // ascending
+  Spread cost;                 // time with the sampling over time without, less 1
 };
 
 struct CountedEvent {

@@ -34,7 +34,9 @@ void ExpectTouches(const TouchShares& touches) {
               1e-9);
   EXPECT_LE(touches.dram_share.min, touches.level_share.back() + 1e-9);
   EXPECT_GE(touches.dram_share.max, touches.level_share.back() - 1e-9);
-  EXPECT_GE(touches.late_share, touches.level_share.back() - 1e-9);
+  EXPECT_GE(touches.late_share.median, touches.level_share.back() - 1e-9);
+  EXPECT_LE(touches.late_share.min, touches.late_share.median + 1e-9);
+  EXPECT_GE(touches.late_share.max, touches.late_share.median - 1e-9);
   int64_t in_bins = 0;
   for (size_t i = 0; i < touches.histogram.size(); ++i) {
     in_bins += touches.histogram[i].touches;
@@ -85,14 +87,17 @@ TEST(BenchMisses, ComparesWithTheFirstThatIsOff) {
   });
   if (!status || !rows[1].touches) GTEST_SKIP() << "no loads can be timed here";
   ASSERT_EQ(rows.size(), 2u);
-  if (rows[1].touches->level_share.back() > 0) {
-    EXPECT_EQ(rows[1].touches->fewer, 1);
-  }
+  const double off = rows[1].touches->level_share.back();
   const double waits = rows[0].touches->level_share.back();
-  if (waits > 0) {
-    EXPECT_NEAR(*rows[0].touches->fewer, rows[1].touches->level_share.back() / waits, 1e-6);
-  } else {
-    EXPECT_FALSE(rows[0].touches->fewer);
+  EXPECT_EQ(rows[1].touches->fewer.has_value(), off > 0);
+  ASSERT_EQ(rows[0].touches->fewer.has_value(), off > 0 && waits > 0);
+  if (off > 0) {
+    EXPECT_EQ(rows[1].touches->fewer->median, 1);
+  }
+  if (const auto fewer = rows[0].touches->fewer) {
+    EXPECT_NEAR(fewer->median, off / waits, 1e-6);
+    EXPECT_LE(fewer->min, fewer->median);
+    EXPECT_GE(fewer->max, fewer->median);
   }
 }
 

@@ -114,7 +114,6 @@ ColdAttention::ColdAttention(const Kernels& kernels, ThreadPool& pool, const Att
       slice_bytes_(static_cast<int64_t>(cache_.View(0)->layout.block_bytes()) * n_kv_ /
                    kTileTokens),
       pass_runs_(std::min({kPassBytes / slice_bytes_ + 1, kMostPassRuns, count_})),
-      chunk_bytes_(static_cast<int64_t>(cache_.View(0)->layout.head_bytes()) * kChunkTiles),
       queries_(RandomFloats(int64_t{shape.kv_heads} * shape.group * shape.head_dim)),
       out_(queries_.size()) {}
 

@@ -84,8 +84,6 @@ class ColdAttention {
   // returns GB/s.
   double Pass(const PrefetchPlan& plan);
   int64_t pass_bytes() const { return pass_runs_ * slice_bytes_; }
-  // Of one head, that its kernel takes together.
-  int64_t chunk_bytes() const { return chunk_bytes_; }
 
  private:
   ColdAttention(const Kernels& kernels, ThreadPool& pool, const AttentionShape& shape,
@@ -102,7 +100,6 @@ class ColdAttention {
   int64_t next_ = 0;
   int64_t slice_bytes_;
   int64_t pass_runs_;
-  int64_t chunk_bytes_;
   std::vector<float> queries_;
   std::vector<float> out_;
 };
