@@ -65,7 +65,7 @@ struct MachineProfile {
   double loaded_latency_ns = 150;     // on huge pages, while the other cores stream
   double loaded_latency_4k_ns = 200;  // the same on 4 KiB pages
   double jitter_ns = 50;              // that nine in ten loaded ones come later at most
-  double misses_in_flight = 16;       // of one core, out of L1
+  double misses_in_flight = 16;       // of one core, out of L1; shown, not asked by the law
   std::vector<ReadSpeed> reads = {{1, 16, 0, 10e9}, {2, 16, 0, 15e9}};  // never empty
   std::vector<KernelSpeed> kernels = {
       {"", 16, 12e9, {{.streams = 4, .contiguous = 1.2, .paged = 1.4}}}};  // never empty

@@ -13,7 +13,7 @@ namespace bitfetch {
 namespace {
 
 // Rises with every change of the fields or of what they mean.
-constexpr int kFormat = 2;
+constexpr int kFormat = 3;
 
 std::string Writer(std::string_view version) {
   return fmt::format("{}, format {}", version, kFormat);

@@ -43,16 +43,14 @@ PrefetchPlan Plan(const MachineProfile& profile, const PrefetchAccess& access,
   const int sharers = (threads + profile.cores - 1) / profile.cores;  // of a core
   const double rate = Rate(profile, kernel, threads);
   // Little's law, and what the kernel would use while a late line is waited for.
-  const double in_flight = Latency(profile, access.pages) * rate;
-  const double late = profile.jitter_ns * rate;
+  const int64_t fed = LinesFor((Latency(profile, access.pages) + profile.jitter_ns) * rate);
 
   int64_t room = RoomLines(profile.l1d_bytes, access.working_set_bytes, sharers);
-  int64_t wanted = LinesFor(std::min(in_flight, profile.misses_in_flight * kLineBytes) + late);
+  int64_t wanted = fed;
   if (room < 1) hint = PrefetchHint::kL2;
   if (hint == PrefetchHint::kL2) {
     room = std::max<int64_t>(RoomLines(profile.l2_bytes, access.working_set_bytes, sharers), 1);
-    wanted =
-        std::max(LinesFor(in_flight + late), profile.l2_bytes / sharers / kL2Part / kLineBytes);
+    wanted = std::max(fed, profile.l2_bytes / sharers / kL2Part / kLineBytes);
   }
 
   PrefetchPlan plan{.on = true, .hint = hint};

@@ -114,11 +114,11 @@ TEST(Law, IsLittlesLaw) {
             (PrefetchPlan{true, 24 * 64, 4, PrefetchHint::kL1}));
 }
 
-TEST(Law, KeepsNoMoreInFlightThanTheCoreCan) {
+// The streaming read shows what can be on its way, in L2 and by the hardware's own requests.
+TEST(Law, IsNotBoundByTheMissesOfL1) {
   MachineProfile profile = Fast(kIntoL1);
-  profile.misses_in_flight = 10;
-  // 10 lines, and 25 ns x 16 GB/s = 400 bytes of jitter, 6.25 lines.
-  EXPECT_EQ(ChoosePrefetch(profile, {}).distance_bytes, 17 * 64);
+  profile.misses_in_flight = 1;
+  EXPECT_EQ(ChoosePrefetch(profile, {}), ChoosePrefetch(Fast(kIntoL1), {}));
 }
 
 TEST(Law, PagesOf4KiBHaveTheirOwnLatency) {
@@ -135,8 +135,7 @@ TEST(Law, LeadsByAPartOfL2AndAtLeastByLittlesLaw) {
             (PrefetchPlan{true, 64 << 10, 4, PrefetchHint::kL2}));
   // On 8 cores, 16 threads have half of it each.
   EXPECT_EQ(ChoosePrefetch(profile, {.threads = 16, .max_streams = 4}).distance_bytes, 32 << 10);
-  // 10 us x 16 GB/s = 160 000 bytes, in whole lines of four streams. Misses don't bound it: they
-  // are L1's.
+  // 10 us x 16 GB/s = 160 000 bytes, in whole lines of four streams.
   profile.loaded_latency_ns = 10'000 - profile.jitter_ns;
   EXPECT_EQ(ChoosePrefetch(profile, {.max_streams = 4}).distance_bytes, 625 * 256);
   profile.loaded_latency_ns = 100'000;
@@ -217,8 +216,6 @@ TEST(Law, NeverDecreasesWithRateOrCaches) {
       for (ReadSpeed& read : profile.reads) read.bytes_per_s *= 1.3;
     });
   }
-  ExpectNeverDecreasing(PrefetchHint::kL1,
-                        [](MachineProfile& profile) { profile.misses_in_flight *= 1.3; });
   ExpectNeverDecreasing(PrefetchHint::kL2,
                         [](MachineProfile& profile) { profile.l2_bytes += profile.l2_bytes / 4; });
 }
@@ -265,7 +262,7 @@ TEST(Law, SurvivesNonsense) {
     for (double MachineProfile::*field :
          {&MachineProfile::latency_ns, &MachineProfile::latency_4k_ns,
           &MachineProfile::loaded_latency_ns, &MachineProfile::loaded_latency_4k_ns,
-          &MachineProfile::jitter_ns, &MachineProfile::misses_in_flight}) {
+          &MachineProfile::jitter_ns}) {
       MachineProfile profile;
       profile.*field = bad;
       for (const PrefetchHint hint : {PrefetchHint::kL1, PrefetchHint::kL2}) {
