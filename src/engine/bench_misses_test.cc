@@ -21,7 +21,7 @@ MissesBenchOptions Small() {
   options.places.shape = {.kv_heads = 1, .group = 2, .head_dim = 64};
   options.places.threads = {1};
   options.places.pages = {PageSize::k4K};
-  options.places.cold_bytes = 16 << 20;
+  options.places.cold_bytes = 4 << 20;
   options.places.n_kv = {4096};
   options.repeats = 2;
   return options;
