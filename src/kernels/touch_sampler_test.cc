@@ -17,12 +17,11 @@ TEST(TouchSampler, TimesEveryLineAlikeAtRandomIntervals) {
   std::vector<std::byte> lines(8 * kCacheLineBytes);
   TouchSampler sampler(kInterval, 1);
   std::vector<int> times(8);
-  int64_t shown_before = 0;
+  int64_t shown_of_burst = 0;
   for (int chunk = 0; chunk < kChunks; ++chunk) {
     const bool shown = sampler.Due(lines.size());
     if (!shown) {
-      EXPECT_TRUE(shown_before == 0 || shown_before == 1 + TouchSampler::kBurst) << shown_before;
-      shown_before = 0;
+      EXPECT_EQ(shown_of_burst, 0);
       continue;
     }
     const size_t before = sampler.loads().size();
@@ -31,10 +30,9 @@ TEST(TouchSampler, TimesEveryLineAlikeAtRandomIntervals) {
       sampler.Touch(&lines[i * kCacheLineBytes]);
       times[i] += static_cast<int>(sampler.loads().size() - timed);
     }
-    if (shown_before == 1 + TouchSampler::kBurst) shown_before = 0;  // two bursts in a row
     // The first warms up.
-    EXPECT_EQ(sampler.loads().size() - before, shown_before > 0 ? 1u : 0u);
-    ++shown_before;
+    EXPECT_EQ(sampler.loads().size() - before, shown_of_burst > 0 ? 1u : 0u);
+    shown_of_burst = (shown_of_burst + 1) % (1 + TouchSampler::kBurst);
   }
   const auto all = static_cast<double>(sampler.loads().size());
   constexpr double kWanted = 1.0 * kChunks / kInterval;

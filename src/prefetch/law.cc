@@ -43,14 +43,13 @@ PrefetchPlan Plan(const MachineProfile& profile, const PrefetchAccess& access,
   const int sharers = (threads + profile.cores - 1) / profile.cores;  // of a core
   const double rate = Rate(profile, kernel, threads);
   // Little's law, and what the kernel would use while a late line is waited for.
-  const int64_t fed = LinesFor((Latency(profile, access.pages) + profile.jitter_ns) * rate);
+  int64_t wanted = LinesFor((Latency(profile, access.pages) + profile.jitter_ns) * rate);
 
   int64_t room = RoomLines(profile.l1d_bytes, access.working_set_bytes, sharers);
-  int64_t wanted = fed;
   if (room < 1) hint = PrefetchHint::kL2;
   if (hint == PrefetchHint::kL2) {
     room = std::max<int64_t>(RoomLines(profile.l2_bytes, access.working_set_bytes, sharers), 1);
-    wanted = std::max(fed, profile.l2_bytes / sharers / kL2Part / kLineBytes);
+    wanted = std::max(wanted, profile.l2_bytes / sharers / kL2Part / kLineBytes);
   }
 
   PrefetchPlan plan{.on = true, .hint = hint};

@@ -262,7 +262,7 @@ TEST(Law, SurvivesNonsense) {
     for (double MachineProfile::*field :
          {&MachineProfile::latency_ns, &MachineProfile::latency_4k_ns,
           &MachineProfile::loaded_latency_ns, &MachineProfile::loaded_latency_4k_ns,
-          &MachineProfile::jitter_ns}) {
+          &MachineProfile::jitter_ns, &MachineProfile::misses_in_flight}) {
       MachineProfile profile;
       profile.*field = bad;
       for (const PrefetchHint hint : {PrefetchHint::kL1, PrefetchHint::kL2}) {
