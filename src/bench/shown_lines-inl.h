@@ -17,13 +17,8 @@ namespace bitfetch {
 namespace HWY_NAMESPACE {
 
 struct ShownLines {
-  static constexpr bool kFetch = false;
   static constexpr bool kTouch = true;
-  using Unfetched = ShownLines;
   static HWY_INLINE void Touch(const void* line) { shown_to->Touch(line); }
-};
-struct ShownFetchedLines : ShownLines {
-  static constexpr bool kFetch = true;
 };
 
 }  // namespace HWY_NAMESPACE

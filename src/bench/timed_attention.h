@@ -11,28 +11,21 @@ namespace bitfetch {
 // Of this thread, while it is in a TimedAttend.
 inline constinit thread_local TouchSampler* shown_to = nullptr;
 
-// Of a KV type, for a chunk whose lines are shown: in jobs whose plan is off, and on.
-struct TimedProducts {
-  TileProducts off;
-  TileProducts on;
-};
-using TimedProductsByType = std::array<const TimedProducts*, kKvTypes.size()>;
-
-#define BITFETCH_DECLARE_TIMED_TARGET                                                    \
-  extern const TimedProducts kF32Timed;                                                  \
-  extern const TimedProducts kF16Timed;                                                  \
-  extern const TimedProducts kBF16Timed;                                                 \
-  void TimedAttendWith(const ProductsByType& products, const TimedProductsByType& timed, \
+#define BITFETCH_DECLARE_TIMED_TARGET                                               \
+  extern const TileProducts kF32Timed;                                              \
+  extern const TileProducts kF16Timed;                                              \
+  extern const TileProducts kBF16Timed;                                             \
+  void TimedAttendWith(const ProductsByType& products, const ProductsByType& timed, \
                        const AttendJob& job, TouchSampler& sampler);
-#define BITFETCH_DECLARE_TIMED_DOT(dot)                                                       \
-  namespace dot {                                                                             \
-  extern const TimedProducts kQ8_0Timed;                                                      \
-  extern const TimedProducts kQ4_0Timed;                                                      \
-  inline void TimedAttend(const AttendJob& job, TouchSampler& sampler) {                      \
-    constexpr TimedProductsByType kTimed = {&kF32Timed, &kF16Timed, &kBF16Timed, &kQ8_0Timed, \
-                                            &kQ4_0Timed};                                     \
-    TimedAttendWith(kProducts, kTimed, job, sampler);                                         \
-  }                                                                                           \
+#define BITFETCH_DECLARE_TIMED_DOT(dot)                                                  \
+  namespace dot {                                                                        \
+  extern const TileProducts kQ8_0Timed;                                                  \
+  extern const TileProducts kQ4_0Timed;                                                  \
+  inline void TimedAttend(const AttendJob& job, TouchSampler& sampler) {                 \
+    constexpr ProductsByType kTimed = {&kF32Timed, &kF16Timed, &kBF16Timed, &kQ8_0Timed, \
+                                       &kQ4_0Timed};                                     \
+    TimedAttendWith(kProducts, kTimed, job, sampler);                                    \
+  }                                                                                      \
   }
 
 #if defined(__x86_64__)

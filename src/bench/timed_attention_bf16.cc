@@ -12,8 +12,7 @@ HWY_BEFORE_NAMESPACE();
 namespace bitfetch {
 namespace HWY_NAMESPACE {
 
-const TimedProducts kBF16Timed = {kFloatProducts<hwy::bfloat16_t, ShownLines>,
-                                  kFloatProducts<hwy::bfloat16_t, ShownFetchedLines>};
+const TileProducts kBF16Timed = kFloatProducts<hwy::bfloat16_t, ShownLines>;
 
 }  // namespace HWY_NAMESPACE
 }  // namespace bitfetch

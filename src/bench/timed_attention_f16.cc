@@ -12,8 +12,7 @@ HWY_BEFORE_NAMESPACE();
 namespace bitfetch {
 namespace HWY_NAMESPACE {
 
-const TimedProducts kF16Timed = {kFloatProducts<hwy::float16_t, ShownLines>,
-                                 kFloatProducts<hwy::float16_t, ShownFetchedLines>};
+const TileProducts kF16Timed = kFloatProducts<hwy::float16_t, ShownLines>;
 
 }  // namespace HWY_NAMESPACE
 }  // namespace bitfetch

@@ -12,8 +12,7 @@ HWY_BEFORE_NAMESPACE();
 namespace bitfetch {
 namespace HWY_NAMESPACE {
 
-const TimedProducts kF32Timed = {kFloatProducts<float, ShownLines>,
-                                 kFloatProducts<float, ShownFetchedLines>};
+const TileProducts kF32Timed = kFloatProducts<float, ShownLines>;
 
 }  // namespace HWY_NAMESPACE
 }  // namespace bitfetch

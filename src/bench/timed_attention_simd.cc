@@ -15,26 +15,21 @@ namespace HWY_NAMESPACE {
 // Has a chunk's lines shown where the sampler says so.
 class SamplerWatch {
  public:
-  SamplerWatch(const JobProducts& timed, TouchSampler& sampler)
+  SamplerWatch(const ProductsByType& timed, TouchSampler& sampler)
       : timed_(timed), sampler_(sampler) {}
-  HWY_INLINE const JobProducts* Due(size_t chunk_bytes) {
+  HWY_INLINE const ProductsByType* Due(size_t chunk_bytes) {
     return sampler_.Due(chunk_bytes) ? &timed_ : nullptr;
   }
 
  private:
-  JobProducts timed_;
+  const ProductsByType& timed_;
   TouchSampler& sampler_;
 };
 
-void TimedAttendWith(const ProductsByType& products, const TimedProductsByType& timed,
+void TimedAttendWith(const ProductsByType& products, const ProductsByType& timed,
                      const AttendJob& job, TouchSampler& sampler) {
-  const KvTypes types = job.kv.layout.types;
-  const auto of = [&](KvType type) {
-    const TimedProducts& both = *timed[static_cast<size_t>(type)];
-    return job.prefetch.on ? &both.on : &both.off;
-  };
   shown_to = &sampler;
-  Walk<SamplerWatch>(job, products, {{of(types.k), of(types.v)}, sampler}).Run();
+  Walk<SamplerWatch>(job, products, {timed, sampler}).Run();
 }
 
 }  // namespace HWY_NAMESPACE

@@ -16,40 +16,36 @@ HWY_BEFORE_NAMESPACE();
 namespace bitfetch {
 namespace HWY_NAMESPACE {
 
-// The kernels' parameter `Lines` is one of these, or one with the same members: whether the lines
-// ahead are prefetched, and what hears of each line before the first load from it.
-struct PlainLines {
-  static constexpr bool kFetch = false;
+// The kernels' parameter `Lines`, or a type with the same members: what hears of each line before
+// the first load from it. Here nothing does, and no code is left of it.
+struct QuietLines {
   static constexpr bool kTouch = false;
-  using Unfetched = PlainLines;
   static HWY_INLINE void Touch(const void* /*line*/) {}
-};
-struct FetchedLines : PlainLines {
-  static constexpr bool kFetch = true;
 };
 
 // The lines ahead of the next `kLines` that a kernel reads, which it prefetches one by one.
-template <class Lines, int kLines>
+template <int kLines>
 class AheadLines {
  public:
   static_assert(kLines % Lookahead::kSlots == 0);
 
-  HWY_INLINE explicit AheadLines(Lookahead& lookahead) : hint_(lookahead.hint()) {
-    if constexpr (Lines::kFetch) slots_ = lookahead.TakeSlots(kLines);
+  // on: else none is.
+  HWY_INLINE explicit AheadLines(Lookahead& lookahead, bool on = true)
+      : into_(on ? lookahead.into() : Lookahead::Into::kNowhere) {
+    if (into_ != Lookahead::Into::kNowhere) slots_ = lookahead.TakeSlots(kLines);
   }
 
   // The i-th of them; in order.
   HWY_INLINE void Prefetch(int i) {
-    if constexpr (Lines::kFetch) {
-      const std::byte*& next = slots_.next[i % Lookahead::kSlots];
-      Lookahead::Prefetch(hint_, next);
-      next += slots_.stride;
-    }
+    if (into_ == Lookahead::Into::kNowhere) return;
+    const std::byte*& next = slots_.next[i % Lookahead::kSlots];
+    Lookahead::Prefetch(into_, next);
+    next += slots_.stride;
   }
 
  private:
-  PrefetchHint hint_;
-  Lookahead::Slots slots_;
+  Lookahead::Into into_;
+  Lookahead::Slots slots_ = {};
 };
 
 }  // namespace HWY_NAMESPACE

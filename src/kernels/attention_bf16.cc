@@ -12,8 +12,7 @@ HWY_BEFORE_NAMESPACE();
 namespace bitfetch {
 namespace HWY_NAMESPACE {
 
-const TurnProducts kBF16Products = {kFloatProducts<hwy::bfloat16_t, FetchedLines>,
-                                    kFloatProducts<hwy::bfloat16_t, PlainLines>};
+const TileProducts kBF16Products = kFloatProducts<hwy::bfloat16_t, QuietLines>;
 
 }  // namespace HWY_NAMESPACE
 }  // namespace bitfetch

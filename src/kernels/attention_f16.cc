@@ -12,8 +12,7 @@ HWY_BEFORE_NAMESPACE();
 namespace bitfetch {
 namespace HWY_NAMESPACE {
 
-const TurnProducts kF16Products = {kFloatProducts<hwy::float16_t, FetchedLines>,
-                                   kFloatProducts<hwy::float16_t, PlainLines>};
+const TileProducts kF16Products = kFloatProducts<hwy::float16_t, QuietLines>;
 
 }  // namespace HWY_NAMESPACE
 }  // namespace bitfetch

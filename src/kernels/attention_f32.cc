@@ -12,8 +12,7 @@ HWY_BEFORE_NAMESPACE();
 namespace bitfetch {
 namespace HWY_NAMESPACE {
 
-const TurnProducts kF32Products = {kFloatProducts<float, FetchedLines>,
-                                   kFloatProducts<float, PlainLines>};
+const TileProducts kF32Products = kFloatProducts<float, QuietLines>;
 
 }  // namespace HWY_NAMESPACE
 }  // namespace bitfetch

@@ -48,7 +48,7 @@ HWY_INLINE void ScoreTiles(bool fresh, const Element* const (&tiles)[kTiles], in
   });
   constexpr int kLines = kRowLines<Element>;
   for (int first = 0; first < dims; first += 16) {
-    AheadLines<Lines, kLines * kTiles> ahead(lookahead);
+    AheadLines<kLines * kTiles> ahead(lookahead);
     const float* HWY_RESTRICT query_rows = Opaque(queries + size_t{kQueryPanel} * first);
     const Element* key_rows[kTiles];
     for (int i = 0; i < kTiles; ++i) key_rows[i] = tiles[i] + size_t{kTileTokens} * first;
@@ -119,7 +119,7 @@ HWY_INLINE void SumGroups(const Chunk& chunk, size_t offset, const float* HWY_RE
     const auto* HWY_RESTRICT values =
         reinterpret_cast<const Element*>(chunk.tiles[first / kTileTokens] + offset);
     const float* HWY_RESTRICT tile_weights = Opaque(weights + first);
-    AheadLines<Lines, kLines * kGroups> ahead(lookahead);
+    AheadLines<kLines * kGroups> ahead(lookahead);
     const auto add = [&](int t) BITFETCH_LAMBDA {
       Vec16 rows[kGroups];
       for (int g = 0; g < kGroups; ++g) {

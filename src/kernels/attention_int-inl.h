@@ -41,7 +41,7 @@ HWY_INLINE Vector LoadScales(const std::byte* tile, int group, int part) {
 // For the scales of a chunk, so many bytes at `offset` in each tile, which are all read early.
 template <class Lines>
 HWY_INLINE void FetchScales(const Chunk& chunk, size_t offset, size_t bytes, Lookahead& lookahead) {
-  if constexpr (Lines::kFetch) lookahead.Fetch(chunk.count() * bytes / kCacheLineBytes);
+  lookahead.Fetch(chunk.count() * bytes / kCacheLineBytes);
   if constexpr (Lines::kTouch) {
     for (int tile = 0; tile < chunk.count(); ++tile) {
       for (size_t at = 0; at < bytes; at += kCacheLineBytes) {
@@ -63,7 +63,7 @@ HWY_INLINE void ScoreGroup(
   using Product = KeysFor<kType, kQueries>;
   constexpr int kStep = kLinesPerPair<kType>;
   constexpr int kSums = (kQueries + Product::kRows - 1) / Product::kRows;
-  AheadLines<Lines, kTiles * kGroupLines<kType>> ahead(lookahead);
+  AheadLines<kTiles * kGroupLines<kType>> ahead(lookahead);
   Unroll<kVectors>([&](auto part) BITFETCH_LAMBDA {
     typename Product::Sums sums[kSums][kTiles];
     Unroll<kSums>([&](auto rows) BITFETCH_LAMBDA {
@@ -244,10 +244,10 @@ struct CodedWeights {
 };
 
 // Adds the weighted codes of kSides times sixteen dims of a chunk, of which those of one `part`, to
-// `sums`, `partial_floats` from row to row. from: bytes from the start of a tile to the codes. What
-// is prefetched is for all of the 32 dims.
+// `sums`, `partial_floats` from row to row. from: bytes from the start of a tile to the codes. The
+// first such part prefetches for all of the 32 dims.
 template <int kQueries, int kSides, class Lines, KvType kType>
-HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part,
+HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part, bool first,
                          const CodedWeights<kQueries, kType>& coded, Lookahead& lookahead,
                          float* HWY_RESTRICT sums, size_t partial_floats) {
   using Product = Values<kType>;
@@ -259,12 +259,14 @@ HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part,
   const int tiles = chunk.count();
   for (int tile = 0; tile < tiles; ++tile) {
     const std::byte* codes = chunk.tiles[tile] + from;
-    AheadLines<Lines, kGroupLines<kType>> ahead(lookahead);
+    AheadLines<kGroupLines<kType>> ahead(lookahead, first);
     Unroll<2>([&](auto pair) BITFETCH_LAMBDA {
       typename Product::Codes values[kSides][2];
       Unroll<kSides>([&](auto side) BITFETCH_LAMBDA {
         const std::byte* lines = codes + (side * 2 + pair) * kStep * kCacheLineBytes;
-        for (int i = 0; i < kStep; ++i) Lines::Touch(lines + i * kCacheLineBytes);
+        if (Lines::kTouch && part == 0) {
+          for (int i = 0; i < kStep; ++i) Lines::Touch(lines + i * kCacheLineBytes);
+        }
         Product::Load(lines, part, values[side]);
       });
       Unroll<2>([&](auto odd) BITFETCH_LAMBDA {
@@ -319,19 +321,11 @@ void SumCodes(const KvLayout& layout, const Chunk& chunk, const float* weights,
     // The next group's so early, since they are slow to come, beside the products.
     if (group + 1 < groups) weighted.Set(chunk, scales, group + 1, weights);
     float* sums = partials + group * kQuantizedDims;
-    SumSides<kQueries, kSides, Lines>(chunk, codes, 0, coded, lookahead, sums, partial_floats);
-    const auto again = [&](auto lines, int pass) BITFETCH_LAMBDA {
+    for (int pass = 0; pass < kVectors * 2 / kSides; ++pass) {
       const int side = pass / kVectors;
-      SumSides<kQueries, kSides, decltype(lines)>(
-          chunk, codes + side * kGroupLines<kType> / 2 * kCacheLineBytes, pass % kVectors, coded,
-          lookahead, sums + side * 16, partial_floats);
-    };
-    for (int pass = 1; pass < kVectors * 2 / kSides; ++pass) {
-      if (Lines::kTouch && pass == kVectors) {  // the other side's lines come first here
-        again(typename Lines::Unfetched(), pass);
-      } else {
-        again(PlainLines(), pass);
-      }
+      SumSides<kQueries, kSides, Lines>(
+          chunk, codes + side * kGroupLines<kType> / 2 * kCacheLineBytes, pass % kVectors,
+          /*first=*/pass == 0, coded, lookahead, sums + side * 16, partial_floats);
     }
     codes += kGroupLines<kType> * kCacheLineBytes;
   }

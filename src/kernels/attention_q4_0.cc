@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention over tiles of q4_0, for each ISA and kind of integer products.
+// Attention over tiles of q4_0, for each ISA, without its byte products.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/attention_q4_0.cc"
 #include "machine/foreach_isa.h"
@@ -12,17 +12,7 @@ HWY_BEFORE_NAMESPACE();
 namespace bitfetch {
 namespace HWY_NAMESPACE {
 
-const TurnProducts plain::kQ4_0Products = {plain::kCodeProducts<KvType::kQ4_0, FetchedLines>,
-                                           plain::kCodeProducts<KvType::kQ4_0, PlainLines>};
-#if HWY_TARGET == HWY_AVX3
-const TurnProducts vnni::kQ4_0Products = {vnni::kCodeProducts<KvType::kQ4_0, FetchedLines>,
-                                          vnni::kCodeProducts<KvType::kQ4_0, PlainLines>};
-#elif HWY_TARGET == HWY_NEON
-const TurnProducts dotprod::kQ4_0Products = {dotprod::kCodeProducts<KvType::kQ4_0, FetchedLines>,
-                                             dotprod::kCodeProducts<KvType::kQ4_0, PlainLines>};
-const TurnProducts i8mm::kQ4_0Products = {i8mm::kCodeProducts<KvType::kQ4_0, FetchedLines>,
-                                          i8mm::kCodeProducts<KvType::kQ4_0, PlainLines>};
-#endif
+const TileProducts plain::kQ4_0Products = plain::kCodeProducts<KvType::kQ4_0, QuietLines>;
 
 }  // namespace HWY_NAMESPACE
 }  // namespace bitfetch

@@ -87,11 +87,9 @@ void Attend(const AttendJob& job) {
     for (int head = 0; head < heads; ++head) {
       const float* queries = job.queries + head * head_queries;
       const size_t head_offset = (job.first_head + head) * layout.head_bytes();
-      if (job.prefetch.on) {
-        const int64_t tiles = (end - begin + kTileTokens - 1) / kTileTokens;
-        // At once: this kernel is for comparing, and slower than any memory.
-        ahead.Fetch(tiles * layout.head_bytes() / kCacheLineBytes);
-      }
+      const int64_t tiles = (end - begin + kTileTokens - 1) / kTileTokens;
+      // At once: this kernel is for comparing, and slower than any memory.
+      ahead.Fetch(tiles * layout.head_bytes() / kCacheLineBytes);
       for (int row = 0; row < job.rows; ++row) {
         InitPartial(partials, layout.head_dim);
         const float* block = queries + int64_t{row / kQueryPanel} * kQueryPanel * layout.head_dim;

@@ -71,19 +71,13 @@ HWY_INLINE void WeighChunk(int tokens, int head_dim, float* scores, float* parti
   }
 }
 
-// What a chunk is taken with, by the types of K and V.
-struct JobProducts {
-  const TileProducts* k;
-  const TileProducts* v;
-};
-
 // Chooses nothing, and no code is left of it.
 struct NoWatch {
-  HWY_INLINE const JobProducts* Due(size_t /*chunk_bytes*/) { return nullptr; }
+  HWY_INLINE const ProductsByType* Due(size_t /*chunk_bytes*/) { return nullptr; }
 };
 
 // Walks the tiles of a job. watch.Due(bytes), asked before each chunk of so many bytes, may choose
-// other products to come first.
+// other products for the first rows that read it.
 template <class Watch>
 class Walk {
  public:
@@ -92,13 +86,9 @@ class Walk {
         layout_(job.kv.layout),
         heads_(job.end_head - job.first_head),
         partial_floats_(PartialFloats(layout_.head_dim)),
+        products_(products),
         watch_(watch),
-        lookahead_(job) {
-    const TurnProducts& k = *products[static_cast<size_t>(layout_.types.k)];
-    const TurnProducts& v = *products[static_cast<size_t>(layout_.types.v)];
-    again_ = {&k.again, &v.again};
-    first_ = job.prefetch.on ? JobProducts{&k.first, &v.first} : again_;
-  }
+        lookahead_(job) {}
 
   void Run() {
     const int64_t walk_tokens = int64_t{WalkTiles(job_.prefetch)} * kTileTokens;
@@ -119,7 +109,8 @@ class Walk {
   }
 
  private:
-  // One head of the tiles of a walk, a chunk at a time.
+  // One head of the tiles of a walk, a chunk at a time. Whoever comes first prefetches; the others
+  // find their tiles in the cache.
   void Head(int head, int64_t begin, int64_t end, float* partials) {
     const int panels = QueryPanels(job_.rows);
     const float* queries = job_.queries + int64_t{head} * panels * layout_.head_dim * kQueryPanel;
@@ -130,12 +121,11 @@ class Walk {
         chunk.tiles[tile] = job_.kv.Block(first / kTileTokens + tile) +
                             (job_.first_head + head) * layout_.head_bytes();
       }
-      JobProducts turn = first_;
-      if (const JobProducts* watched = watch_.Due(chunk.count() * layout_.head_bytes())) {
-        turn = *watched;
-      }
+      const ProductsByType* products = watch_.Due(chunk.count() * layout_.head_bytes());
+      if (products == nullptr) products = &products_;
+      lookahead_.Resume();
       for (int row = 0; row < job_.rows; row += kQueryPanel) {
-        Panel(first, chunk, queries + int64_t{row} * layout_.head_dim, row, turn,
+        Panel(first, chunk, queries + int64_t{row} * layout_.head_dim, row, products,
               partials + row * partial_floats_);
       }
     }
@@ -146,10 +136,9 @@ class Walk {
     return HWY_MIN(job_.visible + row / job_.group - first, int64_t{tokens});
   }
 
-  // A panel of query rows: together where they see as much of the chunk, else one by one. Whoever
-  // comes first prefetches; the others find their tiles in the cache.
-  void Panel(int64_t first, Chunk chunk, const float* queries, int row, JobProducts& turn,
-             float* partials) {
+  // A panel of query rows: together where they see as much of the chunk, else one by one.
+  void Panel(int64_t first, Chunk chunk, const float* queries, int row,
+             const ProductsByType*& products, float* partials) {
     const int rows = HWY_MIN(job_.rows - row, kQueryPanel);
     const int64_t min = Visible(row, first, chunk.tokens);
     const int64_t max = Visible(row + rows - 1, first, chunk.tokens);
@@ -159,28 +148,30 @@ class Walk {
       if (visible <= 0) continue;
       Chunk seen = chunk;
       seen.tokens = static_cast<int>(visible);
-      Rows(seen, queries, r, step, turn, partials + r * partial_floats_);
-      turn = again_;
+      Rows(seen, queries, r, step, *products, partials + r * partial_floats_);
+      products = &products_;
+      lookahead_.Pause();
     }
   }
 
-  void Rows(const Chunk& chunk, const float* queries, int row, int rows, const JobProducts& turn,
-            float* partials) {
+  void Rows(const Chunk& chunk, const float* queries, int row, int rows,
+            const ProductsByType& products, float* partials) {
     alignas(64) float scores[kQueryPanel * kChunkTokens];
-    turn.k->score[rows - 1](layout_, chunk, queries, row, lookahead_, scores);
+    products[static_cast<size_t>(layout_.types.k)]->score[rows - 1](layout_, chunk, queries, row,
+                                                                    lookahead_, scores);
     for (int r = 0; r < rows; ++r) {
       WeighChunk(chunk.tokens, layout_.head_dim, scores + r * kChunkTokens,
                  partials + r * partial_floats_);
     }
-    turn.v->sum[rows - 1](layout_, chunk, scores, lookahead_, partials);
+    products[static_cast<size_t>(layout_.types.v)]->sum[rows - 1](layout_, chunk, scores,
+                                                                  lookahead_, partials);
   }
 
   const AttendJob& job_;
   const KvLayout& layout_;
   int heads_;
   size_t partial_floats_;
-  JobProducts first_;
-  JobProducts again_;
+  const ProductsByType& products_;
   Watch watch_;
   Lookahead lookahead_;
 };

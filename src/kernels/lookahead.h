@@ -24,6 +24,7 @@ inline int WalkTiles(const PrefetchPlan& plan) {
 class Lookahead {
  public:
   explicit Lookahead(const AttendJob& job) : job_(job), first_tile_(job.begin / kTileTokens) {
+    Resume();
     StartWalk();
     int64_t lines = job.prefetch.distance_bytes / static_cast<int64_t>(kCacheLineBytes);
     while (!done_ && lines >= PieceLines()) {
@@ -35,11 +36,18 @@ class Lookahead {
     stream_ = static_cast<int>(lines % streams_);
   }
 
-  PrefetchHint hint() const { return job_.prefetch.hint; }
+  // Where the lines ahead go: nowhere while it is paused, or the job's plan is off.
+  enum class Into { kNowhere, kL1, kL2 };
+  Into into() const { return into_; }
+  void Pause() { into_ = Into::kNowhere; }
+  void Resume() {
+    if (job_.prefetch.on) into_ = job_.prefetch.hint == PrefetchHint::kL1 ? Into::kL1 : Into::kL2;
+  }
 
-  // A branch that never changes within a job costs less than kernels of their own for each hint.
-  [[gnu::always_inline]] static void Prefetch(PrefetchHint hint, const std::byte* line) {
-    hint == PrefetchHint::kL1 ? PrefetchLine(line) : PrefetchLineToL2(line);
+  // A branch that seldom changes costs less than kernels of their own for each case.
+  [[gnu::always_inline]] static void Prefetch(Into into, const std::byte* line) {
+    if (into == Into::kL1) PrefetchLine(line);
+    if (into == Into::kL2) PrefetchLineToL2(line);
   }
 
   // Calls take(line) for the next `lines` lines, as far as there are any. Costs a few instructions
@@ -57,9 +65,10 @@ class Lookahead {
     stream_ = stream;
   }
 
-  // Prefetches the next `lines` lines.
+  // Prefetches the next `lines` lines, unless it is paused.
   [[gnu::always_inline]] void Fetch(size_t lines) {
-    Take(lines, [this](const std::byte* line) { Prefetch(hint(), line); });
+    if (into_ == Into::kNowhere) return;
+    Take(lines, [this](const std::byte* line) { Prefetch(into_, line); });
   }
 
   // The next `lines` lines, a multiple of kSlots, for a kernel to prefetch between its own steps:
@@ -140,6 +149,7 @@ class Lookahead {
   }
 
   const AttendJob& job_;
+  Into into_ = Into::kNowhere;
   int64_t first_tile_;  // of the walk
   int walk_tiles_ = 0;
   int head_ = 0;

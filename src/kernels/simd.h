@@ -12,7 +12,7 @@
 namespace bitfetch {
 
 // The products of every KV type, in the order of KvType.
-using ProductsByType = std::array<const TurnProducts*, kKvTypes.size()>;
+using ProductsByType = std::array<const TileProducts*, kKvTypes.size()>;
 
 #define BITFETCH_DECLARE_TARGET                                                                   \
   void RmsNorm(const float* x, const float* weight, int64_t n, float epsilon, float* out);        \
@@ -30,15 +30,15 @@ using ProductsByType = std::array<const TurnProducts*, kKvTypes.size()>;
   void AttendWith(const ProductsByType& products, const AttendJob& job);                          \
   void Fold(const float* partials, int64_t ranges, int64_t range_stride, int head_dim,            \
             float* folded);                                                                       \
-  extern const TurnProducts kF32Products;                                                         \
-  extern const TurnProducts kF16Products;                                                         \
-  extern const TurnProducts kBF16Products;
+  extern const TileProducts kF32Products;                                                         \
+  extern const TileProducts kF16Products;                                                         \
+  extern const TileProducts kBF16Products;
 
 // A kind of integer products, and attention with it.
 #define BITFETCH_DECLARE_DOT(dot)                                                            \
   namespace dot {                                                                            \
-  extern const TurnProducts kQ8_0Products;                                                   \
-  extern const TurnProducts kQ4_0Products;                                                   \
+  extern const TileProducts kQ8_0Products;                                                   \
+  extern const TileProducts kQ4_0Products;                                                   \
   inline constexpr ProductsByType kProducts = {&kF32Products, &kF16Products, &kBF16Products, \
                                                &kQ8_0Products, &kQ4_0Products};              \
   inline void Attend(const AttendJob& job) { AttendWith(kProducts, job); }                   \

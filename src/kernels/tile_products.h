@@ -24,17 +24,10 @@ using ScoreFunction = void (*)(const KvLayout&, const Chunk&, const float* queri
 using SumFunction = void (*)(const KvLayout&, const Chunk&, const float* weights, Lookahead&,
                              float* partials);
 
-// Both for one KV type, by the number of rows less one.
+// Both for one KV type, by the number of rows less one. Both prefetch as Lookahead says.
 struct TileProducts {
   ScoreFunction score[kQueryPanel];
   SumFunction sum[kQueryPanel];
-};
-
-// The same bits from either: `first` comes before and prefetches what lies ahead; `again` reads
-// tiles that the core has just read, or of a job without prefetching.
-struct TurnProducts {
-  TileProducts first;
-  TileProducts again;
 };
 
 }  // namespace bitfetch
