@@ -13,7 +13,7 @@
 
 #include "base/float16.h"
 #include "engine/session.h"
-#include "engine/spread.h"
+#include "bench/spread.h"
 #include "kernels/kernels.h"
 #include "machine/clock.h"
 #include "machine/stream_read.h"
