@@ -13,8 +13,8 @@ Result<std::vector<AttentionBenchRow>> MeasureTogether(const AttentionBenchOptio
                                                        const MachineProfile& profile,
                                                        ThreadPool& pool, StreamRead& read) {
   BITFETCH_ASSIGN_OR_RETURN(
-      ColdAttention attention,
-      ColdAttention::Create(kernels, pool, options.places.shape, place, read.bytes()));
+      PlacedAttention attention,
+      PlacedAttention::Create(kernels, pool, options.places.shape, place, read.bytes()));
 
   const size_t count = options.prefetch.size();
   std::vector<PrefetchPlan> plans;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "bench/cold_attention.h"
+#include "bench/attention_places.h"
 #include "bench/spread.h"
 #include "prefetch/setting.h"
 

@@ -39,7 +39,7 @@ std::vector<std::vector<Series>> Plan(const DistanceBenchOptions& options,
   return groups;
 }
 
-HeadToHead Compare(ColdAttention& attention, const PrefetchPlan& law, const PrefetchPlan& best,
+HeadToHead Compare(PlacedAttention& attention, const PrefetchPlan& law, const PrefetchPlan& best,
                    int pairs) {
   std::vector<double> of_law, of_best;
   for (int pair = 0; pair < pairs; ++pair) {
@@ -53,8 +53,8 @@ HeadToHead Compare(ColdAttention& attention, const PrefetchPlan& law, const Pref
 
 class Sweep {
  public:
-  Sweep(const DistanceBenchOptions& options, const AttentionPlace& place, ColdAttention& attention,
-        StreamRead& read, const PrefetchPlan& law)
+  Sweep(const DistanceBenchOptions& options, const AttentionPlace& place,
+        PlacedAttention& attention, StreamRead& read, const PrefetchPlan& law)
       : options_(options),
         place_(place),
         attention_(attention),
@@ -103,7 +103,7 @@ class Sweep {
 
   const DistanceBenchOptions& options_;
   const AttentionPlace& place_;
-  ColdAttention& attention_;
+  PlacedAttention& attention_;
   StreamRead& read_;
   PrefetchPlan law_;
   std::vector<std::vector<Series>> groups_;
@@ -142,8 +142,8 @@ Result<std::vector<DistanceBenchRow>> BenchDistance(
   const auto measure = [&](const AttentionPlace& place, ThreadPool& pool,
                            StreamRead& read) -> Status {
     BITFETCH_ASSIGN_OR_RETURN(
-        ColdAttention attention,
-        ColdAttention::Create(*kernels, pool, options.places.shape, place, read.bytes()));
+        PlacedAttention attention,
+        PlacedAttention::Create(*kernels, pool, options.places.shape, place, read.bytes()));
     const PrefetchPlan law = ChoosePrefetch(profile, attention.access());
     const std::vector<DistanceBenchRow> swept =
         Sweep(options, place, attention, read, law).Run(on_round);

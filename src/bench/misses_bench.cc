@@ -80,7 +80,7 @@ struct Series {
 class Place {
  public:
   Place(const MissesBenchOptions& options, const AttentionPlace& place, ThreadPool& pool,
-        ColdAttention& attention)
+        PlacedAttention& attention)
       : options_(options), place_(place), pool_(pool), attention_(attention) {}
 
   std::vector<MissesBenchRow> Measure(const Kernels& kernels, const MachineProfile& profile,
@@ -254,7 +254,7 @@ class Place {
   const MissesBenchOptions& options_;
   const AttentionPlace& place_;
   ThreadPool& pool_;
-  ColdAttention& attention_;
+  PlacedAttention& attention_;
   std::vector<Series> series_;
   int64_t interval_ = 1;
 };
@@ -274,8 +274,8 @@ Status BenchMisses(
       options.places,
       [&](const AttentionPlace& place, ThreadPool& pool, StreamRead& read) -> Status {
         BITFETCH_ASSIGN_OR_RETURN(
-            ColdAttention attention,
-            ColdAttention::Create(*kernels, pool, options.places.shape, place, read.bytes()));
+            PlacedAttention attention,
+            PlacedAttention::Create(*kernels, pool, options.places.shape, place, read.bytes()));
         for (const MissesBenchRow& row :
              Place(options, place, pool, attention).Measure(*kernels, profile, read.buffer())) {
           BITFETCH_RETURN_IF_ERROR(on_row(row, ++done, total));

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "bench/cold_attention.h"
+#include "bench/attention_places.h"
 #include "bench/spread.h"
 #include "machine/load_timer.h"
 #include "prefetch/setting.h"

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/thread_pool.h"
+#include "bench/session_for_bench.h"
 #include "engine/session.h"
 #include "machine/clock.h"
 #include "machine/stream_read.h"
@@ -64,7 +65,7 @@ Result<Measured> Prefill(Session& session, int64_t tokens, StreamRead& read) {
 Status MeasureOnce(const ModelBenchOptions& options, Session& session, StreamRead& read,
                    Series& series) {
   const int64_t before = session.length();
-  session.SetPrefetch(series.prefetch, series.ahead);
+  SessionForBench(session).SetPrefetch(series.prefetch, series.ahead);
   session.ResetProfile();
   const auto run = options.bench == ModelBench::kDecode ? Decode : Prefill;
   BITFETCH_ASSIGN_OR_RETURN(const Measured measured, run(session, options.tokens, read));
@@ -91,7 +92,8 @@ Result<std::vector<ModelBenchRow>> MeasureTogether(const ModelBenchOptions& opti
   }
   std::vector<ModelBenchRow> rows;
   for (const Series& series : all) {
-    session.SetPrefetch(series.prefetch, series.ahead);
+    SessionForBench access(session);
+    access.SetPrefetch(series.prefetch, series.ahead);
     rows.push_back(
         {.threads = session.threads(),
          .n_kv = n_kv,
@@ -100,7 +102,7 @@ Result<std::vector<ModelBenchRow>> MeasureTogether(const ModelBenchOptions& opti
          .pages = opened.pages,
          .prefetch = series.prefetch,
          .ahead = series.ahead,
-         .plan = session.prefetch_plan(),
+         .plan = access.prefetch_plan(),
          .tokens = options.tokens,
          .tokens_per_s = SpreadOf(series.tokens_per_s),
          .over_first = SpreadOf(Ratios(series.tokens_per_s, all[0].tokens_per_s)),
@@ -138,10 +140,10 @@ Status BenchModel(
                                       .placement = placement,
                                       .mmap = options.mmap};
           BITFETCH_ASSIGN_OR_RETURN(const auto session, Session::Open(options.model, opened));
-          session->WarmUp();
+          SessionForBench(*session).FinishMoving();
           for (const int64_t n_kv : options.n_kv) {
             session->Truncate(0);
-            BITFETCH_RETURN_IF_ERROR(session->Fill(n_kv));
+            BITFETCH_RETURN_IF_ERROR(SessionForBench(*session).Fill(n_kv));
             BITFETCH_ASSIGN_OR_RETURN(const auto rows,
                                       MeasureTogether(options, n_kv, opened, *session, read));
             for (const ModelBenchRow& row : rows) {

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "bench/bench_json.h"
-#include "bench/cold_attention.h"
+#include "bench/attention_places.h"
 #include "bench/spread.h"
 #include "cli/command.h"
 #include "cli/progress_line.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/attention_probe.h"
+#include "engine/attention_probe.h"
 
 #include <algorithm>
 #include <memory>
@@ -7,6 +7,7 @@
 #include <random>
 #include <span>
 
+#include "engine/cold_attention.h"
 #include "kernels/attention.h"
 #include "machine/clock.h"
 
@@ -23,36 +24,32 @@ constexpr int kHeadDim = 128;
 constexpr size_t kColdBytes = size_t{4} << 20;
 constexpr size_t kHotBytes = size_t{2} << 20;
 
-constexpr int kHotLooks = 5;
+constexpr int kHotLooks = 4;
 constexpr int kMinRounds = 3;  // of looks that are compared
 constexpr int kMaxRounds = 15;
 constexpr int kMaxQuickRounds = 7;
 
-// One kernel on a pool of threads.
+// One kernel on a pool of threads, over memory full of zeros, which are as good as any values.
 class Reader {
  public:
   Reader(const Kernels& kernels, ThreadPool& pool, KvTypes types)
-      : layout_{kKvHeads, kHeadDim, types},
-        pool_(pool),
-        attention_(kernels, pool),
-        queries_(size_t{kKvHeads} * kGroup * kHeadDim, 0.1f),
-        out_(queries_.size()) {}
+      : threads_(pool.threads()),
+        attention_(kernels, pool, {kKvHeads, kHeadDim, types}, kGroup),
+        block_bytes_(attention_.layout().block_bytes()) {}
 
-  const KvLayout& layout() const { return layout_; }
+  PrefetchAccess Access(PageSize pages) const {
+    return attention_.Access(BlockPlacement::kContiguous, pages);
+  }
 
   // The best rate of one thread on data that its L2 holds.
   double Hot(std::span<const std::byte> memory, int64_t l2_bytes) {
-    const int64_t blocks = std::clamp<int64_t>(
-        l2_bytes / 2 / static_cast<int64_t>(layout_.block_bytes()), 1, kRangeTokens / kTileTokens);
+    const int64_t blocks = std::clamp<int64_t>(l2_bytes / 2 / static_cast<int64_t>(block_bytes_), 1,
+                                               kRangeTokens / kTileTokens);
     const std::vector<uint32_t> table = Table(blocks, /*shuffled=*/false);
-    const size_t bytes = blocks * layout_.block_bytes();
+    const std::vector<KvView> again(kHotBytes / (blocks * block_bytes_) + 1, View(memory, table));
+    attention_.Pass(again, {});  // warms up
     double best = 0;
-    for (int look = 0; look < kHotLooks; ++look) {
-      const size_t runs = kHotBytes / bytes + 1;
-      const double begin = NowNs();
-      for (size_t i = 0; i < runs; ++i) Run(memory, table, {});
-      if (look > 0) best = std::max(best, Rate(runs * bytes, begin));  // the first one warms up
-    }
+    for (int look = 0; look < kHotLooks; ++look) best = std::max(best, attention_.Pass(again, {}));
     return best;
   }
 
@@ -60,25 +57,18 @@ class Reader {
   double Cold(ColdBuffer& buffer, bool shuffled, const PrefetchPlan& plan) {
     std::vector<uint32_t>& table = tables_[shuffled ? 1 : 0];
     if (table.empty()) table = Table(ColdBlocks(buffer.size()), shuffled);
-    const size_t bytes = table.size() * layout_.block_bytes();
-    const auto memory = buffer.NextBytes(bytes);
-    const double begin = NowNs();
-    Run(memory, table, plan);
-    return Rate(bytes, begin);
+    const KvView view = View(buffer.NextBytes(table.size() * block_bytes_), table);
+    return attention_.Pass(std::span(&view, 1), plan);
   }
 
  private:
-  static double Rate(size_t bytes, double begin) {
-    return static_cast<double>(bytes) / std::max(NowNs() - begin, 1.0) * 1e9;
-  }
-
   // Whole ranges, as many for each thread, while the next looks find other memory.
   int64_t ColdBlocks(size_t buffer_bytes) const {
     constexpr int64_t kRangeBlocks = kRangeTokens / kTileTokens;
-    const auto block = static_cast<int64_t>(layout_.block_bytes());
+    const auto block = static_cast<int64_t>(block_bytes_);
     const int64_t ranges = static_cast<int64_t>(kColdBytes) / (block * kRangeBlocks) + 1;
-    const int64_t most = static_cast<int64_t>(buffer_bytes / 4) / block;
-    return std::clamp<int64_t>(ranges * kRangeBlocks * pool_.threads(), 1, most);
+    const int64_t max = static_cast<int64_t>(buffer_bytes / 4) / block;
+    return std::clamp<int64_t>(ranges * kRangeBlocks * threads_, 1, max);
   }
 
   static std::vector<uint32_t> Table(int64_t blocks, bool shuffled) {
@@ -88,19 +78,14 @@ class Reader {
     return table;
   }
 
-  // `memory` holds zeros, which are as good as any values.
-  void Run(std::span<const std::byte> memory, const std::vector<uint32_t>& table,
-           const PrefetchPlan& plan) {
-    const KvView view{layout_, memory.data(), layout_.block_bytes(), table.data(),
-                      static_cast<int64_t>(table.size()) * kTileTokens};
-    attention_.Run(view, kGroup, queries_.data(), 1, plan, out_.data());
+  KvView View(std::span<const std::byte> memory, const std::vector<uint32_t>& table) const {
+    return {attention_.layout(), memory.data(), block_bytes_, table.data(),
+            static_cast<int64_t>(table.size()) * kTileTokens};
   }
 
-  KvLayout layout_;
-  ThreadPool& pool_;
-  Attention attention_;
-  std::vector<float> queries_;
-  std::vector<float> out_;
+  int threads_;
+  ColdAttention attention_;
+  size_t block_bytes_;
   std::vector<uint32_t> tables_[2];  // in order, shuffled
 };
 
@@ -114,9 +99,7 @@ class Probe {
   // passed, and at the deadline whatever is done: then it is false, and nothing is added.
   bool Run(ThreadPool& pool, double share_end, MachineProfile& profile) {
     Reader reader(kernels_, pool, types_);
-    const PrefetchAccess access =
-        AttentionAccess(kernels_.isa, reader.layout(), BlockPlacement::kContiguous, ground_.pages,
-                        kGroup, pool.threads());
+    const PrefetchAccess access = reader.Access(ground_.pages);
     KernelSpeed kernel{access.kernel, access.value_bits, 0, {}};
     if (const KernelSpeed* known = FindKernel(profile, kernel.name)) {
       kernel = *known;

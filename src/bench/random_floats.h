@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_ENGINE_RANDOM_FLOATS_H_
-#define BITFETCH_ENGINE_RANDOM_FLOATS_H_
+#ifndef BITFETCH_BENCH_RANDOM_FLOATS_H_
+#define BITFETCH_BENCH_RANDOM_FLOATS_H_
 
 #include <cstdint>
 #include <vector>
@@ -19,4 +19,4 @@ inline std::vector<float> RandomFloats(int64_t count) {
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_ENGINE_RANDOM_FLOATS_H_
+#endif  // BITFETCH_BENCH_RANDOM_FLOATS_H_

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_BENCH_COLD_ATTENTION_H_
-#define BITFETCH_BENCH_COLD_ATTENTION_H_
+#ifndef BITFETCH_BENCH_ATTENTION_PLACES_H_
+#define BITFETCH_BENCH_ATTENTION_PLACES_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
-#include "kernels/attention.h"
+#include "engine/cold_attention.h"
 #include "kv/block_pool.h"
 #include "kv/kv_cache.h"
 #include "kv/tile.h"
@@ -65,15 +65,15 @@ Status ForEachPlace(
 // `bitfetch tune`.
 MachineProfile ProfileForBench(const Kernels& kernels, const std::vector<KvTypes>& types);
 
-// Decode attention for benchmarks, over KV that is cold: one long sequence, each slice of which is
-// a cache of n_kv tokens to attention, and a turn through all slices exceeds the caches.
-class ColdAttention {
+// Decode attention in a place: one long sequence of synthetic KV, each slice of which is a cache of
+// n_kv tokens to attention, and a turn through all slices exceeds the CPU's caches.
+class PlacedAttention {
  public:
-  // Fills `cold_bytes` and two slices more with synthetic KV. The pool, of place.threads, must
-  // outlive it. Errors: shapes that no kernel takes, no memory.
-  static Result<ColdAttention> Create(const Kernels& kernels, ThreadPool& pool,
-                                      const AttentionShape& shape, const AttentionPlace& place,
-                                      size_t cold_bytes);
+  // Fills `cold_bytes` and two slices more. The pool, of place.threads, must outlive it. Errors:
+  // shapes that no kernel takes, no memory.
+  static Result<PlacedAttention> Create(const Kernels& kernels, ThreadPool& pool,
+                                        const AttentionShape& shape, const AttentionPlace& place,
+                                        size_t cold_bytes);
 
   // What the prefetch law is to be asked with.
   const PrefetchAccess& access() const { return access_; }
@@ -83,27 +83,24 @@ class ColdAttention {
   // Attends over the next slices, 32 MiB of them, one at least and 256 at most, a token each;
   // returns GB/s.
   double Pass(const PrefetchPlan& plan);
-  int64_t pass_bytes() const { return pass_runs_ * slice_bytes_; }
+  int64_t pass_bytes() const { return static_cast<int64_t>(pass_.size()) * slice_bytes_; }
 
  private:
-  ColdAttention(const Kernels& kernels, ThreadPool& pool, const AttentionShape& shape,
-                const AttentionPlace& place, KvCache cache, int64_t count);
+  PlacedAttention(const Kernels& kernels, ThreadPool& pool, const AttentionShape& shape,
+                  const AttentionPlace& place, KvCache cache, int64_t count);
 
   KvView Next();
 
   KvCache cache_;
-  Attention attention_;
+  ColdAttention attention_;
   PrefetchAccess access_;
-  int group_;
   int64_t n_kv_;
   int64_t count_;  // of slices
   int64_t next_ = 0;
   int64_t slice_bytes_;
-  int64_t pass_runs_;
-  std::vector<float> queries_;
-  std::vector<float> out_;
+  std::vector<KvView> pass_;  // slices that a pass reads
 };
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_BENCH_COLD_ATTENTION_H_
+#endif  // BITFETCH_BENCH_ATTENTION_PLACES_H_

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_KERNELS_ATTENTION_PROBE_H_
-#define BITFETCH_KERNELS_ATTENTION_PROBE_H_
+#ifndef BITFETCH_ENGINE_ATTENTION_PROBE_H_
+#define BITFETCH_ENGINE_ATTENTION_PROBE_H_
 
 #include <vector>
 
@@ -23,4 +23,4 @@ KernelProbe AttentionProbe(const Kernels& kernels, ProbeEffort effort);
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_KERNELS_ATTENTION_PROBE_H_
+#endif  // BITFETCH_ENGINE_ATTENTION_PROBE_H_

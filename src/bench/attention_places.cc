@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/cold_attention.h"
+#include "bench/attention_places.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/log.h"
-#include "engine/random_floats.h"
-#include "kernels/attention_probe.h"
-#include "machine/clock.h"
+#include "bench/random_floats.h"
+#include "engine/attention_probe.h"
 #include "machine/probe.h"
 #include "machine/topology.h"
 
@@ -16,8 +15,8 @@ namespace {
 
 // Long enough for the clock, and for fork and join to weigh little.
 constexpr int64_t kPassBytes = int64_t{32} << 20;
-// Of tiny slices: they are all fork and join anyway.
-constexpr int64_t kMostPassRuns = 256;
+// Of tiny ones: they are all fork and join anyway.
+constexpr int64_t kMaxPassSlices = 256;
 
 int64_t Blocks(int64_t tokens) { return (tokens + kTileTokens - 1) / kTileTokens; }
 
@@ -75,9 +74,9 @@ MachineProfile ProfileForBench(const Kernels& kernels, const std::vector<KvTypes
   return std::move(probed.profile);
 }
 
-Result<ColdAttention> ColdAttention::Create(const Kernels& kernels, ThreadPool& pool,
-                                            const AttentionShape& shape,
-                                            const AttentionPlace& place, size_t cold_bytes) {
+Result<PlacedAttention> PlacedAttention::Create(const Kernels& kernels, ThreadPool& pool,
+                                                const AttentionShape& shape,
+                                                const AttentionPlace& place, size_t cold_bytes) {
   const KvLayout layout{shape.kv_heads, shape.head_dim, place.kv_types};
   const int64_t slice_blocks = Blocks(place.n_kv);
   const double slice_bytes =
@@ -99,25 +98,22 @@ Result<ColdAttention> ColdAttention::Create(const Kernels& kernels, ThreadPool& 
   for (int64_t done = 0; done < tokens; done += kTileTokens) {
     BITFETCH_RETURN_IF_ERROR(cache.Append(0, kTileTokens, block.data(), block.data()));
   }
-  return ColdAttention(kernels, pool, shape, place, std::move(cache), count);
+  return PlacedAttention(kernels, pool, shape, place, std::move(cache), count);
 }
 
-ColdAttention::ColdAttention(const Kernels& kernels, ThreadPool& pool, const AttentionShape& shape,
-                             const AttentionPlace& place, KvCache cache, int64_t count)
+PlacedAttention::PlacedAttention(const Kernels& kernels, ThreadPool& pool,
+                                 const AttentionShape& shape, const AttentionPlace& place,
+                                 KvCache cache, int64_t count)
     : cache_(std::move(cache)),
-      attention_(kernels, pool),
-      access_(AttentionAccess(kernels.isa, cache_.View(0)->layout, place.placement, place.pages,
-                              shape.group, pool.threads())),
-      group_(shape.group),
+      attention_(kernels, pool, cache_.View(0)->layout, shape.group),
+      access_(attention_.Access(place.placement, place.pages)),
       n_kv_(place.n_kv),
       count_(count),
       slice_bytes_(static_cast<int64_t>(cache_.View(0)->layout.block_bytes()) * n_kv_ /
                    kTileTokens),
-      pass_runs_(std::min({kPassBytes / slice_bytes_ + 1, kMostPassRuns, count_})),
-      queries_(RandomFloats(int64_t{shape.kv_heads} * shape.group * shape.head_dim)),
-      out_(queries_.size()) {}
+      pass_(std::min({kPassBytes / slice_bytes_ + 1, kMaxPassSlices, count_})) {}
 
-KvView ColdAttention::Next() {
+KvView PlacedAttention::Next() {
   next_ = (next_ + 1) % count_;
   KvView view = *cache_.View(0);
   view.blocks += next_ * Blocks(n_kv_);
@@ -125,12 +121,9 @@ KvView ColdAttention::Next() {
   return view;
 }
 
-double ColdAttention::Pass(const PrefetchPlan& plan) {
-  const double begin = NowNs();
-  for (int64_t i = 0; i < pass_runs_; ++i) {
-    attention_.Run(Next(), group_, queries_.data(), 1, plan, out_.data());
-  }
-  return static_cast<double>(pass_bytes()) / (NowNs() - begin);  // bytes a ns: GB/s
+double PlacedAttention::Pass(const PrefetchPlan& plan) {
+  for (KvView& slice : pass_) slice = Next();
+  return attention_.Pass(pass_, plan) * 1e-9;
 }
 
 }  // namespace bitfetch

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/cold_attention.h"
+
+#include <algorithm>
+
+#include "machine/clock.h"
+
+namespace bitfetch {
+
+ColdAttention::ColdAttention(const Kernels& kernels, ThreadPool& pool, const KvLayout& layout,
+                             int group)
+    : layout_(layout),
+      group_(group),
+      isa_(kernels.isa),
+      threads_(pool.threads()),
+      attention_(kernels, pool),
+      queries_(static_cast<size_t>(layout.kv_heads) * group * layout.head_dim, 0.1f),
+      out_(queries_.size()) {}
+
+PrefetchAccess ColdAttention::Access(BlockPlacement placement, PageSize pages) const {
+  return AttentionAccess(isa_, layout_, placement, pages, group_, threads_);
+}
+
+double ColdAttention::Pass(std::span<const KvView> caches, const PrefetchPlan& plan) {
+  double bytes = 0;
+  const double begin = NowNs();
+  for (const KvView& cache : caches) {
+    attention_.Run(cache, group_, queries_.data(), 1, plan, out_.data());
+    bytes += static_cast<double>(layout_.block_bytes()) * static_cast<double>(cache.length) /
+             kTileTokens;
+  }
+  return bytes / std::max(NowNs() - begin, 1.0) * 1e9;
+}
+
+}  // namespace bitfetch
