@@ -1,22 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# ./run.sh ARGS...: installs what is missing, builds the program where that has not been done, and runs `bitfetch ARGS`.
-# Without ARGS: a short demonstration.
+# ./run.sh ARGS...: installs what is missing, builds the program where that has not been done (the benchmarks only for
+# `./run.sh bench ...`), and runs `bitfetch ARGS`. Without ARGS: a short demonstration.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 program=$root/build/release/bitfetch
 
+targets=(bitfetch)
+if [[ ${1-} == bench ]]; then targets+=(bitfetch-bench); fi
 "$root/tools/packages.sh" build
-"$root/tools/build.sh" release bitfetch
+"$root/tools/build.sh" release "${targets[@]}"
 if (($#)); then exec "$program" "$@"; fi
 
 cd "$root"
-demonstrate() {
-  echo "\$ ./run.sh $1" >&2
-  "$program" "${@:2}"
-  echo
-}
-demonstrate 'generate -m models/tiny.gguf -p "In the beginning" -n 128' \
-  generate -m models/tiny.gguf -p "In the beginning" -n 128
-demonstrate 'bench attention --shape 5,4,128 --n-kv 8192 --prefetch off,law' \
-  bench attention --shape 5,4,128 --n-kv 8192 --prefetch off,law
+echo '$ ./run.sh generate -m models/tiny.gguf -p "In the beginning" -n 128' >&2
+"$program" generate -m models/tiny.gguf -p "In the beginning" -n 128
+echo
+echo "Next: ./run.sh bench attention shows how fast attention reads a long KV cache, without and with prefetching." >&2

@@ -12,8 +12,9 @@
 #include <vector>
 
 #include "base/float16.h"
+#include "bench/session_for_bench.h"
+#include "bench/spread.h"
 #include "engine/session.h"
-#include "engine/spread.h"
 #include "kernels/kernels.h"
 #include "machine/clock.h"
 #include "machine/stream_read.h"
@@ -136,7 +137,7 @@ void RowsOfModel(benchmark::State& state, const SamplerOptions& sampling) {
       (void)(*session)->Append(std::span(&token, 1)).value();
       const auto& history = (*session)->tokens();
       token = sampler.Sample((*session)->Logits(sampler.Wanted(history)).value(), history);
-      rows.push_back(static_cast<double>((*session)->head_rows()));
+      rows.push_back(static_cast<double>(SessionForBench(**session).head_rows()));
     }
   }
   Report(state, "rows", rows);

@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/temp_dir.h"
 #include "base/thread_pool.h"
-#include "engine/spread.h"
+#include "bench/spread.h"
 #include "kernels/kernels.h"
 #include "machine/clock.h"
 #include "machine/stream_read.h"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What `cmake --install` and CPack give: the program, the library as one shared object that shows include/bitfetch/
+# What `cmake --install` and CPack give: the program, that of the benchmarks beside it, the library as one shared object that shows include/bitfetch/
 # and nothing else, and what find_package(bitfetch) and pkg-config look for.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -15,7 +15,7 @@ set_target_properties(libbitfetch PROPERTIES OUTPUT_NAME bitfetch EXPORT_NAME bi
                                              SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bitfetch)
-install(TARGETS bitfetch RUNTIME)
+install(TARGETS bitfetch bitfetch-bench RUNTIME)
 install(TARGETS libbitfetch EXPORT bitfetch LIBRARY)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)  # as Debian names it
 install(DIRECTORY include/bitfetch DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

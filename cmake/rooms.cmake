@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A room is a folder of src/ as one static library, linked to the rooms that its arrows point to, so that an arrow the
+# A room is a folder of src/ as one static library (cli/bench is bitfetch_cli_bench), linked to the rooms that its arrows point to, so that an arrow the
 # other way does not link. Every *_test.cc beside its sources goes into one GoogleTest program for the room; a main.cc
 # is left to bitfetch_program.
 if(BITFETCH_TESTS)
@@ -7,10 +7,11 @@ if(BITFETCH_TESTS)
   include(GoogleTest)
 endif()
 
-# bitfetch_room(NAME [ROOMS room...] [LIBS library...])
-function(bitfetch_room name)
+# bitfetch_room(FOLDER [ROOMS room...] [LIBS library...])
+function(bitfetch_room folder)
   cmake_parse_arguments(ARG "" "" "ROOMS;LIBS" ${ARGN})
-  set(dir ${PROJECT_SOURCE_DIR}/src/${name})
+  set(dir ${PROJECT_SOURCE_DIR}/src/${folder})
+  string(REPLACE "/" "_" name ${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$")

@@ -13,6 +13,13 @@ prefix=$scratch/prefix
 cmake --install "$build" --prefix "$prefix" >/dev/null
 [[ $("$prefix/bin/bitfetch" tokenize -m "$root/models/tiny.gguf" -p a) =~ ^[0-9,]+$ ]]
 
+# The benchmarks are reached where they were installed, and missed in one line where they were not.
+"$prefix/bin/bitfetch" bench attention --help >/dev/null
+rm "$prefix/bin/bitfetch-bench"
+if "$prefix/bin/bitfetch" bench attention --help 2>"$scratch/said"; then exit 1; fi
+grep -q "^error: the benchmarks are not built ($prefix/bin/bitfetch-bench is missing): " "$scratch/said"
+[[ $(wc -l <"$scratch/said") == 1 ]]
+
 cmake -S "$root/examples" -B "$scratch/examples" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
 cmake --build "$scratch/examples" >/dev/null
 run() { echo "$1: $("$scratch/examples/$@")"; }
@@ -36,6 +43,7 @@ if nm -D --defined-only "$libdir/libbitfetch.so" | grep -v ' bitfetch_' | grep '
 fi
 
 (cd "$scratch" && cpack --config "$build/CPackConfig.cmake" -B "$scratch/packed" >/dev/null)
-dpkg-deb --contents "$scratch"/packed/bitfetch_*.deb | grep /usr/bin/bitfetch >/dev/null
-dpkg-deb --contents "$scratch"/packed/bitfetch_*.deb | grep /usr/share/doc/bitfetch/copyright >/dev/null
+for file in bin/bitfetch bin/bitfetch-bench share/doc/bitfetch/copyright; do
+  dpkg-deb --contents "$scratch"/packed/bitfetch_*.deb | grep " ./usr/$file\$" >/dev/null
+done
 dpkg-deb --field "$scratch"/packed/bitfetch_*.deb Depends

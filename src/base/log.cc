@@ -2,19 +2,23 @@
 #include "base/log.h"
 
 #include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include <memory>
 
+#include "base/printable.h"
+
 namespace bitfetch {
 
-spdlog::logger& Log() {
+void WarnFormatted(fmt::string_view format, fmt::format_args args) {
+  // Of its own: spdlog's default would be stdout, or whatever the library's host made of it.
   static const auto logger = [] {
     auto made = std::make_shared<spdlog::logger>("bitfetch",
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%l: %v");
     return made;
   }();
-  return *logger;
+  logger->warn("{}", OneLine(fmt::vformat(format, args)));
 }
 
 }  // namespace bitfetch

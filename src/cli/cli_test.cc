@@ -20,9 +20,8 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
 const std::string kModel = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
-const std::vector<std::string> kCommands = {"generate", "chat",       "info",   "tune",
-                                            "tokenize", "detokenize", "logits", "perplexity",
-                                            "synth",    "bench"};
+const std::vector<std::string> kCommands = {
+    "generate", "chat", "info", "tune", "tokenize", "detokenize", "logits", "perplexity", "synth"};
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -59,6 +58,7 @@ TEST_F(CliTest, HelpAndVersionGoToStdout) {
   const Finished help = RunProgram({"--help"});
   EXPECT_EQ(help.code, 0);
   EXPECT_EQ(help.err, "");
+  EXPECT_THAT(help.out, HasSubstr("  bench "));
   for (const std::string& command : kCommands) {
     EXPECT_THAT(help.out, HasSubstr("  " + command));
     const Finished of_command = RunProgram({command, "--help"});
@@ -78,8 +78,6 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
       {{}, "a command is missing"},
       {{"frobnicate"}, "there is no command 'frobnicate'"},
       {{"--frobnicate"}, "there is no option '--frobnicate'"},
-      {{"bench"}, "a command is missing"},
-      {{"bench", "nothing"}, "there is no command 'nothing'"},
       {{"generate", "-p", "x"}, "--model is required"},
       {{"generate", "-m"}, "--model: its value is missing"},
       {{"generate", "-m", ""}, "--model: an empty path names nothing"},
@@ -121,11 +119,6 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
       {{"synth", "--out", "x", "--layers", "0"}, "--layers: 0 is out of range"},
       {{"synth", "--out", "x", "--type", "F16"}, "--type: 'F16' is not known: wanted one of I2_S"},
       {{"synth", "--out", "x", "--arch", "gpt"}, "--arch: 'gpt' is not known"},
-      {{"bench", "attention", "--shape", "5,4"}, "--shape: '5,4' is not a shape"},
-      {{"bench", "attention", "--shape", "5,4,24"}, "--shape: heads of 24 dimensions"},
-      {{"bench", "attention", "--layout", "sparse"}, "--layout: 'sparse' is not known"},
-      {{"bench", "attention", "--n-kv", "0"}, "--n-kv: 0 is out of range"},
-      {{"bench", "memory", "-t", "1,"}, "--threads: '' is not a whole number"},
   };
   for (const Case& each : cases) {
     const Finished finished = RunProgram(each.arguments);
@@ -162,7 +155,6 @@ TEST_F(CliTest, BadInputIsOneLine) {
               "fewer than one window of 64");
   ExpectError(RunProgram({"synth", "-o", dir_.Path("no/model.gguf")}), "No such file");
   ExpectError(RunProgram({"synth", "-o", dir_.Path("x"), "--heads", "3"}), "3 heads");
-  ExpectError(RunProgram({"bench", "attention", "--json", dir_.Path("no/a.json")}), "No such file");
   for (const char* name : {"out", "x"}) {
     EXPECT_NE(access(dir_.Path(name).c_str(), F_OK), 0) << "nothing half-written";
   }
@@ -371,7 +363,7 @@ TEST_F(CliTest, PerplexityIsWhatLogitsSay) {
   EXPECT_EQ(said_windows, static_cast<int>(windows));
 }
 
-// --- synth and bench
+// --- synth
 
 TEST_F(CliTest, SynthWritesAModelThatRuns) {
   const std::string model = dir_.Path("m.gguf");

@@ -16,16 +16,6 @@ void AddDetokenize(Command& program);
 void AddLogits(Command& program);
 void AddPerplexity(Command& program);
 void AddSynth(Command& program);
-void AddBench(Command& program);
-
-// Those of bench.
-void AddBenchAttention(Command& bench);
-void AddBenchDecode(Command& bench);
-void AddBenchPrefill(Command& bench);
-void AddBenchReport(Command& bench);
-void AddBenchDistance(Command& bench);
-void AddBenchMemory(Command& bench);
-void AddBenchMisses(Command& bench);
 
 }  // namespace bitfetch
 

@@ -56,6 +56,14 @@ TEST_F(GenerateTest, TextGoesToStdoutAndTimingsToStderr) {
                             "tokens, [0-9.]+ tokens/s \\| first token after [0-9.]+ s \\| seed 3"));
 }
 
+TEST_F(GenerateTest, TheProfileTellsOfEveryStage) {
+  const Finished finished = Generate({"-p", "And", "-n", "4", "--profile"});
+  for (const char* part :
+       {"\nnorm ", "\nqkv ", "\nattention ", "\nhead ", "\nall ", "\nKV cache: "}) {
+    EXPECT_THAT(finished.err, HasSubstr(part));
+  }
+}
+
 TEST_F(GenerateTest, TheSameSeedGivesTheSameText) {
   const std::vector<std::string> common = {"-p", "And the LORD", "-n", "12", "--temp", "1.2"};
   auto with = [&](std::vector<std::string> more) {

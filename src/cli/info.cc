@@ -14,7 +14,7 @@
 #include "cli/profile_text.h"
 #include "engine/read_tokenizer.h"
 #include "kernels/attention.h"
-#include "kernels/attention_probe.h"
+#include "engine/attention_probe.h"
 #include "kernels/kernels.h"
 #include "machine/probe.h"
 #include "machine/profile_store.h"

@@ -1,51 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
-#include <unistd.h>
+#include <string_view>
 
-#include <csignal>
-#include <cstdlib>
-#include <exception>
-#include <new>
-
+#include "cli/bench_program.h"
 #include "cli/commands.h"
-#include "cli/cut_file.h"
-#include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/program_main.h"
 
 namespace bitfetch {
 namespace {
 
-// Where stdin, stdout or stderr is closed, the next file that is opened would take its place. What
-// stands there instead fails as the closed one does.
-void HoldStandardStreams() {
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (fcntl(fd, F_GETFD) != -1) continue;
-    if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) _exit(kExitError);
+int Run(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "bench") {
+    SayError(RunBenchProgram(argv).message);
+    return kExitError;
   }
-}
-
-// Memory can run out on any thread; nothing else throws.
-[[noreturn]] void OnTerminate() {
-  const char* message = "bitfetch failed in a way that it should not: please report it";
-  if (const std::exception_ptr exception = std::current_exception()) {
-    try {
-      std::rethrow_exception(exception);
-    } catch (const std::bad_alloc&) {
-      message = "out of memory";
-    } catch (...) {
-    }
-  }
-  SayError(message);
-  _exit(kExitError);
-}
-
-int Main(int argc, char** argv) {
-  HoldStandardStreams();
-  std::signal(SIGPIPE, SIG_IGN);
-  std::set_terminate(OnTerminate);
-  HandleInterrupts();
-  HandleCutFiles();
-
   Command program("bitfetch",
                   {.usage = "COMMAND [options]",
                    .summary = "BitNet b1.58 language models on ordinary CPUs, with a KV cache that "
@@ -66,19 +34,12 @@ stdout, all else to stderr. Exit codes: 0; 1 after an error; 2 for bad usage; 13
   AddLogits(program);
   AddPerplexity(program);
   AddSynth(program);
-  AddBench(program);
+  // For the list of commands alone: RunBenchProgram is what runs.
+  program.Add("bench", {.usage = {}, .summary = kBenchSummary, .more = {}});
   return program.Main(argc, argv);
 }
 
 }  // namespace
 }  // namespace bitfetch
 
-int main(int argc, char** argv) {
-  // Caught here, and not only in OnTerminate, so that half-written files are removed.
-  try {
-    return bitfetch::Main(argc, argv);
-  } catch (const std::bad_alloc&) {
-    bitfetch::SayError("out of memory");
-    return bitfetch::kExitError;
-  }
-}
+int main(int argc, char** argv) { return bitfetch::ProgramMain(argc, argv, bitfetch::Run); }

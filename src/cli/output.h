@@ -3,7 +3,7 @@
 #ifndef BITFETCH_CLI_OUTPUT_H_
 #define BITFETCH_CLI_OUTPUT_H_
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <string_view>
 #include <utility>

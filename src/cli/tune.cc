@@ -4,7 +4,7 @@
 #include "cli/output.h"
 #include "cli/profile_text.h"
 #include "cli/progress_line.h"
-#include "kernels/attention_probe.h"
+#include "engine/attention_probe.h"
 #include "machine/probe.h"
 #include "machine/profile_store.h"
 

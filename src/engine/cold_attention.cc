@@ -2,135 +2,34 @@
 #include "engine/cold_attention.h"
 
 #include <algorithm>
-#include <utility>
 
-#include "base/log.h"
-#include "engine/random_floats.h"
-#include "kernels/attention_probe.h"
 #include "machine/clock.h"
-#include "machine/probe.h"
-#include "machine/topology.h"
 
 namespace bitfetch {
-namespace {
 
-// Long enough for the clock, and for fork and join to weigh little.
-constexpr int64_t kPassBytes = int64_t{32} << 20;
-// Of tiny slices: they are all fork and join anyway.
-constexpr int64_t kMostPassRuns = 256;
-
-int64_t Blocks(int64_t tokens) { return (tokens + kTileTokens - 1) / kTileTokens; }
-
-}  // namespace
-
-Status CheckPlaces(const AttentionPlaces& places) {
-  const AttentionShape& shape = places.shape;
-  if (shape.kv_heads < 1 || shape.group < 1 || shape.head_dim < 1) {
-    return Fail("attention of {} KV heads, {} query heads to each and {} dims is not possible",
-                shape.kv_heads, shape.group, shape.head_dim);
-  }
-  for (const KvTypes types : places.kv_types) {
-    const int step = std::max(KvDimStep(types.k), KvDimStep(types.v));
-    if (shape.head_dim % step != 0) {
-      return Fail("attention over {} KV takes heads of {}, {}, ... dims, not of {}",
-                  KvTypesName(types), step, 2 * step, shape.head_dim);
-    }
-  }
-  for (const int64_t n_kv : places.n_kv) {
-    if (n_kv < 1) return Fail("a cache of {} tokens is not possible", n_kv);
-  }
-  return {};
-}
-
-int64_t AttentionPlaces::count() const {
-  return static_cast<int64_t>(n_kv.size() * threads.size() * kv_types.size() * placements.size() *
-                              pages.size());
-}
-
-Status ForEachPlace(
-    const AttentionPlaces& places,
-    const std::function<Status(const AttentionPlace&, ThreadPool&, StreamRead&)>& measure) {
-  const size_t cold_bytes = places.cold_bytes.value_or(StreamRead::ColdBytes());
-  for (const int threads : places.threads) {
-    BITFETCH_ASSIGN_OR_RETURN(const auto pool, ThreadPool::Create(threads));
-    for (const PageSize pages : places.pages) {
-      BITFETCH_ASSIGN_OR_RETURN(StreamRead read, StreamRead::Create(*pool, cold_bytes, pages));
-      for (const KvTypes types : places.kv_types) {
-        for (const BlockPlacement placement : places.placements) {
-          for (const int64_t n_kv : places.n_kv) {
-            BITFETCH_RETURN_IF_ERROR(
-                measure({n_kv, threads, types, placement, pages}, *pool, read));
-          }
-        }
-      }
-    }
-  }
-  return {};
-}
-
-MachineProfile ProfileForBench(const Kernels& kernels, const std::vector<KvTypes>& types) {
-  ProbedProfile probed = ReadOrMeasureProfile(ReadTopology(), ProbeEffort::kTune, BITFETCH_VERSION,
-                                              AttentionProbe(kernels, ProbeEffort::kTune, types));
-  if (!probed.warning.empty()) Warn("{}", probed.warning);
-  return std::move(probed.profile);
-}
-
-Result<ColdAttention> ColdAttention::Create(const Kernels& kernels, ThreadPool& pool,
-                                            const AttentionShape& shape,
-                                            const AttentionPlace& place, size_t cold_bytes) {
-  const KvLayout layout{shape.kv_heads, shape.head_dim, place.kv_types};
-  const int64_t slice_blocks = Blocks(place.n_kv);
-  const double slice_bytes =
-      static_cast<double>(slice_blocks) * static_cast<double>(layout.block_bytes());
-  const int64_t count = static_cast<int64_t>(static_cast<double>(cold_bytes) / slice_bytes) + 2;
-  const int64_t tokens = count * slice_blocks * kTileTokens;
-  if (static_cast<double>(count) * slice_bytes > static_cast<double>(AvailableMemory())) {
-    return Fail("{} tokens of KV cache do not fit into memory", tokens);
-  }
-  BITFETCH_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create({.layers = 1,
-                                                            .kv_heads = shape.kv_heads,
-                                                            .head_dim = shape.head_dim,
-                                                            .types = place.kv_types,
-                                                            .limit = tokens,
-                                                            .pages = place.pages,
-                                                            .placement = place.placement}));
-  const std::vector<float> block =
-      RandomFloats(int64_t{kTileTokens} * shape.kv_heads * shape.head_dim);
-  for (int64_t done = 0; done < tokens; done += kTileTokens) {
-    BITFETCH_RETURN_IF_ERROR(cache.Append(0, kTileTokens, block.data(), block.data()));
-  }
-  return ColdAttention(kernels, pool, shape, place, std::move(cache), count);
-}
-
-ColdAttention::ColdAttention(const Kernels& kernels, ThreadPool& pool, const AttentionShape& shape,
-                             const AttentionPlace& place, KvCache cache, int64_t count)
-    : cache_(std::move(cache)),
+ColdAttention::ColdAttention(const Kernels& kernels, ThreadPool& pool, const KvLayout& layout,
+                             int group)
+    : layout_(layout),
+      group_(group),
+      isa_(kernels.isa),
+      threads_(pool.threads()),
       attention_(kernels, pool),
-      access_(AttentionAccess(kernels.isa, cache_.View(0)->layout, place.placement, place.pages,
-                              shape.group, pool.threads())),
-      group_(shape.group),
-      n_kv_(place.n_kv),
-      count_(count),
-      slice_bytes_(static_cast<int64_t>(cache_.View(0)->layout.block_bytes()) * n_kv_ /
-                   kTileTokens),
-      pass_runs_(std::min({kPassBytes / slice_bytes_ + 1, kMostPassRuns, count_})),
-      queries_(RandomFloats(int64_t{shape.kv_heads} * shape.group * shape.head_dim)),
+      queries_(static_cast<size_t>(layout.kv_heads) * group * layout.head_dim, 0.1f),
       out_(queries_.size()) {}
 
-KvView ColdAttention::Next() {
-  next_ = (next_ + 1) % count_;
-  KvView view = *cache_.View(0);
-  view.blocks += next_ * Blocks(n_kv_);
-  view.length = n_kv_;
-  return view;
+PrefetchAccess ColdAttention::Access(BlockPlacement placement, PageSize pages) const {
+  return AttentionAccess(isa_, layout_, placement, pages, group_, threads_);
 }
 
-double ColdAttention::Pass(const PrefetchPlan& plan) {
+double ColdAttention::Pass(std::span<const KvView> caches, const PrefetchPlan& plan) {
+  double bytes = 0;
   const double begin = NowNs();
-  for (int64_t i = 0; i < pass_runs_; ++i) {
-    attention_.Run(Next(), group_, queries_.data(), 1, plan, out_.data());
+  for (const KvView& cache : caches) {
+    attention_.Run(cache, group_, queries_.data(), 1, plan, out_.data());
+    bytes += static_cast<double>(layout_.block_bytes()) * static_cast<double>(cache.length) /
+             kTileTokens;
   }
-  return static_cast<double>(pass_bytes()) / (NowNs() - begin);  // bytes a ns: GB/s
+  return bytes / std::max(NowNs() - begin, 1.0) * 1e9;
 }
 
 }  // namespace bitfetch

@@ -7,8 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "engine/random_floats.h"
-#include "kernels/attention_probe.h"
+#include "engine/attention_probe.h"
 #include "machine/probe.h"
 #include "machine/profile_store.h"
 #include "machine/topology.h"
@@ -169,24 +168,6 @@ Status Session::AppendBatch(std::span<const int> tokens, float* logits) {
       forward_->Run(tokens, *cache_, static_cast<int64_t>(tokens.size()), logits));
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   has_logits_ = true;
-  rollback.Keep();
-  return {};
-}
-
-Status Session::Fill(int64_t tokens) {
-  BITFETCH_RETURN_IF_ERROR(CheckRoom(tokens));
-  constexpr int64_t kAtOnce = 16 * kTileTokens;
-  const ModelConfig& config = model_->config();
-  const std::vector<float> floats = RandomFloats(kAtOnce * config.kv_heads * config.head_dim);
-  Rollback rollback(*this);
-  has_logits_ = false;
-  for (int64_t done = 0; done < tokens; done += kAtOnce) {
-    const int64_t count = std::min(kAtOnce, tokens - done);
-    for (int layer = 0; layer < cache_->layers(); ++layer) {
-      BITFETCH_RETURN_IF_ERROR(cache_->Append(layer, count, floats.data(), floats.data()));
-    }
-    tokens_.resize(tokens_.size() + count);
-  }
   rollback.Keep();
   return {};
 }

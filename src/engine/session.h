@@ -70,27 +70,12 @@ class Session {
   // nothing was appended yet, or a Truncate or an Append that failed came after it.
   Result<std::span<const Logit>> Logits(const LogitsWanted& wanted = {});
 
-  // Puts `tokens` more into the cache without running the model: synthetic keys and values that a
-  // benchmark reads instead of a long prompt's. Errors: the context is full, out of memory; then
-  // nothing changed. Costs half a microsecond a token and layer.
-  Status Fill(int64_t tokens);
-
-  // How many rows of the output head the last Logits() computed in full precision.
-  int64_t head_rows() const { return forward_->head().rows_computed(); }
-
   // Forgets all but the first `length` tokens; there are no Logits() then, until the next Append.
   void Truncate(int64_t length);
-
-  // Finishes what is otherwise done along with the first tokens, for measuring what comes after.
-  void WarmUp() { forward_->FinishMoving(); }
 
   // Where the time went since the last reset.
   const StageProfile& profile() const { return forward_->profile(); }
   void ResetProfile() { forward_->ResetProfile(); }
-
-  // Prefetching from now on, other than the session was opened with; what it comes to in attention.
-  void SetPrefetch(const PrefetchSetting& in_kernel, bool ahead);
-  const PrefetchPlan& prefetch_plan() const { return forward_->prefetch().in_kernel; }
 
   // What this machine reads in a stream with the session's threads, as far as it is known.
   double ReadBytesPerSecond() const;
@@ -105,8 +90,11 @@ class Session {
   int threads() const { return pool_->threads(); }
 
  private:
+  friend class SessionForBench;
+
   Session() = default;
   Status ScreenHead(const SessionOptions& options, const Progress& progress);
+  void SetPrefetch(const PrefetchSetting& in_kernel, bool ahead);
 
   std::unique_ptr<ThreadPool> pool_;
   const Kernels* kernels_ = nullptr;

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/report_page.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace bitfetch {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+BenchJson Place(std::string_view bench, std::string_view prefetch) {
+  return {{"bench", bench},       {"threads", 2},
+          {"n_kv", 8192},         {"kv_type", "f16"},
+          {"layout", "paged"},    {"pages", "huge"},
+          {"prefetch", prefetch}, {"hint", "l2"},
+          {"streams", 4},         {"distance_bytes", prefetch == "off" ? 0 : 4096}};
+}
+
+int Count(std::string_view text, std::string_view part) {
+  int count = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string_view::npos; ++at) ++count;
+  return count;
+}
+
+BenchJson With(BenchJson row, const char* name, double value) {
+  row[name] = value;
+  row[std::string(name) + "_min"] = value * 0.9;
+  row[std::string(name) + "_max"] = value * 1.1;
+  return row;
+}
+
+BenchJson AllRows() {
+  BenchJson rows = BenchJson::array();
+  rows.push_back({{"bench", "machine"}, {"cpu", "A <CPU> & more"}});
+  rows.push_back(With(Place("attention", "off"), "fraction", 0.4));
+  rows.push_back(With(With(Place("attention", "law"), "fraction", 0.8), "over_off", 2));
+  for (const char* prefetch : {"off", "law"}) {
+    const double share = prefetch == std::string_view("off") ? 0.028 : 0.002;
+    rows.push_back(With(Place("misses", prefetch), "dram_share", share));
+    rows.back()["counters_unavailable"] = "there are none";
+    BenchJson bin = Place("misses", prefetch);
+    bin["from_ns"] = 0;
+    bin["to_ns"] = 10;
+    bin["share"] = 1 - share;
+    rows.push_back(bin);
+    bin.erase("to_ns");  // the last one
+    bin["from_ns"] = 1000;
+    bin["share"] = share;
+    rows.push_back(bin);
+    bin["level"] = "DRAM";
+    bin["from_ns"] = 77;
+    rows.push_back(bin);
+  }
+  rows.push_back(With(Place("distance", "off"), "fraction", 0.4));
+  rows.push_back(With(Place("distance", "4096"), "fraction", 0.7));
+  rows.push_back(With(With(Place("distance", "law"), "fraction", 0.8), "ratio", 0.98));
+  for (const char* prefetch : {"off", "law"}) {
+    rows.push_back(With(With(With(Place("decode", prefetch), "tokens_per_s", 20), "fraction", 0.9),
+                        "over_first", 1.25));
+    BenchJson stage = Place("decode", prefetch);
+    stage["stage"] = "attention";
+    stage["us_per_token"] = 5000;
+    rows.push_back(stage);
+  }
+  return rows;
+}
+
+TEST(ReportPage, SaysWhatEachPictureShows) {
+  const std::string page = ReportPage(AllRows());
+  EXPECT_THAT(page, HasSubstr("A &lt;CPU&gt; &amp; more"));
+  EXPECT_THAT(page, HasSubstr("0.40 of the streaming read without, 0.80 with it"));
+  EXPECT_THAT(page, HasSubstr("2.8 % waited for DRAM without prefetching, 0.20 % with it"));
+  const std::string misses = page.substr(page.find("<h2>Misses"));
+  EXPECT_EQ(Count(misses.substr(0, misses.find("</svg>")), "<rect "), 4);  // two bins, off and law
+  EXPECT_THAT(page, HasSubstr("there are none"));
+  EXPECT_THAT(page, HasSubstr("0.98 (0.88 to 1.08)"));
+  EXPECT_THAT(page, HasSubstr("1.25 at 8192."));
+  EXPECT_THAT(page, HasSubstr("of its 5.0 ms with 8192 tokens"));
+}
+
+// Every element that is opened is closed, in order; nothing is fetched from anywhere.
+TEST(ReportPage, IsWellFormedAndStandsAlone) {
+  const std::string page = ReportPage(AllRows());
+  std::vector<std::string> open;
+  int pictures = 0;
+  for (size_t at = page.find('<'); at != std::string::npos; at = page.find('<', at + 1)) {
+    const size_t end = page.find('>', at);
+    ASSERT_NE(end, std::string::npos);
+    const std::string tag = page.substr(at + 1, end - at - 1);
+    const std::string name = tag.substr(0, tag.find(' '));
+    if (name == "!doctype" || name == "meta" || tag.back() == '/') continue;
+    if (name[0] == '/') {
+      ASSERT_FALSE(open.empty());
+      EXPECT_EQ("/" + open.back(), name);
+      open.pop_back();
+    } else {
+      open.push_back(name);
+    }
+    pictures += name == "svg" ? 1 : 0;
+  }
+  EXPECT_TRUE(open.empty()) << open.back();
+  EXPECT_EQ(pictures, 6);
+  for (const char* link : {"http", "src=", "href=", "url(", "@import"}) {
+    EXPECT_THAT(page, Not(HasSubstr(link)));
+  }
+}
+
+TEST(ReportPage, LeavesOutWhatWasNotMeasured) {
+  const std::string page = ReportPage(BenchJson::array());
+  EXPECT_THAT(page, Not(HasSubstr("<section>")));
+  BenchJson row = Place("misses", "law");
+  row["touches_unavailable"] = "the counter is too coarse";
+  EXPECT_THAT(ReportPage(BenchJson::array({row})), HasSubstr("the counter is too coarse"));
+}
+
+}  // namespace
+}  // namespace bitfetch

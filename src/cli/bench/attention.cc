@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+
+#include "cli/bench/commands.h"
+#include "cli/bench/runs.h"
+#include "machine/topology.h"
+
+namespace bitfetch {
+namespace {
+
+struct Options {
+  AttentionBenchOptions bench;
+  std::string json;
+};
+
+std::string TableRow(const AttentionBenchRow& row) {
+  return fmt::format("{}  {:<24}  {:<24}  {}", PlaceText(row.place, row.prefetch, row.plan),
+                     SpreadText(row.gb_per_s), SpreadText(row.fraction),
+                     row.over_off ? SpreadText(*row.over_off) : "-");
+}
+
+BenchJson ToJson(const AttentionBenchRow& row) {
+  BenchJson json = PlaceJson("attention", row.place, row.prefetch, row.plan);
+  AddSpread(json, "gb_per_s", row.gb_per_s);
+  AddSpread(json, "read_gb_per_s", row.read_gb_per_s);
+  AddSpread(json, "fraction", row.fraction);
+  if (row.over_off) AddSpread(json, "over_off", *row.over_off);
+  json["repeats"] = row.repeats;
+  return json;
+}
+
+std::string Header() {
+  return fmt::format("{}  {:<24}  {:<24}  {}", kPlaceHeader, "GB/s", "of the streaming read",
+                     "over off");
+}
+
+}  // namespace
+
+Status RunAttentionBench(const AttentionBenchOptions& options, BenchRows& rows) {
+  AttentionBenchOptions bench = options;
+  if (bench.places.threads.empty()) bench.places.threads = {ReadTopology().threads};
+  const auto on_row = [&](const AttentionBenchRow& row, int64_t done, int64_t total) -> Status {
+    BITFETCH_RETURN_IF_ERROR(rows.Add(TableRow(row), ToJson(row)));
+    return rows.Show(done, total, "rows");
+  };
+  BITFETCH_RETURN_IF_ERROR(BenchAttention(bench, on_row));
+  return {};
+}
+
+void AddBenchAttention(Command& bench) {
+  const auto options = std::make_shared<Options>();
+  Command& command = bench.Add(
+      "attention",
+      {.usage = "[options]",
+       .summary = "decode attention over a cold KV cache, as a share of this machine's streaming "
+                  "read",
+       .more =
+           R"(Lists with commas give a row for each combination. Rows are medians, with the range beside them;
+what differs only in --prefetch is measured in turn, each time beside a streaming read, and compared
+with the first row that is off. --prefetch off,off,law shows in its second row what is noise.
+
+examples:
+  bitfetch bench attention
+  bitfetch bench attention --n-kv 2048,8192 --layout contiguous,paged --prefetch off,law,4096
+  bitfetch bench attention -t 1,2 --json attention.json)"});
+  AddAttentionPlaces(command, &options->bench.places, "contiguous");
+  AddPrefetch(command, "off,law", &options->bench.prefetch);
+  AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
+  command.SetRun([options] {
+    return ReportRows(Header(), options->json,
+                      [&](BenchRows& rows) { return RunAttentionBench(options->bench, rows); });
+  });
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/bench/commands.h"
+#include "cli/bench_program.h"
+
+namespace bitfetch {
+
+void AddBench(Command& program) {
+  Command& bench = program.Add(
+      "bench",
+      {.usage = "attention | decode | distance | memory | misses | prefill | report [options]",
+       .summary = kBenchSummary,
+       .more = R"(examples:
+  bitfetch bench attention
+  bitfetch bench decode -m models/tiny.gguf --n-kv 0,512
+  bitfetch bench distance
+  bitfetch bench memory --json memory.json
+  bitfetch bench report --out report --quick)"});
+  AddBenchAttention(bench);
+  AddBenchDecode(bench);
+  AddBenchDistance(bench);
+  AddBenchMemory(bench);
+  AddBenchMisses(bench);
+  AddBenchPrefill(bench);
+  AddBenchReport(bench);
+}
+
+}  // namespace bitfetch

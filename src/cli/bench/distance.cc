@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+
+#include "cli/bench/commands.h"
+#include "cli/bench/runs.h"
+#include "machine/topology.h"
+
+namespace bitfetch {
+namespace {
+
+struct Options {
+  DistanceBenchOptions bench;
+  std::string json;
+};
+
+std::string TableRow(const DistanceBenchRow& row) {
+  std::string text = fmt::format("{}  {:<24}  {}", PlaceText(row.place, row.prefetch, row.plan),
+                                 SpreadText(row.gb_per_s), SpreadText(row.fraction));
+  if (row.head_to_head) {
+    const auto& [best, ratio, pairs] = *row.head_to_head;
+    text +=
+        fmt::format("\nlaw over the best of the sweep ({} bytes, {} streams, {}): {}, {} pairs",
+                    best.distance_bytes, best.streams, HintName(best), SpreadText(ratio), pairs);
+  }
+  return text;
+}
+
+BenchJson ToJson(const DistanceBenchRow& row) {
+  BenchJson json = PlaceJson("distance", row.place, row.prefetch, row.plan);
+  AddSpread(json, "gb_per_s", row.gb_per_s);
+  AddSpread(json, "read_gb_per_s", row.read_gb_per_s);
+  AddSpread(json, "fraction", row.fraction);
+  json["repeats"] = row.repeats;
+  if (row.head_to_head) {
+    const auto& [best, ratio, pairs] = *row.head_to_head;
+    json["best_distance_bytes"] = best.distance_bytes;
+    json["best_streams"] = best.streams;
+    json["best_hint"] = HintName(best);
+    AddSpread(json, "ratio", ratio);
+    json["pairs"] = pairs;
+  }
+  return json;
+}
+
+std::string Header() {
+  return fmt::format("{}  {:<24}  {}", kPlaceHeader, "GB/s", "of the streaming read");
+}
+
+}  // namespace
+
+Status RunDistanceBench(const DistanceBenchOptions& options, BenchRows& to) {
+  DistanceBenchOptions bench = options;
+  if (bench.places.threads.empty()) bench.places.threads = {ReadTopology().threads};
+  Status shown;
+  const auto on_rows = [&](const std::vector<DistanceBenchRow>& rows) -> Status {
+    BITFETCH_RETURN_IF_ERROR(shown);
+    for (const DistanceBenchRow& row : rows) {
+      BITFETCH_RETURN_IF_ERROR(to.Add(TableRow(row), ToJson(row)));
+    }
+    return {};
+  };
+  const auto on_round = [&](int64_t done, int64_t total) {
+    if (shown) shown = to.Show(done, total, "rounds");
+  };
+  BITFETCH_RETURN_IF_ERROR(BenchDistance(bench, on_rows, on_round));
+  return {};
+}
+
+void AddBenchDistance(Command& bench) {
+  const auto options = std::make_shared<Options>();
+  options->bench.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
+  Command& command = bench.Add(
+      "distance",
+      {.usage = "[options]",
+       .summary = "the prefetch law's choice against every distance, breadth and hint",
+       .more =
+           R"(Decode attention over a cold KV cache with prefetch off, at distances from 64 bytes to 64 KiB along
+1 to 16 streams into L1 and into L2, and by the law; then the law's choice against the best of the
+sweep, in turn. Rows are medians, with the range beside them. `bench report` draws them.
+
+examples:
+  bitfetch bench distance
+  bitfetch bench distance -t 1 --kv-type q8_0 --pages 4k --json distance.json)"});
+  AddAttentionPlaces(command, &options->bench.places, "contiguous,paged");
+  AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
+  command.SetRun([options] {
+    return ReportRows(Header(), options->json,
+                      [&](BenchRows& rows) { return RunDistanceBench(options->bench, rows); });
+  });
+}
+
+}  // namespace bitfetch

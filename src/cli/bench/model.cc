@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+
+#include "cli/bench/commands.h"
+#include "cli/bench/runs.h"
+#include "cli/model_options.h"
+#include "cli/stage_text.h"
+#include "machine/topology.h"
+
+namespace bitfetch {
+namespace {
+
+struct Options {
+  ModelBenchOptions bench;
+  bool no_mmap = false;
+  bool profile = false;
+  std::string json;
+};
+
+std::string_view BenchName(ModelBench bench) {
+  return bench == ModelBench::kDecode ? "decode" : "prefill";
+}
+
+std::string_view AheadName(bool ahead) { return ahead ? "law" : "off"; }
+
+std::string TableRow(const ModelBenchRow& row) {
+  return fmt::format(
+      "{:>7}  {:<5}  {:<10}  {:<9}  {:>5}  {:<8}  {:<5}  {:<24}  {:<18}  {:>11.1f}  {}",
+      row.threads, PageSizeName(row.pages), BlockPlacementName(row.placement),
+      KvTypesName(row.kv_types), row.n_kv, PrefetchSettingText(row.prefetch), AheadName(row.ahead),
+      SpreadText(row.tokens_per_s), SpreadText(row.over_first),
+      static_cast<double>(row.bytes_per_token) * 1e-6, SpreadText(row.fraction));
+}
+
+BenchJson Place(ModelBench bench, const ModelBenchRow& row) {
+  return {{"bench", BenchName(bench)},
+          {"threads", row.threads},
+          {"n_kv", row.n_kv},
+          {"kv_type", KvTypesName(row.kv_types)},
+          {"layout", BlockPlacementName(row.placement)},
+          {"pages", PageSizeName(row.pages)},
+          {"prefetch", PrefetchSettingText(row.prefetch)},
+          {"prefetch_ahead", AheadName(row.ahead)},
+          {"distance_bytes", row.plan.distance_bytes},
+          {"streams", row.plan.streams},
+          {"tokens", row.tokens}};
+}
+
+BenchJson ToJson(ModelBench bench, const ModelBenchRow& row) {
+  BenchJson json = Place(bench, row);
+  AddSpread(json, "tokens_per_s", row.tokens_per_s);
+  AddSpread(json, "over_first", row.over_first);
+  json["bytes_per_token"] = row.bytes_per_token;
+  AddSpread(json, "gb_per_s", row.gb_per_s);
+  AddSpread(json, "read_gb_per_s", row.read_gb_per_s);
+  AddSpread(json, "fraction", row.fraction);
+  json["repeats"] = row.repeats;
+  return json;
+}
+
+BenchJson ToJson(ModelBench bench, const ModelBenchRow& row, const StageShare& share) {
+  BenchJson json = Place(bench, row);
+  json["stage"] = share.stage;
+  json["us_per_token"] = share.us_per_token;
+  json["share"] = share.share;
+  json["bytes_per_token"] = share.bytes_per_token;
+  json["gb_per_s"] = share.gb_per_s;
+  json["read_gb_per_s"] = row.read_gb_per_s.median;
+  json["fraction"] = share.fraction;
+  json["repeats"] = row.repeats;
+  return json;
+}
+
+std::string Header() {
+  return fmt::format(
+      "threads  pages  layout      kv          n_kv  prefetch  ahead  {:<24}  {:<18}  MB a token  "
+      "{}",
+      "tokens/s", "over the first row", "of the streaming read");
+}
+
+void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64_t tokens,
+              const std::string& tokens_help) {
+  const auto options = std::make_shared<Options>();
+  options->bench.bench = which;
+  options->bench.tokens = tokens;
+  Command& command = bench.Add(std::string(BenchName(which)), help);
+  AddModelPath(command, &options->bench.model);
+  AddTokensInCache(command, &options->bench.n_kv);
+  command.AddParsed("-n,--tokens", "N", fmt::format("{} (default: {})", tokens_help, tokens),
+                    &options->bench.tokens, Integer<int64_t>(1, kMostTokens));
+  AddPlaces(command, &options->bench.threads, "what affinity and cgroup allow",
+            &options->bench.placements, "contiguous", &options->bench.pages, "huge");
+  AddKvTypes(command, &options->bench.kv_types);
+  AddPrefetch(command, "law", &options->bench.prefetch);
+  command.AddParsed("--prefetch-ahead", "HOW,...", "before attention: law or off (default: law)",
+                    &options->bench.ahead, [](std::string_view text) {
+                      return ParseList<bool>(text, ParsePrefetchAhead);
+                    });
+  command.AddFlag("--profile", "where the time of a token went, by stage", &options->profile);
+  command.AddFlag("--no-mmap", "read the whole file into memory first", &options->no_mmap);
+  AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
+  command.SetRun([options] {
+    ModelBenchOptions bench = options->bench;
+    bench.mmap = !options->no_mmap;
+    return ReportRows(Header(), options->json, [&](BenchRows& rows) {
+      return RunModelBench(bench, options->profile, rows);
+    });
+  });
+}
+
+}  // namespace
+
+Status RunModelBench(const ModelBenchOptions& options, bool profile, BenchRows& rows) {
+  ModelBenchOptions bench = options;
+  if (bench.threads.empty()) bench.threads = {ReadTopology().threads};
+  const auto on_row = [&](const ModelBenchRow& row, int64_t done, int64_t total) -> Status {
+    const int64_t tokens = row.tokens * row.repeats;
+    std::string text = TableRow(row);
+    if (profile) {
+      text += '\n' + StageTable(row.profile, tokens, row.read_gb_per_s.median);
+      text.pop_back();
+    }
+    BITFETCH_RETURN_IF_ERROR(rows.Add(text, ToJson(bench.bench, row)));
+    if (profile) {
+      for (const StageShare& share : StageShares(row.profile, tokens, row.read_gb_per_s.median)) {
+        rows.AddJson(ToJson(bench.bench, row, share));
+      }
+    }
+    return rows.Show(done, total, "rows");
+  };
+  return BenchModel(bench, on_row);
+}
+
+void AddBenchDecode(Command& bench) {
+  AddBench(
+      bench, ModelBench::kDecode,
+      {.usage = "-m MODEL [options]",
+       .summary = "tokens/s one after the other, and their share of this machine's streaming "
+                  "read",
+       .more =
+           R"(Lists with commas give a row for each combination. The cache is filled to --n-kv with synthetic
+content, so long contexts take seconds. A streaming read follows each token: `of the streaming read`
+is what the tokens read (weights, output head, KV) in their time, over that. What differs only in
+--prefetch and --prefetch-ahead is measured in turn, and compared with the first.
+
+examples:
+  bitfetch bench decode -m model.gguf
+  bitfetch bench decode -m model.gguf --n-kv 0,2048,8192 --profile
+  bitfetch bench decode -m model.gguf --n-kv 8192 --prefetch off,off,law --json decode.json)"},
+      32, "tokens that are decoded");
+}
+
+void AddBenchPrefill(Command& bench) {
+  AddBench(
+      bench, ModelBench::kPrefill,
+      {.usage = "-m MODEL [options]",
+       .summary = "tokens/s of a prompt",
+       .more =
+           R"(Lists with commas give a row for each combination. The prompt comes behind --n-kv tokens of
+synthetic content; the output head is computed for its last token.
+
+examples:
+  bitfetch bench prefill -m model.gguf
+  bitfetch bench prefill -m model.gguf -n 512 --n-kv 0,2048 --profile)"},
+      512, "tokens of the prompt");
+}
+
+}  // namespace bitfetch

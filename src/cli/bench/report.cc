@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <system_error>
+
+#include "base/file.h"
+#include "bench/report_page.h"
+#include "cli/bench/commands.h"
+#include "cli/bench/runs.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+#include "engine/synth.h"
+#include "kernels/kernels.h"
+#include "machine/clock.h"
+#include "machine/probe.h"
+#include "machine/topology.h"
+
+namespace bitfetch {
+namespace {
+
+struct Options {
+  std::string out;
+  std::string model;
+  bool quick = false;
+};
+
+// A part of the report, and about how much of its time that takes.
+struct Part {
+  std::string name;
+  double weight;
+  std::function<Status(BenchRows&)> run;
+};
+
+BenchJson MachineRow(const MachineProfile& profile, const Kernels& kernels, int threads,
+                     const std::string& model) {
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm utc = {};
+  gmtime_r(&now, &utc);
+  return {{"bench", "machine"},
+          {"cpu", profile.cpu},
+          {"isa", IsaName(kernels.isa)},
+          {"threads", threads},
+          {"l1d_bytes", profile.l1d_bytes},
+          {"l2_bytes", profile.l2_bytes},
+          {"l3_bytes", profile.l3_bytes},
+          {"read_gb_per_s", ReadBytesPerSecond(profile, threads) * 1e-9},
+          {"latency_ns", profile.latency_ns},
+          {"loaded_latency_ns", profile.loaded_latency_ns},
+          {"misses_in_flight", profile.misses_in_flight},
+          {"huge_pages", profile.huge_pages ? "given" : "not given"},
+          {"model", model.empty() ? "random weights, the shape of BitNet b1.58 2B4T" : model},
+          {"bitfetch", BITFETCH_VERSION},
+          {"measured",
+           fmt::format("{:04}-{:02}-{:02}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday)}};
+}
+
+AttentionBenchOptions AttentionOptions(bool quick) {
+  AttentionBenchOptions options;
+  options.places.n_kv =
+      quick ? std::vector<int64_t>{8192} : std::vector<int64_t>{2048, 8192, 32768};
+  options.places.kv_types.clear();
+  for (const KvType type : {KvType::kF16, KvType::kQ8_0, KvType::kQ4_0}) {
+    options.places.kv_types.push_back({type, type});
+  }
+  options.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
+  options.places.pages = {PageSize::kHuge, PageSize::k4K};
+  options.repeats = quick ? 15 : 25;
+  return options;
+}
+
+MissesBenchOptions MissesOptions(bool quick) {
+  MissesBenchOptions options;
+  options.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
+  options.repeats = quick ? 60 : 120;
+  return options;
+}
+
+DistanceBenchOptions DistanceOptions(bool quick) {
+  DistanceBenchOptions options;
+  options.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
+  options.repeats = quick ? 9 : 15;
+  return options;
+}
+
+ModelBenchOptions DecodeOptions(bool quick, const std::string& model) {
+  ModelBenchOptions options;
+  options.model = model;
+  options.n_kv = {0, 512, 2048, 8192};
+  if (!quick) options.n_kv.push_back(32768);
+  options.prefetch = {PrefetchSetting{PrefetchSetting::Mode::kOff}, PrefetchSetting{}};
+  options.tokens = 16;
+  options.repeats = quick ? 7 : 11;
+  return options;
+}
+
+// "4:05".
+std::string Minutes(double seconds) {
+  const auto whole = static_cast<int64_t>(seconds);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+// Runs the parts in turn; tells how far they are and how long the rest takes.
+class Runner {
+ public:
+  explicit Runner(std::vector<Part> parts) : parts_(std::move(parts)) {}
+
+  Status Run(BenchJson& rows) {
+    double total = 0;
+    for (const Part& part : parts_) total += part.weight;
+    double before = 0;
+    for (const Part& part : parts_) {
+      BenchRows own([&](int64_t done, int64_t of) {
+        return Show(
+            part.name,
+            (before + part.weight * static_cast<double>(done) / static_cast<double>(of)) / total);
+      });
+      BITFETCH_RETURN_IF_ERROR(Show(part.name, before / total));
+      BITFETCH_RETURN_IF_ERROR(part.run(own));
+      rows.insert(rows.end(), own.rows().begin(), own.rows().end());
+      before += part.weight;
+    }
+    line_.Clear();
+    return {};
+  }
+
+ private:
+  Status Show(const std::string& part, double share) {
+    if (Interrupted()) return Fail("interrupted");
+    const double seconds = (NowNs() - begin_ns_) * 1e-9;
+    std::string left;
+    if (share > 0.03) left = fmt::format(", {} left", Minutes(seconds / share * (1 - share)));
+    line_.Show(fmt::format("measuring {}: {:.0f} %{}", part, 100 * share, left));
+    return {};
+  }
+
+  std::vector<Part> parts_;
+  double begin_ns_ = NowNs();
+  ProgressLine line_{std::chrono::milliseconds(0)};
+};
+
+// A model of random weights at a path that was free, for as long as this lives.
+class ScratchModel {
+ public:
+  explicit ScratchModel(std::string path) : path_(std::move(path)) {}
+  ~ScratchModel() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  ScratchModel(const ScratchModel&) = delete;
+  ScratchModel& operator=(const ScratchModel&) = delete;
+
+  Status Write() const {
+    BITFETCH_ASSIGN_OR_RETURN(const SynthShape shape, SynthShapeNamed("bitnet-2b4t"));
+    return WriteSynthModel(path_, shape, {}, Interrupted());
+  }
+
+ private:
+  std::string path_;
+};
+
+Result<int> Run(const Options& options) {
+  CatchInterrupts();
+  std::error_code error;
+  std::filesystem::create_directories(options.out, error);
+  if (error) return Fail("{}: {}", options.out, error.message());
+  const std::string json_path = options.out + "/report.json";
+  const std::string page_path = options.out + "/report.html";
+  BITFETCH_RETURN_IF_ERROR(FileWriter::Create(page_path));  // to know at once, not in minutes
+  BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
+
+  std::string model = options.model;
+  std::optional<ScratchModel> scratch;
+  if (model.empty()) {
+    model = options.out + "/report-model.gguf";
+    if (std::filesystem::exists(model, error)) {
+      return Fail("{} is in the way: measure it with -m, or remove it", model);
+    }
+    scratch.emplace(model);
+  }
+  const Topology topology = ReadTopology();
+  const bool quick = options.quick;
+  // A model that cannot be read or written shows in the first one.
+  std::vector<Part> parts = {
+      {"whole tokens", quick ? 20.0 : 90.0,
+       [&](BenchRows& rows) -> Status {
+         if (scratch) BITFETCH_RETURN_IF_ERROR(scratch->Write());
+         return RunModelBench(DecodeOptions(quick, model), /*profile=*/true, rows);
+       }},
+      {"attention", quick ? 22.0 : 150.0,
+       [&](BenchRows& rows) -> Status {
+         const AttentionBenchOptions bench = AttentionOptions(quick);
+         const MachineProfile profile = ProfileForBench(*kernels, bench.places.kv_types);
+         rows.AddJson(MachineRow(profile, *kernels, topology.threads, options.model));
+         return RunAttentionBench(bench, rows);
+       }},
+      {"misses", quick ? 14.0 : 30.0,
+       [&](BenchRows& rows) { return RunMissesBench(MissesOptions(quick), rows); }},
+      {"distances", quick ? 11.0 : 22.0,
+       [&](BenchRows& rows) { return RunDistanceBench(DistanceOptions(quick), rows); }}};
+  BenchJson rows = BenchJson::array();
+  const Status status = Runner(std::move(parts)).Run(rows);
+  if (Interrupted()) return kExitInterrupted;
+  BITFETCH_RETURN_IF_ERROR(status);
+  BITFETCH_RETURN_IF_ERROR(WriteFile(json_path, rows.dump(2) + "\n"));
+  BITFETCH_RETURN_IF_ERROR(WriteFile(page_path, ReportPage(rows)));
+  return Printed(page_path + "\n");
+}
+
+}  // namespace
+
+void AddBenchReport(Command& bench) {
+  const auto options = std::make_shared<Options>();
+  Command& command = bench.Add(
+      "report",
+      {.usage = "--out DIR [--quick] [-m MODEL]",
+       .summary = "all of it, as one page with pictures: report.html, and report.json",
+       .more =
+           R"(The page opens in a browser without a network. It shows this machine; attention's share of the
+streaming read; what its first loads wait for; the law against fixed distances; tokens/s; and where
+the time of a token goes. Without a model it writes one with random weights in the shape of BitNet
+b1.58 2B4T (1.2 GB beside the report, removed in the end).
+
+examples:
+  bitfetch bench report --out report --quick
+  bitfetch bench report --out report -m model.gguf)"});
+  command.AddPath("-o,--out", "DIR", "where the report goes", &options->out).Required();
+  command.AddFlag("--quick", "under five minutes, with fewer contexts and repeats",
+                  &options->quick);
+  command.AddPath("-m,--model", "MODEL", "the model, a GGUF file (default: random weights)",
+                  &options->model);
+  command.SetRun([options] { return Run(*options); });
+}
+
+}  // namespace bitfetch

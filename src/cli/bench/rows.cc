@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/bench/rows.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/thread_pool.h"
+#include "cli/output.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr int64_t kMostRepeats = 100'000;
+
+template <class T, class Parse>
+auto ListOf(Parse parse) {
+  return [parse](std::string_view text) { return ParseList<T>(text, parse); };
+}
+
+// "KV,GROUP,DIM".
+Status ParseShape(std::string_view text, AttentionShape* to) {
+  BITFETCH_ASSIGN_OR_RETURN(const auto shape, ParseList<int>(text, Integer<int>(1, 4096)));
+  if (shape.size() != 3) {
+    return Fail("'{}' is not a shape: wanted KV heads, query heads to each, dimensions", text);
+  }
+  if (shape[2] % 16 != 0) {
+    return Fail("heads of {} dimensions are not possible: wanted a multiple of 16", shape[2]);
+  }
+  to->kv_heads = shape[0];
+  to->group = shape[1];
+  to->head_dim = shape[2];
+  return {};
+}
+
+}  // namespace
+
+void AddSpread(BenchJson& json, const std::string& name, const Spread& spread) {
+  json[name] = spread.median;
+  json[name + "_min"] = spread.min;
+  json[name + "_max"] = spread.max;
+}
+
+std::string SpreadText(const Spread& spread) {
+  return fmt::format("{:.2f} ({:.2f} .. {:.2f})", spread.median, spread.min, spread.max);
+}
+
+std::string_view HintName(const PrefetchPlan& plan) {
+  return plan.on ? PrefetchHintName(plan.hint) : "none";
+}
+
+std::string PlaceText(const AttentionPlace& place, const PrefetchSetting& prefetch,
+                      const PrefetchPlan& plan) {
+  return fmt::format("{:>7}  {:<5}  {:<10}  {:<9}  {:>4}  {:<8}  {:>8}  {:>7}  {:<4}",
+                     place.threads, PageSizeName(place.pages), BlockPlacementName(place.placement),
+                     KvTypesName(place.kv_types), place.n_kv, PrefetchSettingText(prefetch),
+                     plan.distance_bytes, plan.streams, HintName(plan));
+}
+
+BenchJson PlaceJson(std::string_view bench, const AttentionPlace& place,
+                    const PrefetchSetting& prefetch, const PrefetchPlan& plan) {
+  return {{"bench", bench},
+          {"threads", place.threads},
+          {"n_kv", place.n_kv},
+          {"kv_type", KvTypesName(place.kv_types)},
+          {"layout", BlockPlacementName(place.placement)},
+          {"pages", PageSizeName(place.pages)},
+          {"prefetch", PrefetchSettingText(prefetch)},
+          {"distance_bytes", plan.distance_bytes},
+          {"streams", plan.streams},
+          {"hint", HintName(plan)}};
+}
+
+Result<std::unique_ptr<BenchRows>> BenchRows::Create(std::string_view header,
+                                                     const std::string& json_path) {
+  std::unique_ptr<BenchRows> rows(new BenchRows(header));
+  if (json_path == "-") {
+    rows->only_json_ = true;
+  } else if (!json_path.empty()) {
+    std::error_code none;
+    if (!std::filesystem::is_other(json_path, none)) {
+      BITFETCH_RETURN_IF_ERROR(FileWriter::Create(json_path));
+    }
+    rows->json_path_ = json_path;
+  }
+  rows->line_.Show("measuring the first row");
+  return rows;
+}
+
+Status BenchRows::Add(const std::string& table_row, BenchJson json) {
+  const bool first = rows_.empty();
+  AddJson(std::move(json));
+  line_.Clear();
+  if (only_json_ || on_show_) return {};
+  if (first) BITFETCH_RETURN_IF_ERROR(Print(header_ + "\n"));
+  return Print(table_row + "\n");
+}
+
+Status BenchRows::Show(int64_t done, int64_t total, std::string_view of_what) {
+  if (on_show_) return on_show_(done, total);
+  if (done < total) {
+    line_.Show(fmt::format("measuring: {} of {} {} are done", done, total, of_what));
+  }
+  return {};
+}
+
+Result<int> BenchRows::Finish() {
+  line_.Clear();
+  const std::string text = rows_.dump(2) + "\n";
+  if (only_json_) return Printed(text);
+  if (!json_path_.empty()) BITFETCH_RETURN_IF_ERROR(WriteFile(json_path_, text));
+  return kExitOk;
+}
+
+Result<int> ReportRows(std::string_view header, const std::string& json_path,
+                       const std::function<Status(BenchRows&)>& measure) {
+  BITFETCH_ASSIGN_OR_RETURN(const auto rows, BenchRows::Create(header, json_path));
+  BITFETCH_RETURN_IF_ERROR(measure(*rows));
+  return rows->Finish();
+}
+
+void AddRepeatsAndJson(Command& command, int* repeats, std::string* json) {
+  command.AddParsed("--repeats", "N",
+                    fmt::format("measurements of each row (default: {})", *repeats), repeats,
+                    Integer<int>(1, kMostRepeats));
+  command.AddPath("--json", "FILE", "the rows as JSON; - writes only that to stdout", json);
+}
+
+void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv) {
+  command.AddParsed("--n-kv", "N,...",
+                    fmt::format("tokens in the cache (default: {})", n_kv->front()), n_kv,
+                    ListOf<int64_t>(Integer<int64_t>(n_kv->front() == 0 ? 0 : 1, kMostTokens)));
+}
+
+void AddKvTypes(Command& command, std::vector<KvTypes>* types) {
+  command.AddParsed("--kv-type", "TYPE,...",
+                    "f32, f16 (default), bf16, q8_0, q4_0, or K:V as q8_0:q4_0", types,
+                    ListOf<KvTypes>(ParseKvTypes));
+}
+
+void AddPrefetch(Command& command, const std::string& default_text,
+                 std::vector<PrefetchSetting>* prefetch) {
+  command.AddParsed("--prefetch", "HOW,...",
+                    fmt::format("law, off or so many bytes ahead (default: {})", default_text),
+                    prefetch, ListOf<PrefetchSetting>(ParsePrefetchSetting));
+}
+
+void AddPlaces(Command& command, std::vector<int>* threads, const std::string& threads_default,
+               std::vector<BlockPlacement>* placements, const std::string& placements_default,
+               std::vector<PageSize>* pages, const std::string& pages_default) {
+  command.AddParsed("-t,--threads", "N,...", fmt::format("threads (default: {})", threads_default),
+                    threads, ListOf<int>(Integer<int>(1, ThreadPool::kMaxThreads)));
+  command.AddParsed("--layout", "NAME,...",
+                    fmt::format("contiguous, or paged: blocks in shuffled places (default: {})",
+                                placements_default),
+                    placements, ListOf<BlockPlacement>(ParseBlockPlacement));
+  command.AddParsed("--pages", "SIZE,...",
+                    fmt::format("OS pages: huge or 4k (default: {})", pages_default), pages,
+                    ListOf<PageSize>(ParsePageSize));
+}
+
+void AddAttentionPlaces(Command& command, AttentionPlaces* places,
+                        const std::string& placements_default) {
+  AddTokensInCache(command, &places->n_kv);
+  AddPlaces(command, &places->threads, "what affinity and cgroup allow", &places->placements,
+            placements_default, &places->pages, "huge");
+  AddKvTypes(command, &places->kv_types);
+  command.AddOption(
+      "--shape", "KV,GROUP,DIM",
+      "KV heads, query heads to each, dimensions of a head (default: 5,4,128)",
+      [shape = &places->shape](const std::string& text) { return ParseShape(text, shape); });
+}
+
+}  // namespace bitfetch

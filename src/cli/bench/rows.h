@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the benchmarks have in common: options, and how their rows come out.
+#ifndef BITFETCH_CLI_BENCH_ROWS_H_
+#define BITFETCH_CLI_BENCH_ROWS_H_
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "bench/bench_json.h"
+#include "bench/attention_places.h"
+#include "bench/spread.h"
+#include "cli/command.h"
+#include "cli/progress_line.h"
+#include "prefetch/setting.h"
+
+namespace bitfetch {
+
+inline constexpr int64_t kMostTokens = 1 << 20;  // of a cache or a prompt
+
+// NAME, NAME_min and NAME_max.
+void AddSpread(BenchJson& json, const std::string& name, const Spread& spread);
+std::string SpreadText(const Spread& spread);  // "5.21 (5.10 .. 5.33)"
+
+// What all rows of attention begin with, in the table and as JSON, and what both say of a plan.
+inline constexpr std::string_view kPlaceHeader =
+    "threads  pages  layout      kv         n_kv  prefetch  distance  streams  hint";
+std::string PlaceText(const AttentionPlace& place, const PrefetchSetting& prefetch,
+                      const PrefetchPlan& plan);
+BenchJson PlaceJson(std::string_view bench, const AttentionPlace& place,
+                    const PrefetchSetting& prefetch, const PrefetchPlan& plan);
+std::string_view HintName(const PrefetchPlan& plan);  // "l1", "l2", or "none" when off
+
+// Where the rows of a benchmark go as they come: a table on stdout, or at the end JSON.
+class BenchRows {
+ public:
+  // Only keeps them; `on_show` hears how far the measuring is, and may end it with an error.
+  using OnShow = std::function<Status(int64_t done, int64_t total)>;
+  explicit BenchRows(OnShow on_show) : on_show_(std::move(on_show)) {}
+
+  // Says at once, not after minutes of measuring, that the file cannot be created; creates it only
+  // in the end, since Ctrl-C may come before. What is no regular file may take one opening only.
+  static Result<std::unique_ptr<BenchRows>> Create(std::string_view header,
+                                                   const std::string& json_path);
+
+  // Errors: stdout takes no more; then measuring on is of no use.
+  Status Add(const std::string& table_row, BenchJson json);
+  void AddJson(BenchJson json) { rows_.push_back(std::move(json)); }  // and nothing in the table
+  // How far the measuring is, on stderr. Errors: those of OnShow.
+  Status Show(int64_t done, int64_t total, std::string_view of_what);
+  Result<int> Finish();
+  const BenchJson& rows() const { return rows_; }
+
+ private:
+  explicit BenchRows(std::string_view header) : header_(header) {}
+
+  OnShow on_show_;
+  std::string header_;
+  bool only_json_ = false;
+  std::string json_path_;  // of a file
+  ProgressLine line_{std::chrono::milliseconds(0)};
+  BenchJson rows_ = BenchJson::array();
+};
+
+// A whole benchmark: what `measure` adds, under `header` or as JSON.
+Result<int> ReportRows(std::string_view header, const std::string& json_path,
+                       const std::function<Status(BenchRows&)>& measure);
+
+// --repeats and --json.
+void AddRepeatsAndJson(Command& command, int* repeats, std::string* json);
+
+// A list each. Defaults that depend on the command come as text; that of --n-kv is its first.
+void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv);  // --n-kv
+void AddKvTypes(Command& command, std::vector<KvTypes>* types);
+void AddPrefetch(Command& command, const std::string& default_text,
+                 std::vector<PrefetchSetting>* prefetch);
+
+// -t, --layout and --pages.
+void AddPlaces(Command& command, std::vector<int>* threads, const std::string& threads_default,
+               std::vector<BlockPlacement>* placements, const std::string& placements_default,
+               std::vector<PageSize>* pages, const std::string& pages_default);
+
+// Those, --n-kv, --kv-type and --shape.
+void AddAttentionPlaces(Command& command, AttentionPlaces* places,
+                        const std::string& placements_default);
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_CLI_BENCH_ROWS_H_
