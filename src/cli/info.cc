@@ -223,17 +223,24 @@ Result<int> RunInfo(const Options& options) {
 
 void AddInfo(Command& program) {
   const auto options = std::make_shared<Options>();
-  Command& command = program.Add("info", {.usage = "-m MODEL | --machine",
-                                          .summary = "tell about a model, or about this machine",
-                                          .more = R"(examples:
+  Command& command = program.Add(
+      "info",
+      {.usage = "-m MODEL | --machine",
+       .summary = "show facts about a model, or about this machine",
+       .more =
+           R"(Of a model: its shape, its types, its tokenizer, and how much memory a KV cache takes. Of the
+machine: which kernels it can run, its caches, whether it gives huge pages, how fast its memory was
+measured to be, and what prefetching follows from that.
+
+examples:
   bitfetch info -m models/tiny.gguf
   bitfetch info --machine)"});
-  command.AddPath("-m,--model", "MODEL", "the model, a GGUF file", &options->model);
-  command.AddFlag("--machine", "this machine, and what the prefetch law makes of it",
+  command.AddPath("-m,--model", "MODEL", "the model: a GGUF file", &options->model);
+  command.AddFlag("--machine", "show this machine, and how the prefetch law decides on it",
                   &options->machine);
   command.Require([options]() -> Status {
     if (!options->model.empty() || options->machine) return {};
-    return Fail("give -m or --machine");
+    return Fail("nothing to show: give -m or --machine");
   });
   command.SetRun([options] { return RunInfo(*options); });
 }
