@@ -70,7 +70,7 @@ example:
   command.Require([options]() -> Status {
     const int64_t context = options->model.session.context;
     if (context == 0 || context >= kMinPerplexityContext) return {};
-    return Fail("--ctx: {} is out of range: windows of {} tokens are the least", context,
+    return Fail("--ctx: {} is out of range: the shortest window has {} tokens", context,
                 kMinPerplexityContext);
   });
   command.SetRun([options] { return RunPerplexity(*options); });
