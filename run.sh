@@ -11,12 +11,7 @@ program=$root/build/release/bitfetch
 if (($#)); then exec "$program" "$@"; fi
 
 cd "$root"
-demonstrate() {
-  echo "\$ ./run.sh $1" >&2
-  "$program" "${@:2}"
-  echo
-}
-demonstrate 'generate -m models/tiny.gguf -p "In the beginning" -n 128' \
-  generate -m models/tiny.gguf -p "In the beginning" -n 128
-demonstrate 'bench attention --shape 5,4,128 --n-kv 8192 --prefetch off,law' \
-  bench attention --shape 5,4,128 --n-kv 8192 --prefetch off,law
+echo '$ ./run.sh generate -m models/tiny.gguf -p "In the beginning" -n 128' >&2
+"$program" generate -m models/tiny.gguf -p "In the beginning" -n 128
+echo
+echo 'Next: ./run.sh bench attention shows how fast attention reads the KV cache here, with prefetching and without.' >&2
