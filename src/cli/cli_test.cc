@@ -115,7 +115,7 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
       {With({"generate"}, {"-p", "x", "-sys", "y"}), "there is no option '-sys'"},
       {With({"generate"}, {"-p", "x", "-ctk", "q5"}), "--cache-type-k: 'q5' is no type"},
       {With({"generate"}, {"-p", "x", "-fa", "x"}), "-fa: 'x' is not known: wanted on, off"},
-      {With({"generate"}, {"-e", "-p", "a\\q"}), "'\\q' is no escape"},
+      {With({"generate"}, {"-e", "-p", "a\\q"}), "-e: '\\q' is no escape"},
       {{"tune", "now"}, "'now' is not expected here"},
       {{"tokenize", "-m", "x"}, "a text is missing"},
       {{"detokenize", "-m", "x", "--ids", "1,,2"}, "--ids: '' is not a whole number"},
@@ -145,6 +145,7 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
 }
 
 TEST_F(CliTest, EveryExampleInHelpRunsAsItStands) {
+  if (!std::string_view(BITFETCH_EMULATOR).empty()) GTEST_SKIP() << "a shell runs them";
   ASSERT_EQ(symlink(BITFETCH_SOURCE_DIR "/models", dir_.Path("models").c_str()), 0);
   int examples = 0;
   for (const std::string& name : kCommands) {
@@ -155,10 +156,9 @@ TEST_F(CliTest, EveryExampleInHelpRunsAsItStands) {
       if (!line.starts_with("  ") || program == std::string::npos) continue;
       if (line.find("bitnet-2b4t --out") != std::string::npos) continue;  // 1.2 GB
       const std::string command =
-          fmt::format("cd '{}' && {}'{}'{} 2>&1 >out", dir_.path(), line.substr(0, program),
-                      BITFETCH_PROGRAM, line.substr(program + 8));
-      if (!std::string_view(BITFETCH_EMULATOR).empty()) continue;
-      FILE* run = popen((command + " </dev/null").c_str(), "r");
+          fmt::format("cd '{}' && ({}'{}'{}) </dev/null 2>&1 >out", dir_.path(),
+                      line.substr(0, program), BITFETCH_PROGRAM, line.substr(program + 8));
+      FILE* run = popen(command.c_str(), "r");
       ASSERT_NE(run, nullptr);
       std::string said;
       for (int c; (c = std::fgetc(run)) != EOF;) said += static_cast<char>(c);
@@ -166,7 +166,7 @@ TEST_F(CliTest, EveryExampleInHelpRunsAsItStands) {
       ++examples;
     }
   }
-  EXPECT_GE(examples, std::string_view(BITFETCH_EMULATOR).empty() ? 10 : 0);
+  EXPECT_GE(examples, 10);
 }
 
 TEST_F(CliTest, NoLineOfHelpIsTooLongForATerminal) {

@@ -51,7 +51,9 @@ void AddEscape(Command& command, const std::string& where,
   command.Require([given, texts = std::move(texts)]() -> Status {
     if (!*given) return {};
     for (std::string* text : texts()) {
-      BITFETCH_ASSIGN_OR_RETURN(*text, ReadEscapes(*text));
+      Result<std::string> read = ReadEscapes(*text);
+      if (!read) return Fail("-e: {}", read.error().message);
+      *text = *std::move(read);
     }
     return {};
   });
