@@ -35,7 +35,7 @@ std::vector<std::vector<Series>> Plan(const DistanceBenchOptions& options,
       if (!group.empty()) groups.push_back(std::move(group));
     }
   }
-  groups.push_back({{{Mode::kLaw}, law, {}, {}}});
+  groups.push_back({{{Mode::kAuto}, law, {}, {}}});
   return groups;
 }
 
