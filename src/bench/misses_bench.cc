@@ -19,7 +19,7 @@ constexpr int kPasses = 16;
 
 // What sampling may cost, which leaves room below the 2 % that were promised. It is measured at the
 // densest interval, where it stands out of the noise, in so many repeats.
-constexpr double kMostCost = 0.01;
+constexpr double kMaxCost = 0.01;
 constexpr int64_t kDensest = 16;
 constexpr int kCostRepeats = 5;
 
@@ -140,7 +140,7 @@ class Place {
       for (int i = 0; i < kCostRepeats; ++i) costs.push_back(SamplingCost(one));
       cost = std::max(cost, SpreadOf(costs).median);
     }
-    interval_ = std::max<int64_t>(kDensest, std::llround(kDensest * cost / kMostCost));
+    interval_ = std::max<int64_t>(kDensest, std::llround(kDensest * cost / kMaxCost));
     for (Series& one : series_) SampleEvery(interval_, one);
   }
 

@@ -12,7 +12,7 @@ namespace bitfetch {
 namespace {
 
 // Whether it fits into memory is for the session to say; this only keeps it a number of tokens.
-constexpr int64_t kMostContext = int64_t{1} << 50;
+constexpr int64_t kMaxContext = int64_t{1} << 50;
 
 }  // namespace
 
@@ -33,7 +33,7 @@ void AddModelOptions(Command& command, ModelOptions* options, const std::string&
                     &session.threads, Integer<int>(1, ThreadPool::kMaxThreads));
   command.AddParsed("-c,--ctx", "N",
                     fmt::format("tokens that the context holds (default: {})", context_default),
-                    &session.context, Integer<int64_t>(1, kMostContext));
+                    &session.context, Integer<int64_t>(1, kMaxContext));
   command.AddParsed(
       "--kv-type", "TYPE",
       "how keys and values are kept: f32, f16 (default), bf16, q8_0 or q4_0, or K:V as q8_0:q4_0",

@@ -84,8 +84,8 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
   session->machine_ = profile.Get();
 
   const ModelConfig& config = session->model_->config();
-  session->context_ =
-      options.context == 0 ? std::min(config.context, options.default_most) : options.context;
+  session->context_ = options.context == 0 ? std::min(config.context, options.max_default_context)
+                                           : options.context;
   const KvConfig kv{.layers = static_cast<int>(config.layers),
                     .kv_heads = static_cast<int>(config.kv_heads),
                     .head_dim = static_cast<int>(config.head_dim),

@@ -25,8 +25,8 @@ namespace bitfetch {
 
 struct SessionOptions {
   int threads = 0;      // 0: what affinity and cgroup allow
-  int64_t context = 0;  // tokens; 0: what the model was made for, but at most `default_most`
-  int64_t default_most = std::numeric_limits<int64_t>::max();
+  int64_t context = 0;  // tokens; 0: what the model was made for, but at most `max_default_context`
+  int64_t max_default_context = std::numeric_limits<int64_t>::max();
   KvTypes kv_types = {};
   PageSize pages = PageSize::kHuge;
   BlockPlacement placement = BlockPlacement::kContiguous;

@@ -9,7 +9,7 @@ namespace {
 
 using Sax = nlohmann::json_sax<nlohmann::json>;
 
-constexpr size_t kMostDeep = 16;
+constexpr size_t kMaxDepth = 16;
 
 class Builder : public Sax {
  public:
@@ -47,7 +47,7 @@ class Builder : public Sax {
   }
   template <class T>
   bool Open(T value) {
-    if (open_.size() == kMostDeep) return false;
+    if (open_.size() == kMaxDepth) return false;
     JsonValue& place = Place();
     place.value = std::move(value);
     open_.push_back(&place);

@@ -169,7 +169,7 @@ TEST_F(BenchTest, AClosedPipeEndsTheMeasuring) {
   std::string threads = "1";
   for (int i = 0; i < 5000; ++i) threads += ",1";  // hours
   Program program({"bench", "memory", "-t", threads, "--pages", "4k", "--repeats", "1"}, "",
-                  /*read_at_most=*/1);
+                  /*max_out=*/1);
   const Finished finished = program.Wait();
   EXPECT_EQ(finished.err, "");
 }

@@ -45,9 +45,9 @@ BenchJson ToJson(const MemoryBenchRow& row) {
 Status Run(const MemoryBenchOptions& options, BenchRows& rows) {
   MemoryBenchOptions bench = options;
   if (bench.threads.empty()) {
-    const int most = ReadTopology().threads;
-    for (int threads = 1; threads < most; threads *= 2) bench.threads.push_back(threads);
-    bench.threads.push_back(most);
+    const int max_threads = ReadTopology().threads;
+    for (int threads = 1; threads < max_threads; threads *= 2) bench.threads.push_back(threads);
+    bench.threads.push_back(max_threads);
   }
   const auto on_row = [&](const MemoryBenchRow& row, int64_t done, int64_t total) -> Status {
     BITFETCH_RETURN_IF_ERROR(rows.Add(TableRow(row), ToJson(row)));

@@ -87,7 +87,7 @@ void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64
   AddModelPath(command, &options->bench.model);
   AddTokensInCache(command, &options->bench.n_kv);
   command.AddParsed("-n,--tokens", "N", fmt::format("{} (default: {})", tokens_help, tokens),
-                    &options->bench.tokens, Integer<int64_t>(1, kMostTokens));
+                    &options->bench.tokens, Integer<int64_t>(1, kMaxTokens));
   AddPlaces(command, &options->bench.threads, "what affinity and cgroup allow",
             &options->bench.placements, "contiguous", &options->bench.pages, "huge");
   AddKvTypes(command, &options->bench.kv_types);

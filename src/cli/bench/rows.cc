@@ -11,7 +11,7 @@
 namespace bitfetch {
 namespace {
 
-constexpr int64_t kMostRepeats = 100'000;
+constexpr int64_t kMaxRepeats = 100'000;
 
 template <class T, class Parse>
 auto ListOf(Parse parse) {
@@ -122,14 +122,14 @@ Result<int> ReportRows(std::string_view header, const std::string& json_path,
 void AddRepeatsAndJson(Command& command, int* repeats, std::string* json) {
   command.AddParsed("--repeats", "N",
                     fmt::format("measurements of each row (default: {})", *repeats), repeats,
-                    Integer<int>(1, kMostRepeats));
+                    Integer<int>(1, kMaxRepeats));
   command.AddPath("--json", "FILE", "the rows as JSON; - writes only that to stdout", json);
 }
 
 void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv) {
   command.AddParsed("--n-kv", "N,...",
                     fmt::format("tokens in the cache (default: {})", n_kv->front()), n_kv,
-                    ListOf<int64_t>(Integer<int64_t>(n_kv->front() == 0 ? 0 : 1, kMostTokens)));
+                    ListOf<int64_t>(Integer<int64_t>(n_kv->front() == 0 ? 0 : 1, kMaxTokens)));
 }
 
 void AddKvTypes(Command& command, std::vector<KvTypes>* types) {

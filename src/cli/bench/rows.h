@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "bench/bench_json.h"
 #include "bench/attention_places.h"
+#include "bench/bench_json.h"
 #include "bench/spread.h"
 #include "cli/command.h"
 #include "cli/progress_line.h"
@@ -20,7 +20,7 @@
 
 namespace bitfetch {
 
-inline constexpr int64_t kMostTokens = 1 << 20;  // of a cache or a prompt
+inline constexpr int64_t kMaxTokens = 1 << 20;  // of a cache or a prompt
 
 // NAME, NAME_min and NAME_max.
 void AddSpread(BenchJson& json, const std::string& name, const Spread& spread);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/report_page.h"
+#include "bench/report_html.h"
 
 #include <fmt/format.h>
 
@@ -70,19 +70,19 @@ std::string TypeAndPlace(const BenchJson& row) {
 }
 
 // The rows that say the same of `key`, in their order.
-std::vector<std::pair<std::string, Rows>> GroupBy(
+std::vector<std::pair<std::string, Rows>> SplitBy(
     const Rows& rows, const std::function<std::string(const BenchJson&)>& key) {
-  std::vector<std::pair<std::string, Rows>> groups;
+  std::vector<std::pair<std::string, Rows>> sets;
   for (const BenchJson* row : rows) {
     const std::string name = key(*row);
-    const auto it = std::ranges::find(groups, name, [](const auto& group) { return group.first; });
-    if (it == groups.end()) {
-      groups.emplace_back(name, Rows{row});
+    const auto it = std::ranges::find(sets, name, [](const auto& set) { return set.first; });
+    if (it == sets.end()) {
+      sets.emplace_back(name, Rows{row});
     } else {
       it->second.push_back(row);
     }
   }
-  return groups;
+  return sets;
 }
 
 const BenchJson* With(const Rows& rows, const char* name, std::string_view value) {
@@ -148,14 +148,14 @@ std::string AttentionPart(const BenchJson& all) {
   double gain = 0;
   std::string where;
   for (const auto& [tokens, of_tokens] :
-       GroupBy(rows, [](const BenchJson& row) { return Text(row, "n_kv"); })) {
-    std::vector<BarGroup> groups;
+       SplitBy(rows, [](const BenchJson& row) { return Text(row, "n_kv"); })) {
+    std::vector<BarSet> sets;
     double end = 1;
-    for (const auto& [place, pair] : GroupBy(of_tokens, TypeAndPlace)) {
+    for (const auto& [place, pair] : SplitBy(of_tokens, TypeAndPlace)) {
       const BenchJson* off = With(pair, "prefetch", "off");
       const BenchJson* law = With(pair, "prefetch", "law");
       if (off == nullptr || law == nullptr) continue;
-      groups.push_back({place, {Value(*off, "fraction"), Value(*law, "fraction")}});
+      sets.push_back({place, {Value(*off, "fraction"), Value(*law, "fraction")}});
       end = std::max({end, Number(*off, "fraction_max"), Number(*law, "fraction_max")});
       if (Number(*law, "over_off") > gain) {
         gain = Number(*law, "over_off");
@@ -165,7 +165,7 @@ std::string AttentionPart(const BenchJson& all) {
     }
     figures += Figure(fmt::format("{} tokens in the cache, {} threads", tokens,
                                   Text(*of_tokens.front(), "threads")),
-                      BarChart(groups, end, "share of the streaming read"));
+                      BarChart(sets, end, "share of the streaming read"));
   }
   const std::string sentence = fmt::format(
       "How much of the memory's speed attention reads the KV cache with. Prefetching gains most, "
@@ -185,7 +185,7 @@ std::string DistancePart(const BenchJson& all) {
   const std::vector<std::string> streams = {"1", "2", "4", "8", "16"};
   std::string figures;
   std::string ratios;
-  for (const auto& [place, of_place] : GroupBy(rows, TypeAndPlace)) {
+  for (const auto& [place, of_place] : SplitBy(rows, TypeAndPlace)) {
     const BenchJson* law = With(of_place, "prefetch", "law");
     if (law == nullptr) continue;
     if (law->contains("ratio")) {
@@ -249,7 +249,7 @@ std::string MissesPart(const BenchJson& all) {
   std::string sentence =
       "The kernel's first load of a line, timed now and then: what prefetching left to wait for.";
   std::string figures;
-  for (const auto& [place, of_place] : GroupBy(rows, TypeAndPlace)) {
+  for (const auto& [place, of_place] : SplitBy(rows, TypeAndPlace)) {
     const BenchJson* off = With(of_place, "prefetch", "off");
     const BenchJson* law = With(of_place, "prefetch", "law");
     if (off == nullptr || law == nullptr) continue;
@@ -327,7 +327,7 @@ std::string ProfilePart(const BenchJson& all) {
   std::vector<StackRow> bars;
   std::string sentence;
   for (const auto& [tokens, of_tokens] :
-       GroupBy(rows, [](const BenchJson& row) { return Text(row, "n_kv"); })) {
+       SplitBy(rows, [](const BenchJson& row) { return Text(row, "n_kv"); })) {
     StackRow bar{tokens, std::vector<double>(stages.size(), 0)};
     double sum = 0;
     for (const BenchJson* row : of_tokens) {
@@ -353,18 +353,18 @@ std::string ProfilePart(const BenchJson& all) {
 
 }  // namespace
 
-std::string ReportPage(const BenchJson& rows) {
-  std::string page(kHead);
+std::string ReportHtml(const BenchJson& rows) {
+  std::string html(kHead);
   for (int i = 0; i <= 6; ++i) {
-    page += fmt::format(
+    html += fmt::format(
         ".s{0} {{ fill: var(--s{0}); background: var(--s{0}); }} .l{0} {{ stroke: var(--s{0}); "
         "}}\n",
         i);
   }
-  page += "</style>\n</head>\n<body>\n<h1>bitfetch on this machine</h1>\n";
-  page += MachinePart(rows) + AttentionPart(rows) + MissesPart(rows) + DistancePart(rows) +
+  html += "</style>\n</head>\n<body>\n<h1>bitfetch on this machine</h1>\n";
+  html += MachinePart(rows) + AttentionPart(rows) + MissesPart(rows) + DistancePart(rows) +
           TokensPart(rows) + ProfilePart(rows);
-  return page + "</body>\n</html>\n";
+  return html + "</body>\n</html>\n";
 }
 
 }  // namespace bitfetch
