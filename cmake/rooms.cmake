@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-# A room is a folder of src/ as one static library (cli/bench is bitfetch_cli_bench), linked to the rooms that its arrows point to, so that an arrow the
-# other way does not link. Every *_test.cc beside its sources goes into one GoogleTest program for the room; a main.cc
-# is left to bitfetch_program.
+# A room is a folder of src/ as one static library (cli/bench is bitfetch_cli_bench), linked to the rooms that its arrows
+# point to, so that an arrow the other way does not link. Every *_test.cc beside its sources goes into one GoogleTest
+# program for the room; a main.cc is left to bitfetch_program.
 if(BITFETCH_TESTS)
   find_package(GTest REQUIRED)
   include(GoogleTest)
 endif()
 
-# bitfetch_room(FOLDER [ROOMS room...] [LIBS library...])
+# Of a source that is no kernel, headers are half of the time that it takes to compile. What most sources include is
+# compiled once; each still includes what it uses.
+set(common_headers <algorithm> <cstdint> <functional> <memory> <optional> <span> <string> <string_view> <utility>
+                   <vector> <fmt/format.h> <tl/expected.hpp>)
+
+# bitfetch_room(FOLDER [COLD] [ROOMS room...] [LIBS library...]): no time is spent on optimising a COLD one, which waits
+# for people and files.
 function(bitfetch_room folder)
-  cmake_parse_arguments(ARG "" "" "ROOMS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "COLD" "" "ROOMS;LIBS" ${ARGN})
   set(dir ${PROJECT_SOURCE_DIR}/src/${folder})
   string(REPLACE "/" "_" name ${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
@@ -21,6 +27,14 @@ function(bitfetch_room folder)
   if(sources)
     add_library(bitfetch_${name} STATIC ${sources})
     set(scope PUBLIC)
+    if(name STREQUAL base)
+      target_precompile_headers(bitfetch_base PRIVATE ${common_headers})
+    else()
+      target_precompile_headers(bitfetch_${name} REUSE_FROM bitfetch_base)
+    endif()
+    if(ARG_COLD)
+      target_compile_options(bitfetch_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+    endif()
   else()
     add_library(bitfetch_${name} INTERFACE)
     set(scope INTERFACE)

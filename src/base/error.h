@@ -2,7 +2,7 @@
 #ifndef BITFETCH_BASE_ERROR_H_
 #define BITFETCH_BASE_ERROR_H_
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <string>
 #include <tl/expected.hpp>

@@ -78,8 +78,6 @@ class PlacedAttention {
   // What the prefetch law is to be asked with.
   const PrefetchAccess& access() const { return access_; }
 
-  void Watch(std::span<const Attention::Meter> meters) { attention_.Watch(meters); }
-
   // Attends over the next slices, 32 MiB of them, one at least and 256 at most, a token each;
   // returns GB/s.
   double Pass(const PrefetchPlan& plan);

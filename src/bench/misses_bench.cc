@@ -8,7 +8,8 @@
 #include <memory>
 #include <utility>
 
-#include "kernels/touch_sampler.h"
+#include "bench/touch_sampler.h"
+#include "bench/watched_attention.h"
 #include "machine/counters.h"
 
 namespace bitfetch {
@@ -191,7 +192,7 @@ class Place {
   }
 
   double Pass(Series& one, bool sampled, bool counted) {
-    std::vector<Attention::Meter> meters(pool_.threads());
+    std::vector<AttentionMeter> meters(pool_.threads());
     for (int thread = 0; thread < pool_.threads(); ++thread) {
       if (sampled) {
         one.samplers[thread].Resume();
@@ -199,9 +200,9 @@ class Place {
       }
       if (counted) meters[thread].counters = one.counters[thread].get();
     }
-    attention_.Watch(meters);
+    WatchAttention(pool_, meters);
     const double gb_per_s = attention_.Pass(one.plan);
-    attention_.Watch({});
+    WatchAttention(pool_, {});
     return gb_per_s;
   }
 
@@ -267,6 +268,7 @@ Status BenchMisses(
   if (options.repeats < 1) return Fail("{} repeats are too few", options.repeats);
   BITFETCH_RETURN_IF_ERROR(CheckPlaces(options.places));
   BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
+  const Kernels watched = WatchedKernels(*kernels);
   const MachineProfile profile = ProfileForBench(*kernels, options.places.kv_types);
   const int64_t total = options.places.count() * static_cast<int64_t>(options.prefetch.size());
   int64_t done = 0;
@@ -275,7 +277,7 @@ Status BenchMisses(
       [&](const AttentionPlace& place, ThreadPool& pool, StreamRead& read) -> Status {
         BITFETCH_ASSIGN_OR_RETURN(
             PlacedAttention attention,
-            PlacedAttention::Create(*kernels, pool, options.places.shape, place, read.bytes()));
+            PlacedAttention::Create(watched, pool, options.places.shape, place, read.bytes()));
         for (const MissesBenchRow& row :
              Place(options, place, pool, attention).Measure(*kernels, profile, read.buffer())) {
           BITFETCH_RETURN_IF_ERROR(on_row(row, ++done, total));

@@ -20,7 +20,7 @@ class Svg {
  public:
   template <class... Args>
   void Add(fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(body_), format, std::forward<Args>(args)...);
+    body_ += fmt::format(format, std::forward<Args>(args)...);
     body_ += '\n';
   }
   void Line(std::string_view css, double x1, double y1, double x2, double y2) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <iterator>
@@ -12,9 +12,9 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/profile_text.h"
+#include "engine/attention_probe.h"
 #include "engine/read_tokenizer.h"
 #include "kernels/attention.h"
-#include "engine/attention_probe.h"
 #include "kernels/kernels.h"
 #include "machine/probe.h"
 #include "machine/profile_store.h"
@@ -34,8 +34,7 @@ class Facts {
  public:
   template <class... Args>
   void Add(std::string_view name, fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(text_), "{:<26}{}\n", name,
-                   fmt::format(format, std::forward<Args>(args)...));
+    text_ += fmt::format("{:<26}{}\n", name, fmt::format(format, std::forward<Args>(args)...));
   }
   void Append(std::string_view lines) { text_ += lines; }
   const std::string& text() const { return text_; }

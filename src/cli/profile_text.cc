@@ -78,7 +78,7 @@ std::string GainsText(const KernelSpeed& kernel) {
 std::string ProfileText(const MachineProfile& profile) {
   std::string text;
   const auto line = [&](std::string_view name, std::string_view value) {
-    fmt::format_to(std::back_inserter(text), "{:<26}{}\n", name, value);
+    text += fmt::format("{:<26}{}\n", name, value);
   };
   const std::string_view source = profile.source == ProfileSource::kDefault ? "assumed"
                                   : profile.source == ProfileSource::kQuick ? "measured in passing"

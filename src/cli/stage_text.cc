@@ -34,11 +34,11 @@ std::string StageTable(const StageProfile& profile, int64_t tokens, double read_
   std::string text =
       "stage        us a token  of the time  MB a token    GB/s  of the streaming read\n";
   for (const StageShare& share : StageShares(profile, tokens, read_gb_per_s)) {
-    fmt::format_to(std::back_inserter(text), "{:<11}  {:>10.1f}  {:>9.1f} %", share.stage,
-                   share.us_per_token, 100 * share.share);
+    text += fmt::format("{:<11}  {:>10.1f}  {:>9.1f} %", share.stage, share.us_per_token,
+                        100 * share.share);
     if (share.bytes_per_token > 0) {
-      fmt::format_to(std::back_inserter(text), "  {:>11.2f}  {:>6.1f}  {:.2f}",
-                     share.bytes_per_token * 1e-6, share.gb_per_s, share.fraction);
+      text += fmt::format("  {:>11.2f}  {:>6.1f}  {:.2f}", share.bytes_per_token * 1e-6,
+                          share.gb_per_s, share.fraction);
     }
     text += '\n';
   }

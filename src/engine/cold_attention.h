@@ -25,8 +25,6 @@ class ColdAttention {
   // What the prefetch law is to be asked with, for caches placed like that.
   PrefetchAccess Access(BlockPlacement placement, PageSize pages) const;
 
-  void Watch(std::span<const Attention::Meter> meters) { attention_.Watch(meters); }
-
   // Attends to each of `caches` with one token; returns bytes of KV a second.
   double Pass(std::span<const KvView> caches, const PrefetchPlan& plan);
 

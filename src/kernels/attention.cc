@@ -24,18 +24,18 @@ void PrepareQueries(const KvLayout& layout, int rows, int group, const float* fr
       static_cast<float>(1.4426950408889634 / std::sqrt(static_cast<double>(head_dim)));
   for (int row = 0; row < rows; ++row) {
     const float* query = from + row / group * token_floats + int64_t{row % group} * head_dim;
-    float* block = to + int64_t{row / kQueryBlock} * head_dim * kQueryBlock;
+    float* block = to + int64_t{row / kQueryPanel} * head_dim * kQueryPanel;
     if (IsQuantized(layout.types.k)) {
-      PrepareIntQuery(query, scale, head_dim, row % kQueryBlock, block);
+      PrepareIntQuery(query, scale, head_dim, row % kQueryPanel, block);
       continue;
     }
     for (int d = 0; d < head_dim; ++d)
-      block[d * kQueryBlock + row % kQueryBlock] = query[d] * scale;
+      block[d * kQueryPanel + row % kQueryPanel] = query[d] * scale;
   }
 }
 
 int64_t PreparedFloats(int head_dim, int rows) {
-  return int64_t{QueryBlocks(rows)} * head_dim * kQueryBlock;
+  return int64_t{QueryPanels(rows)} * head_dim * kQueryPanel;
 }
 
 // The end of folding: zeros where nothing was attended to.
@@ -56,7 +56,7 @@ PrefetchAccess AttentionAccess(Isa isa, const KvLayout& layout, BlockPlacement p
   const size_t query_heads = static_cast<size_t>(layout.kv_heads) * group;
   // Sums of V of every query head, read and written once a chunk, and the scores of a few.
   const size_t working_set =
-      (query_heads * PartialFloats(layout.head_dim) + size_t{kChunkTokens} * kQueryBlock) *
+      (query_heads * PartialFloats(layout.head_dim) + size_t{kChunkTokens} * kQueryPanel) *
       sizeof(float);
   return {.kernel = AttentionName(isa, layout.types),
           .value_bits =
@@ -101,8 +101,6 @@ void Attention::OneToken(const KvView& kv, int group, const float* queries,
   const auto attend = [&](int thread) {
     const auto [begin, end] = ShareOf(kv.length, thread, pool_.threads());
     if (begin == end) return;
-    const Meter meter = meters_.empty() ? Meter{} : meters_[thread];
-    if (meter.counters != nullptr) meter.counters->Start();
     kernels_.attend({.kv = kv,
                      .begin = begin,
                      .end = end,
@@ -112,9 +110,7 @@ void Attention::OneToken(const KvView& kv, int group, const float* queries,
                      .group = group,
                      .visible = kv.length,
                      .prefetch = prefetch,
-                     .partials = partials_.data() + begin / kRangeTokens * heads * partial_floats,
-                     .touches = meter.touches});
-    if (meter.counters != nullptr) meter.counters->Stop();
+                     .partials = partials_.data() + begin / kRangeTokens * heads * partial_floats});
   };
   const auto fold = [&](int64_t head, int thread) {
     std::vector<float>& folded = workers_[thread].folded;

@@ -3,7 +3,6 @@
 #define BITFETCH_KERNELS_ATTENTION_H_
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -11,7 +10,6 @@
 #include "kernels/kernels.h"
 #include "kv/block_pool.h"
 #include "kv/tile.h"
-#include "machine/counters.h"
 #include "prefetch/law.h"
 
 namespace bitfetch {
@@ -41,14 +39,6 @@ class Attention {
   void Run(const KvView& kv, int group, const float* queries, int64_t tokens,
            const PrefetchPlan& prefetch, float* out);
 
-  // What watches a thread while it is in the kernel, and nowhere else; null: nothing does.
-  struct Meter {
-    TouchSampler* touches = nullptr;
-    Counters* counters = nullptr;
-  };
-  // From now on, for single tokens; [threads], or empty. They stay the caller's.
-  void Watch(std::span<const Meter> meters) { meters_ = meters; }
-
   // Which tokens `thread` of `threads` reads of a cache of `length`, for one token: whole ranges.
   struct Share {
     int64_t begin;
@@ -58,7 +48,7 @@ class Attention {
 
  private:
   struct Worker {
-    std::vector<float> queries;   // [QueryBlocks][head_dim][kQueryBlock]
+    std::vector<float> queries;   // [QueryPanels][head_dim][kQueryPanel]
     std::vector<float> partials;  // [rows][PartialFloats]
     std::vector<float> folded;    // [rows][PartialFloats]
   };
@@ -72,8 +62,7 @@ class Attention {
   const Kernels& kernels_;
   ThreadPool& pool_;
   std::vector<Worker> workers_;  // [threads]
-  std::span<const Meter> meters_;
-  std::vector<float> queries_;   // of one token: [kv_heads][QueryBlocks][head_dim][kQueryBlock]
+  std::vector<float> queries_;   // of one token: [kv_heads][QueryPanels][head_dim][kQueryPanel]
   std::vector<float> partials_;  // of one token: [ranges][heads][PartialFloats]
 };
 

@@ -11,7 +11,7 @@
 //     Codes, Load        of one vector of two neighbouring lines
 //     Coefs, GroupCoefs  of 32 dims of kQueries rows
 //     Sums, Zero, Add, Total
-//   Values<kType>        codes times coefficients within +-kMostWeightCode, in the same way
+//   Values<kType>        codes times coefficients within +-kMaxWeightCode, in the same way
 //     kSides             times sixteen dims whose sums are in registers together
 //     ChunkCoefs         of all tokens of a chunk; kShift is added to what it is given
 
@@ -52,10 +52,10 @@ HWY_INLINE Byte SetFour(const int8_t* from) {
 template <int kQueries>
 class PreparedCoefs {
  public:
-  // from: [8][kQueryBlock][4]
+  // from: [8][kQueryPanel][4]
   HWY_INLINE explicit PreparedCoefs(const int8_t* from) : from_(from) {}
   HWY_INLINE Byte Get(int line, int query) const {
-    return SetFour(from_ + (line * kQueryBlock + query) * 4);
+    return SetFour(from_ + (line * kQueryPanel + query) * 4);
   }
 
  private:
@@ -87,7 +87,7 @@ HWY_INLINE void LoadPair(const std::byte* lines, int part, int8x16_t (&codes)[2]
   }
 }
 
-// Sixteen coefficients within +-kMostWeightCode as their high and their low bytes, all signed.
+// Sixteen coefficients within +-kMaxWeightCode as their high and their low bytes, all signed.
 constexpr int kLowShift = 128;  // added before, so that low bytes carry
 struct TwoBytes {
   HWY_INLINE explicit TwoBytes(const Totals* codes) {

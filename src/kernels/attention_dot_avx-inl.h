@@ -83,11 +83,11 @@ struct Keys : WideProducts<kType> {
       }
     }
     HWY_INLINE Short Get(int line, int query) const {
-      return SetFour(Opaque(coefs_) + (line * kQueryBlock + query) * 4);
+      return SetFour(Opaque(coefs_) + (line * kQueryPanel + query) * 4);
     }
 
    private:
-    alignas(64) int16_t coefs_[8 * kQueryBlock * 4];
+    alignas(64) int16_t coefs_[8 * kQueryPanel * 4];
   };
 };
 

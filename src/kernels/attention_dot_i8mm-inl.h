@@ -50,7 +50,7 @@ struct Keys : MatrixProducts<kType> {
   class GroupCoefs {
    public:
     HWY_INLINE explicit GroupCoefs(const int8_t* from) {
-      for (int i = 0; i < 8 * kQueryBlock * 4; i += 32) {
+      for (int i = 0; i < 8 * kQueryPanel * 4; i += 32) {
         const int8x16_t first = vld1q_s8(from + i);
         const int8x16_t second = vld1q_s8(from + i + 16);
         vst1q_s8(coefs_ + i, Base::Zip1(first, second));
@@ -64,7 +64,7 @@ struct Keys : MatrixProducts<kType> {
     }
 
    private:
-    int8_t coefs_[8 * kQueryBlock * 4];  // [pair of lines][pair of rows][2 rows][8 dims]
+    int8_t coefs_[8 * kQueryPanel * 4];  // [pair of lines][pair of rows][2 rows][8 dims]
   };
 
   static HWY_INLINE Totals Total(const typename Base::Sums& sums, int row) {

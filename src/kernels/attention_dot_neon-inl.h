@@ -46,7 +46,7 @@ struct Keys {
     HWY_INLINE explicit GroupCoefs(const int8_t* from) : from_(from) {}
     template <class Query>
     HWY_INLINE auto Get(int line, Query query) const {
-      return GetFour(from_ + line * kQueryBlock * 4, query);
+      return GetFour(from_ + line * kQueryPanel * 4, query);
     }
 
    private:

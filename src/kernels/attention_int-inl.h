@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two products of attention over quantised tiles, in integers: the steps of
-// attention_int_scalar.cc. Included by attention-inl.h once for each kind of integer product that
-// an ISA has, with BITFETCH_DOT naming the namespace and, where the kind needs more than the ISA,
-// BITFETCH_DOT_TARGET the attributes.
+// attention_int_scalar.cc. Included by attention_codes-inl.h once for each kind of integer product
+// that an ISA has, with BITFETCH_DOT naming the namespace and, where the kind needs more than the
+// ISA, BITFETCH_DOT_TARGET the attributes.
 
 #ifdef BITFETCH_DOT_TARGET
 HWY_PUSH_ATTRIBUTES(BITFETCH_DOT_TARGET)
@@ -39,17 +39,13 @@ HWY_INLINE Vector LoadScales(const std::byte* tile, int group, int part) {
 }
 
 // For the scales of a chunk, so many bytes at `offset` in each tile, which are all read early.
-template <Ahead kAhead>
-HWY_INLINE void PrefetchScales(const Chunk& chunk, size_t offset, size_t bytes,
-                               Lookahead& lookahead) {
-  if constexpr (kFetches<kAhead>) {
-    lookahead.Take(chunk.count() * bytes / kCacheLineBytes,
-                   [&](const std::byte* line) { PrefetchInto<kAhead>(lookahead, line); });
-  }
-  if constexpr (kShows<kAhead>) {
+template <class Lines>
+HWY_INLINE void FetchScales(const Chunk& chunk, size_t offset, size_t bytes, Lookahead& lookahead) {
+  lookahead.Fetch(chunk.count() * bytes / kCacheLineBytes);
+  if constexpr (Lines::kTouch) {
     for (int tile = 0; tile < chunk.count(); ++tile) {
       for (size_t at = 0; at < bytes; at += kCacheLineBytes) {
-        lookahead.job().touches->Touch(chunk.tiles[tile] + offset + at);
+        Lines::Touch(chunk.tiles[tile] + offset + at);
       }
     }
   }
@@ -58,7 +54,7 @@ HWY_INLINE void PrefetchScales(const Chunk& chunk, size_t offset, size_t bytes,
 // Adds to the scores of kQueries rows against kTiles tiles what 32 dims give. tiles: K;
 // codes: bytes from there to those of the dims; scales: [kQueries] of the queries; biases: what
 // their sums have too much.
-template <int kQueries, int kTiles, Ahead kAhead, KvType kType>
+template <int kQueries, int kTiles, class Lines, KvType kType>
 HWY_INLINE void ScoreGroup(
     int group, const std::byte* const* tiles, size_t codes,
     const typename KeysFor<kType, kQueries>::template GroupCoefs<kQueries>& coefs,
@@ -67,7 +63,7 @@ HWY_INLINE void ScoreGroup(
   using Product = KeysFor<kType, kQueries>;
   constexpr int kStep = kLinesPerPair<kType>;
   constexpr int kSums = (kQueries + Product::kRows - 1) / Product::kRows;
-  AheadLines<kAhead, kTiles * kGroupLines<kType>> ahead(lookahead);
+  AheadLines<kTiles * kGroupLines<kType>> ahead(lookahead);
   Unroll<kVectors>([&](auto part) BITFETCH_LAMBDA {
     typename Product::Sums sums[kSums][kTiles];
     Unroll<kSums>([&](auto rows) BITFETCH_LAMBDA {
@@ -79,7 +75,7 @@ HWY_INLINE void ScoreGroup(
         if constexpr (part == 0) {
           for (int line = 0; line < kStep; ++line) {
             ahead.Prefetch((pair * kTiles + i) * kStep + line);
-            ahead.Touch(tiles[i] + codes + (pair * kStep + line) * kCacheLineBytes);
+            Lines::Touch(tiles[i] + codes + (pair * kStep + line) * kCacheLineBytes);
           }
         }
         Product::Load(tiles[i] + codes + pair * kStep * kCacheLineBytes, part, keys[i]);
@@ -109,33 +105,33 @@ HWY_INLINE void ScoreGroup(
 
 // Scores of kQueries rows against a chunk. queries: of IntQueries, from row `row` on; scores:
 // [kQueries][kChunkTokens].
-template <int kQueries, Ahead kAhead, KvType kType>
+template <int kQueries, class Lines, KvType kType>
 void ScoreCodes(const KvLayout& layout, const Chunk& chunk, const float* queries, int row,
                 Lookahead& lookahead, float* scores) {
   using Product = KeysFor<kType, kQueries>;
   constexpr int kTiles = Product::kTiles;
   const IntQueries prepared(queries, layout.head_dim);
   const int tiles = chunk.count();
-  PrefetchScales<kAhead>(chunk, 0, layout.k_scales_bytes(), lookahead);
+  FetchScales<Lines>(chunk, 0, layout.k_scales_bytes(), lookahead);
   size_t codes = layout.k_scales_bytes();
   for (int group = 0; group < layout.head_dim / kQuantizedDims; ++group) {
     const typename Product::template GroupCoefs<kQueries> coefs(
-        prepared.codes + (group * kQuantizedDims * kQueryBlock + row * 4));
-    const float* scales = prepared.scales + group * kQueryBlock + row;
-    const float* sums = prepared.sums + group * kQueryBlock + row;
+        prepared.codes + (group * kQuantizedDims * kQueryPanel + row * 4));
+    const float* scales = prepared.scales + group * kQueryPanel + row;
+    const float* sums = prepared.sums + group * kQueryPanel + row;
     Vector biases[kQueries];
     for (int q = 0; q < kQueries; ++q) biases[q] = hn::Set(Floats(), sums[q] * Product::kBias);
     // Named in full, since the coefficients may be of a kind that has one of its own.
     int tile = 0;
     for (; tile + kTiles <= tiles; tile += kTiles) {
-      BITFETCH_DOT::ScoreGroup<kQueries, kTiles, kAhead, kType>(group, chunk.tiles + tile, codes,
-                                                                coefs, scales, biases, lookahead,
-                                                                scores + tile * kTileTokens);
+      BITFETCH_DOT::ScoreGroup<kQueries, kTiles, Lines, kType>(group, chunk.tiles + tile, codes,
+                                                               coefs, scales, biases, lookahead,
+                                                               scores + tile * kTileTokens);
     }
     for (; tile < tiles; ++tile) {
-      BITFETCH_DOT::ScoreGroup<kQueries, 1, kAhead, kType>(group, chunk.tiles + tile, codes, coefs,
-                                                           scales, biases, lookahead,
-                                                           scores + tile * kTileTokens);
+      BITFETCH_DOT::ScoreGroup<kQueries, 1, Lines, kType>(group, chunk.tiles + tile, codes, coefs,
+                                                          scales, biases, lookahead,
+                                                          scores + tile * kTileTokens);
     }
     codes += kGroupLines<kType> * kCacheLineBytes;
   }
@@ -166,7 +162,7 @@ struct Plus {
 
 // Row i's lanes folded into one, in lane i of every four.
 template <class Op>
-HWY_INLINE Totals FoldRows(const Totals (&rows)[kQueryBlock], const Op& op) {
+HWY_INLINE Totals FoldRows(const Totals (&rows)[kQueryPanel], const Op& op) {
   const Ints ints;
   const hn::Repartition<int64_t, Ints> pairs;
   const Totals a =
@@ -191,8 +187,8 @@ struct WeightedScales {
                       const float* HWY_RESTRICT weights) {
     Vector scales[kChunkVectors];
     LoadChunkScales(chunk, offset, group, scales);
-    Totals most[kQueryBlock];
-    Unroll<kQueryBlock>([&](auto q) BITFETCH_LAMBDA { most[q] = hn::Zero(Ints()); });
+    Totals most[kQueryPanel];
+    Unroll<kQueryPanel>([&](auto q) BITFETCH_LAMBDA { most[q] = hn::Zero(Ints()); });
     Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
       Unroll<kChunkVectors>([&](auto i) BITFETCH_LAMBDA {
         const Vector weight = hn::Load(Floats(), weights + q * kChunkTokens + i * kLanes);
@@ -213,17 +209,17 @@ template <int kQueries, KvType kType>
 struct CodedWeights {
   HWY_INLINE explicit CodedWeights(const WeightedScales<kQueries>& weighted) {
     const Vector largest = weighted.largest;
-    const auto codable = hn::Ge(largest, hn::Set(Floats(), kLeastWeightedScale));
-    const Vector inverse = hn::Div(hn::Set(Floats(), kMostWeightCode), largest);
+    const auto codable = hn::Ge(largest, hn::Set(Floats(), kMinWeightedScale));
+    const Vector inverse = hn::Div(hn::Set(Floats(), kMaxWeightCode), largest);
     alignas(64) float factors[kLanes];
     hn::Store(hn::IfThenElseZero(codable, inverse), Floats(), factors);
-    hn::Store(hn::Mul(largest, hn::Set(Floats(), 1.0f / kMostWeightCode)), Floats(), units);
+    hn::Store(hn::Mul(largest, hn::Set(Floats(), 1.0f / kMaxWeightCode)), Floats(), units);
 
     constexpr int kShift = Values<kType>::template ChunkCoefs<kQueries>::kShift;
     const Vector rounder = hn::Set(Floats(), kRounder);
     const Totals zero = hn::Sub(hn::BitCast(Ints(), rounder), hn::Set(Ints(), kShift));
-    Totals sums[kQueryBlock];
-    Unroll<kQueryBlock>([&](auto q) BITFETCH_LAMBDA { sums[q] = hn::Zero(Ints()); });
+    Totals sums[kQueryPanel];
+    Unroll<kQueryPanel>([&](auto q) BITFETCH_LAMBDA { sums[q] = hn::Zero(Ints()); });
     Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
       const Vector factor = hn::Set(Floats(), factors[q]);
       Totals codes[kChunkVectors];
@@ -248,10 +244,10 @@ struct CodedWeights {
 };
 
 // Adds the weighted codes of kSides times sixteen dims of a chunk, of which those of one `part`, to
-// `sums`, `partial_floats` from row to row. from: bytes from the start of a tile to the codes. If
-// kAhead says so it prefetches for all of the 32 dims.
-template <int kQueries, int kSides, Ahead kAhead, KvType kType>
-HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part,
+// `sums`, `partial_floats` from row to row. from: bytes from the start of a tile to the codes. The
+// first such part prefetches for all of the 32 dims.
+template <int kQueries, int kSides, class Lines, KvType kType>
+HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part, bool first,
                          const CodedWeights<kQueries, kType>& coded, Lookahead& lookahead,
                          float* HWY_RESTRICT sums, size_t partial_floats) {
   using Product = Values<kType>;
@@ -263,12 +259,14 @@ HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part,
   const int tiles = chunk.count();
   for (int tile = 0; tile < tiles; ++tile) {
     const std::byte* codes = chunk.tiles[tile] + from;
-    AheadLines<kAhead, kGroupLines<kType>> ahead(lookahead);
+    AheadLines<kGroupLines<kType>> ahead(lookahead, first);
     Unroll<2>([&](auto pair) BITFETCH_LAMBDA {
       typename Product::Codes values[kSides][2];
       Unroll<kSides>([&](auto side) BITFETCH_LAMBDA {
         const std::byte* lines = codes + (side * 2 + pair) * kStep * kCacheLineBytes;
-        for (int i = 0; i < kStep; ++i) ahead.Touch(lines + i * kCacheLineBytes);
+        if (Lines::kTouch && part == 0) {
+          for (int i = 0; i < kStep; ++i) Lines::Touch(lines + i * kCacheLineBytes);
+        }
         Product::Load(lines, part, values[side]);
       });
       Unroll<2>([&](auto odd) BITFETCH_LAMBDA {
@@ -298,14 +296,14 @@ HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part,
 
 // Adds the weighted values of a chunk to the partials of kQueries rows. weights:
 // [kQueries][kChunkTokens].
-template <int kQueries, Ahead kAhead, KvType kType>
+template <int kQueries, class Lines, KvType kType>
 void SumCodes(const KvLayout& layout, const Chunk& chunk, const float* weights,
               Lookahead& lookahead, float* partials) {
   constexpr int kSides = Values<kType>::kSides;
   const size_t partial_floats = PartialFloats(layout.head_dim);
   const size_t scales = layout.k_tile_bytes();
   const int tiles = chunk.count();
-  PrefetchScales<kAhead>(chunk, scales, layout.v_scales_bytes(), lookahead);
+  FetchScales<Lines>(chunk, scales, layout.v_scales_bytes(), lookahead);
   alignas(64) float padded[kQueries * kChunkTokens];
   if (HWY_UNLIKELY(tiles < kChunkTiles)) {
     std::fill(padded, padded + kQueries * kChunkTokens, 0.0f);
@@ -323,46 +321,22 @@ void SumCodes(const KvLayout& layout, const Chunk& chunk, const float* weights,
     // The next group's so early, since they are slow to come, beside the products.
     if (group + 1 < groups) weighted.Set(chunk, scales, group + 1, weights);
     float* sums = partials + group * kQuantizedDims;
-    SumSides<kQueries, kSides, kAhead>(chunk, codes, 0, coded, lookahead, sums, partial_floats);
-    const auto again = [&](auto ahead, int pass) BITFETCH_LAMBDA {
+    for (int pass = 0; pass < kVectors * 2 / kSides; ++pass) {
       const int side = pass / kVectors;
-      SumSides<kQueries, kSides, ahead>(
-          chunk, codes + side * kGroupLines<kType> / 2 * kCacheLineBytes, pass % kVectors, coded,
-          lookahead, sums + side * 16, partial_floats);
-    };
-    constexpr Ahead kFirst = kAhead == Ahead::kTimed ? Ahead::kShown : Ahead::kNothing;
-    for (int pass = 1; pass < kVectors * 2 / kSides; ++pass) {
-      if (kAhead == Ahead::kTimed && pass == kVectors) {  // the other side's lines come first here
-        again(std::integral_constant<Ahead, kFirst>(), pass);
-      } else {
-        again(std::integral_constant<Ahead, Ahead::kNothing>(), pass);
-      }
+      SumSides<kQueries, kSides, Lines>(
+          chunk, codes + side * kGroupLines<kType> / 2 * kCacheLineBytes, pass % kVectors,
+          /*first=*/pass == 0, coded, lookahead, sums + side * 16, partial_floats);
     }
     codes += kGroupLines<kType> * kCacheLineBytes;
   }
 }
 
-#define BITFETCH_BY_ROWS(function, ahead, type)                                      \
-  {                                                                                  \
-    &function<1, ahead, type>, &function<2, ahead, type>, &function<3, ahead, type>, \
-        &function<4, ahead, type>                                                    \
-  }
-#define BITFETCH_BY_AHEAD(function, type)               \
-  {                                                     \
-    BITFETCH_BY_ROWS(function, Ahead::kNothing, type),  \
-        BITFETCH_BY_ROWS(function, Ahead::kToL1, type), \
-        BITFETCH_BY_ROWS(function, Ahead::kToL2, type), \
-        BITFETCH_BY_ROWS(function, Ahead::kTimed, type) \
-  }
-template <KvType kType>
-constexpr ScoreFunctions kScoreCodes = BITFETCH_BY_AHEAD(ScoreCodes, kType);
-template <KvType kType>
-constexpr SumFunctions kSumCodes = BITFETCH_BY_AHEAD(SumCodes, kType);
-#undef BITFETCH_BY_AHEAD
-#undef BITFETCH_BY_ROWS
-
-constexpr CodeProducts kCodeProducts = {kScoreCodes<KvType::kQ8_0>, kScoreCodes<KvType::kQ4_0>,
-                                        kSumCodes<KvType::kQ8_0>, kSumCodes<KvType::kQ4_0>};
+template <KvType kType, class Lines>
+constexpr TileProducts kCodeProducts = {
+    .score = {&ScoreCodes<1, Lines, kType>, &ScoreCodes<2, Lines, kType>,
+              &ScoreCodes<3, Lines, kType>, &ScoreCodes<4, Lines, kType>},
+    .sum = {&SumCodes<1, Lines, kType>, &SumCodes<2, Lines, kType>, &SumCodes<3, Lines, kType>,
+            &SumCodes<4, Lines, kType>}};
 
 }  // namespace BITFETCH_DOT
 }  // namespace HWY_NAMESPACE

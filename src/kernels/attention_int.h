@@ -12,12 +12,12 @@ namespace bitfetch {
 
 // Query codes are within +-127. Those of weights times the scales of V are within +-32512, so that
 // they split into two signed bytes.
-inline constexpr float kMostQueryCode = 127.0f;
-inline constexpr float kMostWeightCode = 127.0f * 256.0f;
+inline constexpr float kMaxQueryCode = 127.0f;
+inline constexpr float kMaxWeightCode = 127.0f * 256.0f;
 
 // Weighted scales of V are coded relative to the largest of a chunk. Where that is below this, they
-// add nothing to a sum of weights of at least 1; above, kMostWeightCode divided by it is finite.
-inline constexpr float kLeastWeightedScale = 0x1p-100f;
+// add nothing to a sum of weights of at least 1; above, kMaxWeightCode divided by it is finite.
+inline constexpr float kMinWeightedScale = 0x1p-100f;
 
 // Added to a float that is far smaller, it rounds that to a whole number, half to even, in the low
 // bits of the sum.
@@ -28,11 +28,11 @@ struct IntQueries {
   IntQueries(const float* block, int head_dim)
       : codes(reinterpret_cast<const int8_t*>(block)),
         scales(block + head_dim),
-        sums(scales + head_dim / kQuantizedDims * kQueryBlock) {}
+        sums(scales + head_dim / kQuantizedDims * kQueryPanel) {}
 
-  const int8_t* codes;  // [head_dim / 4][kQueryBlock][4 dims]
-  const float* scales;  // [head_dim / 32][kQueryBlock]
-  const float* sums;    // [head_dim / 32][kQueryBlock] of the codes
+  const int8_t* codes;  // [head_dim / 4][kQueryPanel][4 dims]
+  const float* scales;  // [head_dim / 32][kQueryPanel]
+  const float* sums;    // [head_dim / 32][kQueryPanel] of the codes
 };
 
 // Codes row `row` of a block from query [head_dim] times `factor`. Values that are not finite make

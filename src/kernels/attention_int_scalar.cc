@@ -27,7 +27,7 @@ float Scale(const std::byte* tile, int group, int slot) {
 void PrepareIntQuery(const float* query, float factor, int head_dim, int row, float* block) {
   auto* codes = reinterpret_cast<int8_t*>(block);  // see IntQueries
   float* scales = block + head_dim;
-  float* sums = scales + head_dim / kQuantizedDims * kQueryBlock;
+  float* sums = scales + head_dim / kQuantizedDims * kQueryPanel;
   for (int first = 0; first < head_dim; first += kQuantizedDims) {
     float values[kQuantizedDims];
     int32_t largest_bits = 0;  // so that a NaN is larger than any number, and the loop vectorises
@@ -36,7 +36,7 @@ void PrepareIntQuery(const float* query, float factor, int head_dim, int row, fl
       largest_bits = std::max(largest_bits, std::bit_cast<int32_t>(values[i]) & 0x7fffffff);
     }
     const auto largest = std::bit_cast<float>(largest_bits);
-    const float inverse = kMostQueryCode / largest;
+    const float inverse = kMaxQueryCode / largest;
     const bool codable = inverse > 0.0f && std::isfinite(inverse);  // else too small, or not finite
     std::array<int8_t, kQuantizedDims> group = {};
     int32_t sum = 0;
@@ -49,10 +49,10 @@ void PrepareIntQuery(const float* query, float factor, int head_dim, int row, fl
       }
     }
     for (int i = 0; i < kQuantizedDims; i += 4) {
-      std::copy_n(&group[i], 4, codes + ((first + i) / 4 * kQueryBlock + row) * 4);
+      std::copy_n(&group[i], 4, codes + ((first + i) / 4 * kQueryPanel + row) * 4);
     }
-    const int index = first / kQuantizedDims * kQueryBlock + row;
-    scales[index] = codable ? largest / kMostQueryCode : largest * 0.0f;
+    const int index = first / kQuantizedDims * kQueryPanel + row;
+    scales[index] = codable ? largest / kMaxQueryCode : largest * 0.0f;
     sums[index] = static_cast<float>(sum);
   }
 }
@@ -72,9 +72,9 @@ void ScoreCodes(const KvView& kv, int64_t first, int64_t tokens, size_t offset,
       int sum = 0;
       for (int d = group * kQuantizedDims; d < (group + 1) * kQuantizedDims; ++d) {
         const int key = Code(codes, layout.types.k, (d / 4 * kTileTokens + slot) * 4 + d % 4);
-        sum += prepared.codes[(d / 4 * kQueryBlock + row) * 4 + d % 4] * key;
+        sum += prepared.codes[(d / 4 * kQueryPanel + row) * 4 + d % 4] * key;
       }
-      const float scale = Scale(tile, group, slot) * prepared.scales[group * kQueryBlock + row];
+      const float scale = Scale(tile, group, slot) * prepared.scales[group * kQueryPanel + row];
       scores[t] = std::fma(static_cast<float>(sum), scale, scores[t]);
     }
   }
@@ -96,13 +96,13 @@ void SumCodes(const KvView& kv, int64_t first, int64_t tokens, size_t offset, co
       largest_bits = std::max(largest_bits, std::bit_cast<uint32_t>(std::fabs(weighted[t])));
     }
     const auto largest = std::bit_cast<float>(largest_bits);
-    const bool codable = largest >= kLeastWeightedScale;  // and no NaN
+    const bool codable = largest >= kMinWeightedScale;  // and no NaN
     int codes[kChunkTokens] = {};
     for (int64_t t = 0; codable && t < tokens; ++t) {
-      const float rounded = std::fma(weighted[t], kMostWeightCode / largest, kRounder);
+      const float rounded = std::fma(weighted[t], kMaxWeightCode / largest, kRounder);
       codes[t] = static_cast<int>(rounded - kRounder);
     }
-    const float unit = largest * (1.0f / kMostWeightCode);
+    const float unit = largest * (1.0f / kMaxWeightCode);
     for (int d = group * kQuantizedDims; d < (group + 1) * kQuantizedDims; ++d) {
       int sum = 0;
       for (int64_t t = 0; t < tokens; ++t) {

@@ -9,7 +9,6 @@
 #include "kernels/exp2.h"
 #include "kernels/lookahead.h"
 #include "kernels/scalar.h"
-#include "prefetch/instruction.h"
 
 namespace bitfetch::scalar {
 namespace {
@@ -21,7 +20,7 @@ float Load(const std::byte* tile, KvType type, int64_t index) {
 }
 
 // The products of one query row and one chunk: `tokens` from `first`, whose tiles are `offset`
-// bytes into their blocks. queries: [head_dim][kQueryBlock].
+// bytes into their blocks. queries: [head_dim][kQueryPanel].
 void ScoreFloats(const KvView& kv, int64_t first, int64_t tokens, size_t offset,
                  const float* queries, int row, float* scores) {
   for (int64_t t = 0; t < tokens; ++t) {
@@ -29,7 +28,7 @@ void ScoreFloats(const KvView& kv, int64_t first, int64_t tokens, size_t offset,
     scores[t] = 0.0f;
     for (int d = 0; d < kv.layout.head_dim; ++d) {
       const float key = Load(tile, kv.layout.types.k, int64_t{d} * kTileTokens + t % kTileTokens);
-      scores[t] = std::fma(queries[d * kQueryBlock + row], key, scores[t]);
+      scores[t] = std::fma(queries[d * kQueryPanel + row], key, scores[t]);
     }
   }
 }
@@ -74,11 +73,6 @@ void AttendChunk(const KvView& kv, int64_t first, int64_t tokens, size_t offset,
   sum(kv, first, tokens, offset, weights, partial);
 }
 
-// Nothing is interleaved here: this kernel is for comparing, and slower than any memory.
-[[gnu::always_inline]] inline void PrefetchLines(Lookahead& ahead, size_t lines) {
-  ahead.Take(lines, [](const std::byte* line) { PrefetchLine(line); });
-}
-
 }  // namespace
 
 void Attend(const AttendJob& job) {
@@ -86,24 +80,23 @@ void Attend(const AttendJob& job) {
   const size_t partial_floats = PartialFloats(layout.head_dim);
   Lookahead ahead(job);
   const int heads = job.end_head - job.first_head;
-  const int64_t head_queries = int64_t{QueryBlocks(job.rows)} * layout.head_dim * kQueryBlock;
+  const int64_t head_queries = int64_t{QueryPanels(job.rows)} * layout.head_dim * kQueryPanel;
   float* partials = job.partials;
   for (int64_t begin = job.begin; begin < job.end; begin += kRangeTokens) {
     const int64_t end = std::min(begin + kRangeTokens, job.end);
     for (int head = 0; head < heads; ++head) {
       const float* queries = job.queries + head * head_queries;
       const size_t head_offset = (job.first_head + head) * layout.head_bytes();
-      if (job.prefetch.on) {
-        const int64_t tiles = (end - begin + kTileTokens - 1) / kTileTokens;
-        PrefetchLines(ahead, tiles * layout.head_bytes() / kCacheLineBytes);
-      }
+      const int64_t tiles = (end - begin + kTileTokens - 1) / kTileTokens;
+      // At once: this kernel is for comparing, and slower than any memory.
+      ahead.Fetch(tiles * layout.head_bytes() / kCacheLineBytes);
       for (int row = 0; row < job.rows; ++row) {
         InitPartial(partials, layout.head_dim);
-        const float* block = queries + int64_t{row / kQueryBlock} * kQueryBlock * layout.head_dim;
+        const float* block = queries + int64_t{row / kQueryPanel} * kQueryPanel * layout.head_dim;
         const int64_t row_end = std::min(end, job.visible + row / job.group);
         for (int64_t first = begin; first < row_end; first += kChunkTokens) {
           AttendChunk(job.kv, first, std::min<int64_t>(kChunkTokens, row_end - first), head_offset,
-                      block, row % kQueryBlock, partials);
+                      block, row % kQueryPanel, partials);
         }
         partials += partial_floats;
       }

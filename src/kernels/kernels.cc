@@ -10,73 +10,53 @@
 namespace bitfetch {
 namespace {
 
-Kernels ScalarTable() {
-  return {.isa = Isa::kScalar,
-          .rms_norm = scalar::RmsNorm,
-          .quantize = scalar::Quantize,
-          .ternary_matmul = scalar::TernaryMatmul,
-          .dense_matvec = scalar::DenseMatvec,
-          .screen_row = scalar::ScreenRow,
-          .screen = scalar::Screen,
-          .rope = scalar::Rope,
-          .relu2_gate = scalar::Relu2Gate,
-          .silu_gate = scalar::SiluGate,
-          .add = scalar::Add,
-          .attend = scalar::Attend,
-          .fold = scalar::Fold};
-}
+#define BITFETCH_TABLE(name, target, dot, ternary)                                      \
+  {                                                                                     \
+    .isa = Isa::name, .rms_norm = target::RmsNorm, .quantize = target::Quantize,        \
+    .ternary_matmul = ternary::TernaryMatmul, .dense_matvec = target::DenseMatvec,      \
+    .screen_row = target::ScreenRow, .screen = target::Screen, .rope = target::Rope,    \
+    .relu2_gate = target::Relu2Gate, .silu_gate = target::SiluGate, .add = target::Add, \
+    .attend = dot::Attend, .fold = target::Fold                                         \
+  }
 
-using TernaryMatmul = decltype(Kernels::ternary_matmul);
-
-// Of an ISA: code that makes its table may be of that ISA itself, and runs only where the CPU has
-// it.
-struct Built {
-  Isa isa;
-  Kernels (*table)();
-  TernaryMatmul ternary_matmul;
-};
-
-// Best last.
-constexpr Built kBuilt[] = {
-    {Isa::kScalar, ScalarTable, scalar::TernaryMatmul},
+// What is built, best last.
+constexpr Kernels kBuilt[] = {
+    BITFETCH_TABLE(kScalar, scalar, scalar, scalar),
 #if defined(__x86_64__)
-    {Isa::kAvx2, N_AVX2::Table, avx2::TernaryMatmul},
-    {Isa::kAvx512, N_AVX3::Table, avx512::TernaryMatmul},
-    {Isa::kAvx512Vnni, N_AVX3::VnniTable, avx512vnni::TernaryMatmul},
+#ifndef BITFETCH_WITHOUT_AVX2
+    BITFETCH_TABLE(kAvx2, N_AVX2, N_AVX2::plain, avx2),
+#endif
+#ifndef BITFETCH_WITHOUT_AVX512
+    BITFETCH_TABLE(kAvx512, N_AVX3, N_AVX3::plain, avx512),
+#endif
+#ifndef BITFETCH_WITHOUT_AVX512VNNI
+    BITFETCH_TABLE(kAvx512Vnni, N_AVX3, N_AVX3::vnni, avx512vnni),
+#endif
 #elif defined(__aarch64__)
-    {Isa::kNeon, N_NEON::Table, neon::TernaryMatmul},
-    {Isa::kNeonDotprod, N_NEON::DotprodTable, neon_dotprod::TernaryMatmul},
-    {Isa::kNeonI8mm, N_NEON::I8mmTable, neon_i8mm::TernaryMatmul},
+    BITFETCH_TABLE(kNeon, N_NEON, N_NEON::plain, neon),
+    BITFETCH_TABLE(kNeonDotprod, N_NEON, N_NEON::dotprod, neon_dotprod),
+    BITFETCH_TABLE(kNeonI8mm, N_NEON, N_NEON::i8mm, neon_i8mm),
 #endif
 };
-
-std::vector<Kernels> MakeSupported() {
-  const std::vector<Isa> isas = SupportedIsas();
-  std::vector<Kernels> tables;
-  for (const Built& built : kBuilt) {
-    if (std::ranges::find(isas, built.isa) == isas.end()) continue;
-    Kernels& table = tables.emplace_back(built.table());
-    table.isa = built.isa;
-    table.ternary_matmul = built.ternary_matmul;
-  }
-  return tables;
-}
+#undef BITFETCH_TABLE
 
 }  // namespace
 
 const std::vector<const Kernels*>& SupportedKernels() {
-  static const std::vector<Kernels> tables = MakeSupported();
   static const std::vector<const Kernels*> supported = [] {
-    std::vector<const Kernels*> all;
-    for (const Kernels& table : tables) all.push_back(&table);
-    return all;
+    const std::vector<Isa> isas = SupportedIsas();
+    std::vector<const Kernels*> tables;
+    for (const Kernels& table : kBuilt) {
+      if (std::ranges::find(isas, table.isa) != isas.end()) tables.push_back(&table);
+    }
+    return tables;
   }();
   return supported;
 }
 
 Result<const Kernels*> ChooseKernels() {
   std::vector<Isa> built;
-  for (const Built& one : kBuilt) built.push_back(one.isa);
+  for (const Kernels& table : kBuilt) built.push_back(table.isa);
   BITFETCH_ASSIGN_OR_RETURN(const Isa isa, ChooseIsa(built));
   return *std::ranges::find(SupportedKernels(), isa, &Kernels::isa);
 }

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "kernels/touch_sampler.h"
 #include "kv/tile.h"
 #include "machine/isa.h"
 #include "prefetch/law.h"
@@ -29,8 +28,8 @@ inline constexpr int kChunkTokens = kChunkTiles * kTileTokens;
 
 // Query rows that share what is read of a tile while it is in registers: their sums must fit
 // beside it.
-inline constexpr int kQueryBlock = 4;
-inline int QueryBlocks(int rows) { return (rows + kQueryBlock - 1) / kQueryBlock; }
+inline constexpr int kQueryPanel = 4;
+inline int QueryPanels(int rows) { return (rows + kQueryPanel - 1) / kQueryPanel; }
 
 // What one range leaves for one query row: [head_dim] sums of V, [16] partial sums of the weights,
 // the maximum that both are relative to, and padding.
@@ -46,15 +45,14 @@ struct AttendJob {
   int64_t end = 0;     // one past the last
   int first_head = 0;  // KV heads
   int end_head = 0;
-  // [heads][QueryBlocks(rows)][head_dim][kQueryBlock], times log2(e) / sqrt(head_dim), so that
+  // [heads][QueryPanels(rows)][head_dim][kQueryPanel], times log2(e) / sqrt(head_dim), so that
   // weights are powers of two; in the same room IntQueries (attention_int.h) if K is quantised.
   const float* queries = nullptr;
   int rows = 1;   // to a KV head
   int group = 1;  // query heads to a KV head
   int64_t visible = 0;
   PrefetchPlan prefetch = {};
-  float* partials = nullptr;        // out: [ranges][heads][rows][PartialFloats(head_dim)]
-  TouchSampler* touches = nullptr;  // if given, and of this thread: hears of lines now and then
+  float* partials = nullptr;  // out: [ranges][heads][rows][PartialFloats(head_dim)]
 };
 
 // --- linear layers
@@ -66,7 +64,7 @@ struct AttendJob {
 struct TernaryRows {
   const uint8_t* codes = nullptr;
   int64_t rows = 0;
-  int64_t cols = 0;      // at most kMostTernaryCols
+  int64_t cols = 0;      // at most kMaxTernaryCols
   size_t row_bytes = 0;  // ceil(cols / 128) * 32
   float scale = 0;
 };
@@ -74,7 +72,7 @@ struct TernaryRows {
 inline constexpr int kTernaryBlock = 128;  // elements
 
 // Beyond, sums of code * x would leave an int32 on some ISA.
-inline constexpr int64_t kMostTernaryCols = int64_t{1} << 22;
+inline constexpr int64_t kMaxTernaryCols = int64_t{1} << 22;
 
 // Tokens as int8: what a linear layer of W1.58A8 multiplies.
 struct QuantizedRows {
@@ -107,7 +105,7 @@ struct ScreenFit {
   float error_squares = 0;  // sum of (w * (127 / max) - q)^2
 };
 // A row whose largest weight is below it becomes zeros: 127 / max would overflow.
-inline constexpr float kLeastScreened = 0x1p-100f;
+inline constexpr float kMinScreened = 0x1p-100f;
 
 // --- the table
 // -----------------------------------------------------------------------------------------------------
@@ -135,7 +133,7 @@ struct Kernels {
                        float* out);
 
   // One row of w as int8, [stride]: round_half_even(w * (127 / max)), and what that does to it.
-  // Zeros, and no squares, for a max below kLeastScreened. Where the row is not finite, max or
+  // Zeros, and no squares, for a max below kMinScreened. Where the row is not finite, max or
   // error_squares is not.
   void (*screen_row)(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values,
                      ScreenFit* fit);

@@ -290,7 +290,7 @@ TEST(TernaryMatmul, HasNoOverflowAtTheMostColumns) {
   OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
     if (kernels.isa == Isa::kScalar) return;
     for (const int64_t tokens : {1, 3}) {
-      ExpectSameBitsAsScalar(kernels, TernaryCase(3, kMostTernaryCols, tokens, random), 3);
+      ExpectSameBitsAsScalar(kernels, TernaryCase(3, kMaxTernaryCols, tokens, random), 3);
     }
   });
 }

@@ -24,6 +24,7 @@ inline int WalkTiles(const PrefetchPlan& plan) {
 class Lookahead {
  public:
   explicit Lookahead(const AttendJob& job) : job_(job), first_tile_(job.begin / kTileTokens) {
+    Resume();
     StartWalk();
     int64_t lines = job.prefetch.distance_bytes / static_cast<int64_t>(kCacheLineBytes);
     while (!done_ && lines >= PieceLines()) {
@@ -35,7 +36,19 @@ class Lookahead {
     stream_ = static_cast<int>(lines % streams_);
   }
 
-  const AttendJob& job() const { return job_; }
+  // Where the lines ahead go: nowhere while it is paused, or the job's plan is off.
+  enum class Into { kNowhere, kL1, kL2 };
+  Into into() const { return into_; }
+  void Pause() { into_ = Into::kNowhere; }
+  void Resume() {
+    if (job_.prefetch.on) into_ = job_.prefetch.hint == PrefetchHint::kL1 ? Into::kL1 : Into::kL2;
+  }
+
+  // A branch that seldom changes costs less than kernels of their own for each case.
+  [[gnu::always_inline]] static void Prefetch(Into into, const std::byte* line) {
+    if (into == Into::kL1) PrefetchLine(line);
+    if (into == Into::kL2) PrefetchLineToL2(line);
+  }
 
   // Calls take(line) for the next `lines` lines, as far as there are any. Costs a few instructions
   // a line.
@@ -52,17 +65,22 @@ class Lookahead {
     stream_ = stream;
   }
 
-  // The next `lines` lines, a multiple of kSlots, for a kernel to take between its own steps: line
-  // i is number i / kSlots of slot i % kSlots, whose lines are `stride` bytes apart. Costs an
-  // instruction or two a line; where the lines lie in several pieces, they are taken at once, and
-  // the slots hold a line that was taken before, as they do past the end.
+  // Prefetches the next `lines` lines, unless it is paused.
+  [[gnu::always_inline]] void Fetch(size_t lines) {
+    if (into_ == Into::kNowhere) return;
+    Take(lines, [this](const std::byte* line) { Prefetch(into_, line); });
+  }
+
+  // The next `lines` lines, a multiple of kSlots, for a kernel to prefetch between its own steps:
+  // line i is number i / kSlots of slot i % kSlots, whose lines are `stride` bytes apart. Costs an
+  // instruction or two a line; where the lines lie in several pieces, they are prefetched at once,
+  // and the slots hold a line that was prefetched before, as they do past the end.
   static constexpr int kSlots = 4;
   struct Slots {
     const std::byte* next[kSlots];
     size_t stride;
   };
-  template <class Function>
-  [[gnu::always_inline]] Slots TakeSlots(size_t lines, const Function& take) {
+  [[gnu::always_inline]] Slots TakeSlots(size_t lines) {
     Slots slots = slots_;
     const size_t bytes = lines / kSlots * slots.stride;
     if (bytes > 0 && stream_ == 0 && offset_ + bytes <= end_) [[likely]] {
@@ -70,7 +88,7 @@ class Lookahead {
       offset_ += bytes;
       if (offset_ == end_) NextPiece();
     } else {
-      Take(lines, take);
+      Fetch(lines);
       std::fill(slots.next, slots.next + kSlots, tiles_[0] + part_);
       slots.stride = 0;
     }
@@ -131,6 +149,7 @@ class Lookahead {
   }
 
   const AttendJob& job_;
+  Into into_ = Into::kNowhere;
   int64_t first_tile_;  // of the walk
   int walk_tiles_ = 0;
   int head_ = 0;

@@ -2,27 +2,68 @@
 #ifndef BITFETCH_KERNELS_SIMD_H_
 #define BITFETCH_KERNELS_SIMD_H_
 
-#include "kernels/kernels.h"
+#include <array>
 
-// The tables that simd.cc makes, one in the namespace of each Highway target. What Highway does not
-// do, the ternary products, its caller fills in.
+#include "kernels/kernels.h"
+#include "kernels/tile_products.h"
+
+// What the *_simd.cc and attention_TYPE.cc define of Kernels, in the namespace of each Highway
+// target.
 namespace bitfetch {
+
+// The products of every KV type, in the order of KvType.
+using ProductsByType = std::array<const TileProducts*, kKvTypes.size()>;
+
+#define BITFETCH_DECLARE_TARGET                                                                   \
+  void RmsNorm(const float* x, const float* weight, int64_t n, float epsilon, float* out);        \
+  void Quantize(const float* x, int64_t n, int64_t stride, int8_t* values, int32_t* sum,          \
+                float* scale);                                                                    \
+  void Rope(float* x, const float* cosines, const float* sines, int64_t pairs, int64_t step,      \
+            int64_t apart);                                                                       \
+  void Relu2Gate(const float* gate, const float* up, int64_t n, float* out);                      \
+  void SiluGate(const float* gate, const float* up, int64_t n, float* out);                       \
+  void Add(float* x, const float* y, int64_t n);                                                  \
+  void DenseMatvec(const DenseMatrix& w, int64_t begin, int64_t end, const float* x, float* out); \
+  void ScreenRow(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values,               \
+                 ScreenFit* fit);                                                                 \
+  void Screen(const ScreenRows& w, int64_t begin, int64_t end, const int16_t* x, int32_t* out);   \
+  void AttendWith(const ProductsByType& products, const AttendJob& job);                          \
+  void Fold(const float* partials, int64_t ranges, int64_t range_stride, int head_dim,            \
+            float* folded);                                                                       \
+  extern const TileProducts kF32Products;                                                         \
+  extern const TileProducts kF16Products;                                                         \
+  extern const TileProducts kBF16Products;
+
+// A kind of integer products, and attention with it.
+#define BITFETCH_DECLARE_DOT(dot)                                                            \
+  namespace dot {                                                                            \
+  extern const TileProducts kQ8_0Products;                                                   \
+  extern const TileProducts kQ4_0Products;                                                   \
+  inline constexpr ProductsByType kProducts = {&kF32Products, &kF16Products, &kBF16Products, \
+                                               &kQ8_0Products, &kQ4_0Products};              \
+  inline void Attend(const AttendJob& job) { AttendWith(kProducts, job); }                   \
+  }
 
 #if defined(__x86_64__)
 namespace N_AVX2 {
-Kernels Table();
-}
+BITFETCH_DECLARE_TARGET
+BITFETCH_DECLARE_DOT(plain)
+}  // namespace N_AVX2
 namespace N_AVX3 {
-Kernels Table();
-Kernels VnniTable();
+BITFETCH_DECLARE_TARGET
+BITFETCH_DECLARE_DOT(plain)
+BITFETCH_DECLARE_DOT(vnni)
 }  // namespace N_AVX3
 #elif defined(__aarch64__)
 namespace N_NEON {
-Kernels Table();
-Kernels DotprodTable();
-Kernels I8mmTable();
+BITFETCH_DECLARE_TARGET
+BITFETCH_DECLARE_DOT(plain)
+BITFETCH_DECLARE_DOT(dotprod)
+BITFETCH_DECLARE_DOT(i8mm)
 }  // namespace N_NEON
 #endif
+#undef BITFETCH_DECLARE_TARGET
+#undef BITFETCH_DECLARE_DOT
 
 }  // namespace bitfetch
 

@@ -36,8 +36,8 @@ HWY_INLINE Sums Join(Sums part0, Sums part1) {
 }
 
 // A block adds 4 products of at most 128 * 128 each to a lane: 2^15 blocks, which are
-// kMostTernaryCols, reach -2^31 and no farther.
-constexpr int64_t kChunkBlocks = kMostTernaryCols / kTernaryBlock;
+// kMaxTernaryCols, reach -2^31 and no farther.
+constexpr int64_t kChunkBlocks = kMaxTernaryCols / kTernaryBlock;
 HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) {
   return _mm512_dpbusd_epi32(sums, codes, x);
 }

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstring>
 #include <random>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -99,15 +98,13 @@ struct Setting {
   int threads = 1;
   int64_t batch = 1;
   PrefetchPlan prefetch = {};
-  std::span<const Attention::Meter> meters = {};
 };
 
 // The last `count` tokens of the case, in batches: a fork of the cache is cut to the end of each
 // batch.
-inline std::vector<float> RunLast(const Case& c, int64_t count, const Setting& run) {
-  const auto pool = ThreadPool::Create(run.threads).value();
-  Attention attention(*run.kernels, *pool);
-  attention.Watch(run.meters);
+inline std::vector<float> RunLast(const Case& c, int64_t count, const Setting& run,
+                                  ThreadPool& pool) {
+  Attention attention(*run.kernels, pool);
   const auto [kv_heads, group, head_dim] = c.input.shape;
   const int64_t token_floats = int64_t{kv_heads} * group * head_dim;
   std::vector<float> out(count * token_floats, NAN);
@@ -121,6 +118,10 @@ inline std::vector<float> RunLast(const Case& c, int64_t count, const Setting& r
     done += batch;
   }
   return out;
+}
+
+inline std::vector<float> RunLast(const Case& c, int64_t count, const Setting& run) {
+  return RunLast(c, count, run, *ThreadPool::Create(run.threads).value());
 }
 
 // The queries of the last token: [heads][head_dim].

@@ -45,6 +45,14 @@ struct Vec16 {
 #define BITFETCH_LAMBDA HWY_ATTR BITFETCH_LAMBDA_INLINE
 #include "kernels/unroll-inl.h"
 
+// The same pointer, of which the compiler knows nothing. Else GCC computes the address of each
+// query of an unrolled loop once, before the loops around it, and keeps them all in memory.
+template <class T>
+HWY_INLINE T* Opaque(T* pointer) {
+  asm("" : "+r"(pointer));
+  return pointer;
+}
+
 // op(i) for the i-th vector.
 template <class Op>
 HWY_INLINE Vec16 Make(const Op& op) {

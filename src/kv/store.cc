@@ -12,9 +12,15 @@ namespace {
 constexpr TokenStore kBuilt[] = {
     {Isa::kScalar, scalar::StoreToken},
 #if defined(__x86_64__)
+#ifndef BITFETCH_WITHOUT_AVX2
     {Isa::kAvx2, N_AVX2::StoreToken},
+#endif
+#ifndef BITFETCH_WITHOUT_AVX512
     {Isa::kAvx512, N_AVX3::StoreToken},
+#endif
+#ifndef BITFETCH_WITHOUT_AVX512VNNI
     {Isa::kAvx512Vnni, N_AVX3::StoreToken},
+#endif
 #elif defined(__aarch64__)
     {Isa::kNeon, N_NEON::StoreToken},
     {Isa::kNeonDotprod, N_NEON::StoreToken},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiles the store once for each ISA that Highway knows and we use (kernels/simd.cc says which).
+// The store, for each ISA.
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -8,15 +8,11 @@
 #include "kv/quantize.h"
 #include "kv/store_isa.h"
 
-#define HWY_DISABLED_TARGETS \
-  (HWY_SSSE3 | HWY_SSE4 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kv/store_simd.cc"
-#include "hwy/foreach_target.h"
-// Comes after foreach_target.h, which chooses what it defines.
-#include "hwy/highway.h"
+#include "machine/foreach_isa.h"
 
-#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+#if BITFETCH_FOR_ISA
 
 HWY_BEFORE_NAMESPACE();
 namespace bitfetch {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kv/tile.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 namespace bitfetch {
 namespace {

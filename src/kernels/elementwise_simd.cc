@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Norms, quantisation of activations, RoPE, gates. Included once for each ISA.
+// Norms, quantisation of activations, RoPE, gates, for each ISA.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/elementwise_simd.cc"
+#include "machine/foreach_isa.h"
 
-#if defined(BITFETCH_KERNELS_ELEMENTWISE_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef BITFETCH_KERNELS_ELEMENTWISE_INL_H_
-#undef BITFETCH_KERNELS_ELEMENTWISE_INL_H_
-#else
-#define BITFETCH_KERNELS_ELEMENTWISE_INL_H_
-#endif
-
+#if BITFETCH_FOR_ISA
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 
 #include "kernels/scalar.h"
+#include "kernels/simd.h"
 #include "kernels/vec16-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -122,5 +120,4 @@ void Add(float* x, const float* y, int64_t n) {
 }  // namespace HWY_NAMESPACE
 }  // namespace bitfetch
 HWY_AFTER_NAMESPACE();
-
-#endif  // BITFETCH_KERNELS_ELEMENTWISE_INL_H_
+#endif  // BITFETCH_FOR_ISA

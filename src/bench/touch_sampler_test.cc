@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/touch_sampler.h"
+#include "bench/touch_sampler.h"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
+#include "bench/watched_attention.h"
 #include "kernels/test_attention.h"
 
 namespace bitfetch {
@@ -85,9 +86,11 @@ TEST(TouchSampler, SeesEachLineOfEachIsaOnceAndChangesNoBit) {
         if (kernels->isa == Isa::kScalar) continue;
         for (const auto& [plan, name] : plans) {
           TouchSampler sampler(2, 1);
-          const std::vector<Attention::Meter> meters = {{.touches = &sampler}};
-          const Setting run{.kernels = kernels, .prefetch = plan, .meters = meters};
-          EXPECT_TRUE(SameBits(RunLast(c, 1, run), want))
+          const Kernels watched = WatchedKernels(*kernels);
+          const std::vector<AttentionMeter> meters = {{.touches = &sampler}};
+          const auto pool = ThreadPool::Create(1).value();
+          WatchAttention(*pool, meters);
+          EXPECT_TRUE(SameBits(RunLast(c, 1, {.kernels = &watched, .prefetch = plan}, *pool), want))
               << IsaName(kernels->isa) << " " << KvTypesName(types) << " " << name;
           // Two heads of sixteen chunks.
           EXPECT_EQ(sampler.loads().size(), Timed(TouchSampler(2, 1), 32))

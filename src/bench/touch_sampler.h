@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_KERNELS_TOUCH_SAMPLER_H_
-#define BITFETCH_KERNELS_TOUCH_SAMPLER_H_
+#ifndef BITFETCH_BENCH_TOUCH_SAMPLER_H_
+#define BITFETCH_BENCH_TOUCH_SAMPLER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -68,4 +68,4 @@ class alignas(2 * kCacheLineBytes) TouchSampler {
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_KERNELS_TOUCH_SAMPLER_H_
+#endif  // BITFETCH_BENCH_TOUCH_SAMPLER_H_

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_KERNELS_TILE_PRODUCTS_H_
+#define BITFETCH_KERNELS_TILE_PRODUCTS_H_
+
+#include <cstddef>
+
+#include "kernels/kernels.h"
+#include "kernels/lookahead.h"
+
+namespace bitfetch {
+
+// One KV head of a few neighbouring tiles.
+struct Chunk {
+  const std::byte* tiles[kChunkTiles];  // K, with V behind it
+  int tokens;                           // 1 .. kChunkTokens
+
+  int count() const { return (tokens + kTileTokens - 1) / kTileTokens; }
+};
+
+// The two products of attention over the tiles of a chunk, for some query rows of a panel. scores,
+// weights: [rows][kChunkTokens]; partials: [rows][PartialFloats], of which the sums of V grow.
+using ScoreFunction = void (*)(const KvLayout&, const Chunk&, const float* queries, int row,
+                               Lookahead&, float* scores);
+using SumFunction = void (*)(const KvLayout&, const Chunk&, const float* weights, Lookahead&,
+                             float* partials);
+
+// Both for one KV type, by the number of rows less one. Both prefetch as Lookahead says.
+struct TileProducts {
+  ScoreFunction score[kQueryPanel];
+  SumFunction sum[kQueryPanel];
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_KERNELS_TILE_PRODUCTS_H_
