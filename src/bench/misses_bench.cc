@@ -8,9 +8,9 @@
 #include <memory>
 #include <utility>
 
+#include "bench/counters.h"
 #include "bench/touch_sampler.h"
 #include "bench/watched_attention.h"
-#include "machine/counters.h"
 
 namespace bitfetch {
 namespace {
