@@ -53,8 +53,8 @@ typedef struct bitfetch_session_options {
   int64_t context;      /* tokens; 0: what the model was made for */
   const char* kv_type;  /* "f32", "f16", "bf16", "q8_0", "q4_0", or K:V as "q8_0:q4_0" */
   const char* pages;    /* under the KV cache: "huge" or "4k" */
-  const char* prefetch; /* inside attention: "law", "off", or so many bytes: "4096" */
-  int prefetch_ahead;   /* before attention: 1 by the law, 0 off */
+  const char* prefetch; /* inside attention: "auto", "off", or so many bytes: "4096" */
+  int prefetch_ahead;   /* before attention: 1 auto, 0 off */
   int mmap;             /* 1: map the file; 0: read it into memory */
 } bitfetch_session_options;
 

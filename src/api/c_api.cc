@@ -170,7 +170,7 @@ bitfetch_session_options bitfetch_session_default_options(void) {
           .context = 0,
           .kv_type = "f16",
           .pages = "huge",
-          .prefetch = "law",
+          .prefetch = "auto",
           .prefetch_ahead = 1,
           .mmap = 1};
 }

@@ -35,7 +35,7 @@ std::vector<std::vector<Series>> Plan(const DistanceBenchOptions& options,
       if (!set.empty()) sets.push_back(std::move(set));
     }
   }
-  sets.push_back({{{Mode::kLaw}, law, {}, {}}});
+  sets.push_back({{{Mode::kAuto}, law, {}, {}}});
   return sets;
 }
 

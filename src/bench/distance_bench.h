@@ -33,7 +33,7 @@ struct HeadToHead {
 
 struct DistanceBenchRow {
   AttentionPlace place;
-  PrefetchSetting prefetch;  // off, a distance, or law
+  PrefetchSetting prefetch;  // off, a distance, or auto
   PrefetchPlan plan;
   Spread gb_per_s;                         // KV bytes read by attention
   Spread read_gb_per_s;                    // the best streaming read of the same threads and pages

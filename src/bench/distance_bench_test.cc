@@ -55,7 +55,7 @@ TEST(BenchDistance, SweepsEveryCombinationAndComparesTheLaw) {
     EXPECT_LE(row.fraction.median, row.fraction.max);
     EXPECT_EQ(row.repeats, 2);
     const bool last = i % kOfPlace == kOfPlace - 1;
-    EXPECT_EQ(row.prefetch.mode == PrefetchSetting::Mode::kLaw, last);
+    EXPECT_EQ(row.prefetch.mode == PrefetchSetting::Mode::kAuto, last);
     EXPECT_EQ(row.head_to_head.has_value(), last);
     if (i % kOfPlace == 0) {
       EXPECT_EQ(row.prefetch.mode, PrefetchSetting::Mode::kOff);

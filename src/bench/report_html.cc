@@ -153,7 +153,7 @@ std::string AttentionPart(const BenchJson& all) {
     double end = 1;
     for (const auto& [place, pair] : SplitBy(of_tokens, TypeAndPlace)) {
       const BenchJson* off = With(pair, "prefetch", "off");
-      const BenchJson* law = With(pair, "prefetch", "law");
+      const BenchJson* law = With(pair, "prefetch", "auto");
       if (off == nullptr || law == nullptr) continue;
       sets.push_back({place, {Value(*off, "fraction"), Value(*law, "fraction")}});
       end = std::max({end, Number(*off, "fraction_max"), Number(*law, "fraction_max")});
@@ -186,7 +186,7 @@ std::string DistancePart(const BenchJson& all) {
   std::string figures;
   std::string ratios;
   for (const auto& [place, of_place] : SplitBy(rows, TypeAndPlace)) {
-    const BenchJson* law = With(of_place, "prefetch", "law");
+    const BenchJson* law = With(of_place, "prefetch", "auto");
     if (law == nullptr) continue;
     if (law->contains("ratio")) {
       ratios += fmt::format(" {}: {:.2f} ({:.2f} to {:.2f}).", place, Number(*law, "ratio"),
@@ -251,7 +251,7 @@ std::string MissesPart(const BenchJson& all) {
   std::string figures;
   for (const auto& [place, of_place] : SplitBy(rows, TypeAndPlace)) {
     const BenchJson* off = With(of_place, "prefetch", "off");
-    const BenchJson* law = With(of_place, "prefetch", "law");
+    const BenchJson* law = With(of_place, "prefetch", "auto");
     if (off == nullptr || law == nullptr) continue;
     sentence +=
         fmt::format(" {}: {:.1f} % waited for DRAM without prefetching, {:.2f} % with it.", place,
@@ -285,8 +285,8 @@ std::string TokensPart(const BenchJson& all) {
   double fastest = 0;
   double largest = 1;
   std::string gains;
-  for (const char* prefetch : {"off", "law"}) {
-    const int series = prefetch == std::string_view("law") ? 1 : 0;
+  for (const char* prefetch : {"off", "auto"}) {
+    const int series = prefetch == std::string_view("auto") ? 1 : 0;
     ChartLine speed{series, {}};
     ChartLine share{series, {}};
     for (const BenchJson* row : rows) {
@@ -332,7 +332,7 @@ std::string ProfilePart(const BenchJson& all) {
     double sum = 0;
     for (const BenchJson* row : of_tokens) {
       const std::string stage = Text(*row, "stage");
-      if (Text(*row, "prefetch") != "law" || stage == "all") continue;
+      if (Text(*row, "prefetch") != "auto" || stage == "all") continue;
       const auto it = std::ranges::find(stages, stage);
       const double ms = Number(*row, "us_per_token") * 1e-3;
       bar.parts[it == stages.end() ? 0 : it - stages.begin()] += ms;

@@ -35,8 +35,8 @@ BenchJson AllRows() {
   BenchJson rows = BenchJson::array();
   rows.push_back({{"bench", "machine"}, {"cpu", "A <CPU> & more"}});
   rows.push_back(With(Place("attention", "off"), "fraction", 0.4));
-  rows.push_back(With(With(Place("attention", "law"), "fraction", 0.8), "over_off", 2));
-  for (const char* prefetch : {"off", "law"}) {
+  rows.push_back(With(With(Place("attention", "auto"), "fraction", 0.8), "over_off", 2));
+  for (const char* prefetch : {"off", "auto"}) {
     const double share = prefetch == std::string_view("off") ? 0.028 : 0.002;
     rows.push_back(With(Place("misses", prefetch), "dram_share", share));
     rows.back()["counters_unavailable"] = "there are none";
@@ -55,8 +55,8 @@ BenchJson AllRows() {
   }
   rows.push_back(With(Place("distance", "off"), "fraction", 0.4));
   rows.push_back(With(Place("distance", "4096"), "fraction", 0.7));
-  rows.push_back(With(With(Place("distance", "law"), "fraction", 0.8), "ratio", 0.98));
-  for (const char* prefetch : {"off", "law"}) {
+  rows.push_back(With(With(Place("distance", "auto"), "fraction", 0.8), "ratio", 0.98));
+  for (const char* prefetch : {"off", "auto"}) {
     rows.push_back(With(With(With(Place("decode", prefetch), "tokens_per_s", 20), "fraction", 0.9),
                         "over_first", 1.25));
     BenchJson stage = Place("decode", prefetch);
@@ -110,7 +110,7 @@ TEST(ReportHtml, IsWellFormedAndStandsAlone) {
 TEST(ReportHtml, LeavesOutWhatWasNotMeasured) {
   const std::string html = ReportHtml(BenchJson::array());
   EXPECT_THAT(html, Not(HasSubstr("<section>")));
-  BenchJson row = Place("misses", "law");
+  BenchJson row = Place("misses", "auto");
   row["touches_unavailable"] = "the counter is too coarse";
   EXPECT_THAT(ReportHtml(BenchJson::array({row})), HasSubstr("the counter is too coarse"));
 }

@@ -17,9 +17,9 @@ constexpr int64_t kMaxContext = int64_t{1} << 50;
 }  // namespace
 
 Result<bool> ParsePrefetchAhead(std::string_view text) {
-  if (text == "law") return true;
+  if (text == "auto" || text == "law") return true;
   if (text == "off") return false;
-  return Fail("'{}' is not known: wanted law or off", text);
+  return Fail("'{}' is not known: wanted auto or off", text);
 }
 
 void AddModelPath(Command& command, std::string* path) {

@@ -31,7 +31,7 @@ struct Variant {
   std::string isa;
   int64_t batch = 64;
   int threads = 2;
-  std::string prefetch = "law";
+  std::string prefetch = "auto";
 };
 
 // Every combination for floats; a few for codes, whose kernels share everything else with them.
@@ -42,18 +42,18 @@ std::vector<Variant> Variants(KvTypes types) {
     if (kernels->isa == Isa::kScalar) continue;  // too slow for all of them
     const std::string isa(IsaName(kernels->isa));
     if (kIsSanitized) {  // takes minutes for all of them
-      variants.push_back({isa, 1, 2, "law"});
+      variants.push_back({isa, 1, 2, "auto"});
       variants.push_back({isa, 64, 5, "4096"});
       continue;
     }
     if (IsQuantized(types.k)) {
-      variants.push_back({isa, 1, 5, "law"});
+      variants.push_back({isa, 1, 5, "auto"});
       variants.push_back({isa, 7, 1, "off"});
       variants.push_back({isa, 64, 2, "1048576"});
       continue;
     }
     for (const int64_t batch : {1, 7, 64}) {
-      for (const int threads : {1, 2, 5}) variants.push_back({isa, batch, threads, "law"});
+      for (const int threads : {1, 2, 5}) variants.push_back({isa, batch, threads, "auto"});
     }
     for (const char* prefetch : {"off", "64", "4096", "1048576"}) {
       variants.push_back({isa, 1, 2, prefetch});

@@ -13,7 +13,8 @@ namespace bitfetch {
 
 Result<PrefetchSetting> ParsePrefetchSetting(std::string_view text) {
   using Mode = PrefetchSetting::Mode;
-  if (text == "law") return PrefetchSetting{Mode::kLaw};
+  if (text == "auto") return PrefetchSetting{};
+  if (text == "law") return PrefetchSetting{.named_law = true};
   if (text == "off") return PrefetchSetting{Mode::kOff};
   PrefetchSetting setting{Mode::kBytes};
   const char* const end = text.data() + text.size();
@@ -21,7 +22,7 @@ Result<PrefetchSetting> ParsePrefetchSetting(std::string_view text) {
   // A leading zero would not come back as it was given.
   const bool plain = !text.empty() && text[0] >= '1' && text[0] <= '9' && stop == end;
   if (!plain || error != std::errc() || setting.bytes > PrefetchSetting::kMaxBytes) {
-    return Fail("'{}' is no prefetch setting: it is law, off, or a distance from 1 to {} bytes",
+    return Fail("'{}' is no prefetch setting: wanted auto, off, or a distance from 1 to {} bytes",
                 text, PrefetchSetting::kMaxBytes);
   }
   return setting;
@@ -29,8 +30,8 @@ Result<PrefetchSetting> ParsePrefetchSetting(std::string_view text) {
 
 std::string PrefetchSettingText(const PrefetchSetting& setting) {
   switch (setting.mode) {
-    case PrefetchSetting::Mode::kLaw:
-      return "law";
+    case PrefetchSetting::Mode::kAuto:
+      return setting.named_law ? "law" : "auto";
     case PrefetchSetting::Mode::kOff:
       return "off";
     case PrefetchSetting::Mode::kBytes:
@@ -42,7 +43,7 @@ std::string PrefetchSettingText(const PrefetchSetting& setting) {
 PrefetchPlan ResolvePrefetch(const PrefetchSetting& setting, const MachineProfile& profile,
                              const PrefetchAccess& access) {
   if (setting.mode == PrefetchSetting::Mode::kOff) return {};
-  if (setting.mode == PrefetchSetting::Mode::kLaw) return ChoosePrefetch(profile, access);
+  if (setting.mode == PrefetchSetting::Mode::kAuto) return ChoosePrefetch(profile, access);
   const int64_t lines = (std::max<int64_t>(setting.bytes, 1) + kLineBytes - 1) / kLineBytes;
   const MachineProfile sane = ClampProfile(profile);
   const Streams best = ChooseStreams(NearestKernel(sane, access), access);

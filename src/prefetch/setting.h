@@ -11,21 +11,23 @@
 
 namespace bitfetch {
 
-// What `--prefetch law|off|BYTES` asks for. `--prefetch-ahead law|off` takes the first two.
+// What `--prefetch auto|off|BYTES` asks for.
 struct PrefetchSetting {
   static constexpr int64_t kMaxBytes = 1 << 20;
-  enum class Mode { kLaw, kOff, kBytes };
+  enum class Mode { kAuto, kOff, kBytes };
 
-  Mode mode = Mode::kLaw;
-  int64_t bytes = 0;  // for kBytes: 1..kMaxBytes
+  Mode mode = Mode::kAuto;
+  int64_t bytes = 0;      // for kBytes: 1..kMaxBytes
+  bool named_law = false;  // for kAuto: given by its other word
 
   bool operator==(const PrefetchSetting&) const = default;
 };
 
-// "law", "off", or a plain decimal number of bytes. Fails for anything else, and quotes it.
+// "auto" (or "law", which is the same), "off", or a plain decimal number of bytes. Fails for
+// anything else, and quotes it.
 Result<PrefetchSetting> ParsePrefetchSetting(std::string_view text);
 
-// As it was given.
+// The word that was given.
 std::string PrefetchSettingText(const PrefetchSetting& setting);
 
 // The law's plan, or none, or that distance with the law's streams and hint: at least a line in

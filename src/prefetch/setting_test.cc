@@ -10,7 +10,7 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(PrefetchSetting, ComesBackAsItWasGiven) {
-  for (const char* text : {"law", "off", "1", "64", "100", "4096", "1048576"}) {
+  for (const char* text : {"auto", "law", "off", "1", "64", "100", "4096", "1048576"}) {
     const auto setting = ParsePrefetchSetting(text);
     ASSERT_TRUE(setting.has_value()) << text;
     EXPECT_EQ(PrefetchSettingText(*setting), text);
@@ -18,7 +18,7 @@ TEST(PrefetchSetting, ComesBackAsItWasGiven) {
 }
 
 TEST(PrefetchSetting, QuotesWhatItCannotRead) {
-  for (const char* text : {"", "on", "Law", " law", "0", "-64", "+64", "064", "0x40", "64k", "64 ",
+  for (const char* text : {"", "on", "Auto", " auto", "Law", "0", "-64", "+64", "064", "0x40", "64k", "64 ",
                            "1e3", "1048577", "99999999999999999999"}) {
     const auto setting = ParsePrefetchSetting(text);
     ASSERT_FALSE(setting.has_value()) << text;
@@ -38,7 +38,8 @@ TEST(ResolvePrefetch, ObeysTheSettingAndKeepsTheLawsStreamsAndHint) {
   const PrefetchAccess access{.max_streams = 8};
   constexpr PrefetchHint kL2 = PrefetchHint::kL2;
   EXPECT_EQ(Resolve("off", access), PrefetchPlan{});
-  EXPECT_TRUE(Resolve("law", access).on);
+  EXPECT_TRUE(Resolve("auto", access).on);
+  EXPECT_EQ(Resolve("law", access), Resolve("auto", access));
   EXPECT_EQ(Resolve("64", access), (PrefetchPlan{true, 64, 1, kL2}));
   EXPECT_EQ(Resolve("100", access), (PrefetchPlan{true, 128, 2, kL2}));
   EXPECT_EQ(Resolve("4096", access), (PrefetchPlan{true, 4096, 8, kL2}));
@@ -48,7 +49,7 @@ TEST(ResolvePrefetch, ObeysTheSettingAndKeepsTheLawsStreamsAndHint) {
 
 TEST(ResolvePrefetch, AFixedDistanceOverrulesTheLaw) {
   const PrefetchAccess paged{.paged = true, .max_streams = 8};
-  EXPECT_FALSE(Resolve("law", paged).on);
+  EXPECT_FALSE(Resolve("auto", paged).on);
   EXPECT_TRUE(Resolve("4096", paged).on);
 }
 

@@ -57,14 +57,14 @@ void AddBenchAttention(Command& bench) {
        .more =
            R"(Lists with commas give a row for each combination. Rows are medians, with the range beside them;
 what differs only in --prefetch is measured in turn, each time beside a streaming read, and compared
-with the first row that is off. --prefetch off,off,law shows in its second row what is noise.
+with the first row that is off. --prefetch off,off,auto shows in its second row what is noise.
 
 examples:
   bitfetch bench attention
-  bitfetch bench attention --n-kv 2048,8192 --layout contiguous,paged --prefetch off,law,4096
+  bitfetch bench attention --n-kv 2048,8192 --layout contiguous,paged --prefetch off,auto,4096
   bitfetch bench attention -t 1,2 --json attention.json)"});
   AddAttentionPlaces(command, &options->bench.places, "contiguous");
-  AddPrefetch(command, "off,law", &options->bench.prefetch);
+  AddPrefetch(command, "off,auto", &options->bench.prefetch);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
   command.SetRun([options] {
     return ReportRows(Header(), options->json,

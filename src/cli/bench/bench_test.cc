@@ -88,9 +88,9 @@ TEST_F(BenchTest, DistanceSweepsAndComparesTheLaw) {
     EXPECT_EQ(row.at("bench"), "distance");
     EXPECT_EQ(row.at("layout"), "paged");
     for (const char* name : {"gb_per_s", "read_gb_per_s", "fraction"}) ExpectSpread(row, name);
-    EXPECT_EQ(row.contains("ratio"), row.at("prefetch") == "law");
+    EXPECT_EQ(row.contains("ratio"), row.at("prefetch") == "auto");
     const std::string prefetch = row.at("prefetch");
-    if (prefetch != "off" && prefetch != "law") {
+    if (prefetch != "off" && prefetch != "auto") {
       EXPECT_EQ(prefetch, std::to_string(row.at("distance_bytes").get<int>()));
       EXPECT_THAT(row.at("hint"), ::testing::AnyOf("l1", "l2"));
     }

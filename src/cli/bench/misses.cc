@@ -155,7 +155,7 @@ examples:
   bitfetch bench misses
   bitfetch bench misses -t 1 --kv-type q8_0 --pages 4k --json misses.json)"});
   AddAttentionPlaces(command, &options->bench.places, "contiguous,paged");
-  AddPrefetch(command, "off,law", &options->bench.prefetch);
+  AddPrefetch(command, "off,auto", &options->bench.prefetch);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
   command.SetRun([options] {
     return ReportRows(Header(), options->json,

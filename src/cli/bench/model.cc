@@ -21,7 +21,7 @@ std::string_view BenchName(ModelBench bench) {
   return bench == ModelBench::kDecode ? "decode" : "prefill";
 }
 
-std::string_view AheadName(bool ahead) { return ahead ? "law" : "off"; }
+std::string_view AheadName(bool ahead) { return ahead ? "auto" : "off"; }
 
 std::string TableRow(const ModelBenchRow& row) {
   return fmt::format(
@@ -91,8 +91,8 @@ void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64
   AddPlaces(command, &options->bench.threads, "what affinity and cgroup allow",
             &options->bench.placements, "contiguous", &options->bench.pages, "huge");
   AddKvTypes(command, &options->bench.kv_types);
-  AddPrefetch(command, "law", &options->bench.prefetch);
-  command.AddParsed("--prefetch-ahead", "HOW,...", "before attention: law or off (default: law)",
+  AddPrefetch(command, "auto", &options->bench.prefetch);
+  command.AddParsed("--prefetch-ahead", "HOW,...", "before attention: auto or off (default: auto)",
                     &options->bench.ahead, [](std::string_view text) {
                       return ParseList<bool>(text, ParsePrefetchAhead);
                     });
@@ -146,7 +146,7 @@ is what the tokens read (weights, output head, KV) in their time, over that. Wha
 examples:
   bitfetch bench decode -m model.gguf
   bitfetch bench decode -m model.gguf --n-kv 0,2048,8192 --profile
-  bitfetch bench decode -m model.gguf --n-kv 8192 --prefetch off,off,law --json decode.json)"},
+  bitfetch bench decode -m model.gguf --n-kv 8192 --prefetch off,off,auto --json decode.json)"},
       32, "tokens that are decoded");
 }
 

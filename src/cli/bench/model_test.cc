@@ -44,8 +44,8 @@ class BenchModelTest : public ::testing::Test {
 
 TEST_F(BenchModelTest, DecodeHasARowForEachCombination) {
   const Json rows =
-      Rows({"decode", "--n-kv", "0,40", "--kv-type", "f16,q8_0", "--prefetch", "off,law",
-            "--prefetch-ahead", "law,off", "--layout", "contiguous,paged"});
+      Rows({"decode", "--n-kv", "0,40", "--kv-type", "f16,q8_0", "--prefetch", "off,auto",
+            "--prefetch-ahead", "auto,off", "--layout", "contiguous,paged"});
   ASSERT_EQ(rows.size(), 32u);
   std::set<std::string> combinations;
   for (const Json& row : rows) {

@@ -141,7 +141,7 @@ void AddKvTypes(Command& command, std::vector<KvTypes>* types) {
 void AddPrefetch(Command& command, const std::string& default_text,
                  std::vector<PrefetchSetting>* prefetch) {
   command.AddParsed("--prefetch", "HOW,...",
-                    fmt::format("law, off or so many bytes ahead (default: {})", default_text),
+                    fmt::format("auto, off or so many bytes ahead (default: {})", default_text),
                     prefetch, ListOf<PrefetchSetting>(ParsePrefetchSetting));
 }
 
