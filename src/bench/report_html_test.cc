@@ -70,13 +70,14 @@ BenchJson AllRows() {
 TEST(ReportHtml, SaysWhatEachPictureShows) {
   const std::string html = ReportHtml(AllRows());
   EXPECT_THAT(html, HasSubstr("A &lt;CPU&gt; &amp; more"));
-  EXPECT_THAT(html, HasSubstr("0.40 of the streaming read without, 0.80 with it"));
+  EXPECT_THAT(html, HasSubstr("0.40 of peak read bandwidth without it, 0.80 with it"));
   EXPECT_THAT(html, HasSubstr("2.8 % waited for DRAM without prefetching, 0.20 % with it"));
   const std::string misses = html.substr(html.find("<h2>Misses"));
   EXPECT_EQ(Count(misses.substr(0, misses.find("</svg>")), "<rect "), 4);  // two bins, off and law
   EXPECT_THAT(html, HasSubstr("there are none"));
   EXPECT_THAT(html, HasSubstr("0.98 (0.88 to 1.08)"));
   EXPECT_THAT(html, HasSubstr("1.25 at 8192."));
+  EXPECT_THAT(html, HasSubstr("<th>share of peak read bandwidth</th><th>speedup vs off</th>"));
   EXPECT_THAT(html, HasSubstr("of its 5.0 ms with 8192 tokens"));
 }
 
