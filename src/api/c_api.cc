@@ -419,7 +419,7 @@ bitfetch_status bitfetch_attention_run(bitfetch_attention* attention, const bitf
     BITFETCH_RETURN_IF_NOT_OK(Allowed(cache->cache.CheckLayer(layer)));
     const auto view = cache->cache.View(layer);
     if (!view) return Fails(BITFETCH_FAILED, view.error().message);
-    if (group < 1 || group > ModelConfig::kMostHeads || tokens < 1 || tokens > view->length) {
+    if (group < 1 || group > ModelConfig::kMaxHeads || tokens < 1 || tokens > view->length) {
       return Fails(BITFETCH_INVALID_ARGUMENT,
                    fmt::format("attention of {} query heads to a KV head and the last {} of {} "
                                "tokens is not possible",

@@ -22,7 +22,7 @@ namespace {
 
 constexpr size_t kBufferBytes = size_t{1} << 20;
 // In one call, which Ctrl-C waits for.
-constexpr size_t kMostAtOnce = size_t{1} << 22;
+constexpr size_t kMaxAtOnce = size_t{1} << 22;
 
 std::string ErrnoText() { return std::generic_category().message(errno); }
 
@@ -49,7 +49,7 @@ Status ReadAll(const std::string& path, int fd, std::span<std::byte> out,
                const Progress& progress) {
   const auto total = static_cast<int64_t>(out.size());
   while (!out.empty()) {
-    const ssize_t got = read(fd, out.data(), std::min(out.size(), kMostAtOnce));
+    const ssize_t got = read(fd, out.data(), std::min(out.size(), kMaxAtOnce));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return FailErrno(path);
     if (got == 0) return Fail("{}: became shorter while it was read", path);
@@ -196,7 +196,7 @@ Status FileWriter::Flush() {
 
 Status FileWriter::WriteOut(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = write(fd_, bytes.data(), std::min(bytes.size(), kMostAtOnce));
+    const ssize_t written = write(fd_, bytes.data(), std::min(bytes.size(), kMaxAtOnce));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return FailErrno(path_);
     bytes = bytes.subspan(static_cast<size_t>(written));

@@ -3,10 +3,16 @@
 #define BITFETCH_BENCH_BENCH_JSON_H_
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 namespace bitfetch {
 
 using BenchJson = nlohmann::ordered_json;  // a row of a benchmark, or a list of them
+
+// What people read in place of the fields `fraction`, `over_off` and `over_first`.
+inline constexpr std::string_view kFractionTitle = "share of peak read bandwidth";
+inline constexpr std::string_view kOverOffTitle = "speedup vs off";
+inline constexpr std::string_view kOverFirstTitle = "speedup vs first row";
 
 }  // namespace bitfetch
 

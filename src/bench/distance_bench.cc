@@ -9,7 +9,7 @@
 namespace bitfetch {
 namespace {
 
-constexpr int kLeastPairs = 31;
+constexpr int kMinPairs = 31;
 
 // What is measured in turn, and what came of it.
 struct Series {
@@ -19,24 +19,24 @@ struct Series {
   std::vector<double> reads;
 };
 
-// Off, the sweep, and the law: a group for each streaming read beside it.
+// Off, the sweep, and the law: a set for each streaming read beside it.
 std::vector<std::vector<Series>> Plan(const DistanceBenchOptions& options,
                                       const PrefetchPlan& law) {
   using Mode = PrefetchSetting::Mode;
-  std::vector<std::vector<Series>> groups;
-  groups.push_back({{{Mode::kOff}, {}, {}, {}}});
+  std::vector<std::vector<Series>> sets;
+  sets.push_back({{{Mode::kOff}, {}, {}, {}}});
   for (const PrefetchHint hint : {PrefetchHint::kL1, PrefetchHint::kL2}) {
     for (const int streams : options.streams) {
-      std::vector<Series> group;
+      std::vector<Series> set;
       for (const int64_t bytes : options.distances) {
         if (bytes % (kLineBytes * streams) != 0) continue;
-        group.push_back({{Mode::kBytes, bytes}, {true, bytes, streams, hint}, {}, {}});
+        set.push_back({{Mode::kBytes, bytes}, {true, bytes, streams, hint}, {}, {}});
       }
-      if (!group.empty()) groups.push_back(std::move(group));
+      if (!set.empty()) sets.push_back(std::move(set));
     }
   }
-  groups.push_back({{{Mode::kAuto}, law, {}, {}}});
-  return groups;
+  sets.push_back({{{Mode::kAuto}, law, {}, {}}});
+  return sets;
 }
 
 HeadToHead Compare(PlacedAttention& attention, const PrefetchPlan& law, const PrefetchPlan& best,
@@ -60,31 +60,31 @@ class Sweep {
         attention_(attention),
         read_(read),
         law_(law),
-        groups_(Plan(options, law)) {}
+        sets_(Plan(options, law)) {}
 
   // `on_round` hears that one of the rounds, `repeats` in all, is done.
   std::vector<DistanceBenchRow> Run(const std::function<void()>& on_round) {
     for (int repeat = 0; repeat < options_.repeats; ++repeat) {
-      for (std::vector<Series>& group : groups_) Round(group, repeat);
+      for (std::vector<Series>& set : sets_) Round(set, repeat);
       on_round();
     }
     std::vector<DistanceBenchRow> rows;
-    for (const std::vector<Series>& group : groups_) {
-      for (const Series& series : group) rows.push_back(Row(series));
+    for (const std::vector<Series>& set : sets_) {
+      for (const Series& series : set) rows.push_back(Row(series));
     }
     const auto speed = [](const DistanceBenchRow& row) { return row.gb_per_s.median; };
     const auto best = std::ranges::max_element(rows.begin(), rows.end() - 1, {}, speed);
     rows.back().head_to_head =
-        Compare(attention_, law_, best->plan, std::max(options_.repeats, kLeastPairs));
+        Compare(attention_, law_, best->plan, std::max(options_.repeats, kMinPairs));
     return rows;
   }
 
  private:
-  void Round(std::vector<Series>& group, int repeat) {
+  void Round(std::vector<Series>& set, int repeat) {
     const double read = read_.Once();
-    attention_.Pass(group[0].plan);  // none that counts is the first after the streaming read
-    for (size_t i = 0; i < group.size(); ++i) {
-      Series& series = group[(i + repeat) % group.size()];
+    attention_.Pass(set[0].plan);  // none that counts is the first after the streaming read
+    for (size_t i = 0; i < set.size(); ++i) {
+      Series& series = set[(i + repeat) % set.size()];
       series.speeds.push_back(attention_.Pass(series.plan));
       series.reads.push_back(read);
     }
@@ -106,7 +106,7 @@ class Sweep {
   PlacedAttention& attention_;
   StreamRead& read_;
   PrefetchPlan law_;
-  std::vector<std::vector<Series>> groups_;
+  std::vector<std::vector<Series>> sets_;
 };
 
 Status CheckOptions(const DistanceBenchOptions& options) {

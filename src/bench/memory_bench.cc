@@ -12,9 +12,9 @@
 namespace bitfetch {
 namespace {
 
-// The buffer is read in so many parts; of each a thread has so many tiles at least.
+// The buffer is read in so many parts; of each a thread has so many segments at least.
 constexpr size_t kParts = 4;
-constexpr size_t kLeastTiles = 32;
+constexpr size_t kMinSegments = 32;
 
 // Looks at each style before measuring, to find the best width of a load.
 constexpr int kLooks = 3;
@@ -107,7 +107,7 @@ Result<std::vector<MemoryBenchRow>> BenchMemory(
   std::vector<MemoryBenchRow> rows;
   for (const int threads : options.threads) {
     BITFETCH_ASSIGN_OR_RETURN(const auto pool, ThreadPool::Create(threads));
-    const size_t bytes = std::max(cold_bytes, kParts * threads * kLeastTiles * kReadTileBytes);
+    const size_t bytes = std::max(cold_bytes, kParts * threads * kMinSegments * kReadSegmentBytes);
     for (const PageSize pages : options.pages) {
       BITFETCH_ASSIGN_OR_RETURN(ColdBuffer buffer, ColdBuffer::Create(*pool, bytes, pages));
       const std::vector<ReadStyle> styles = BestWidths(buffer, *pool);

@@ -18,7 +18,7 @@ namespace bitfetch {
 // streams: a row each.
 struct MemoryBenchOptions {
   std::vector<int> threads;
-  std::vector<BlockPlacement> placements = {BlockPlacement::kContiguous};  // of 8 KiB tiles
+  std::vector<BlockPlacement> placements = {BlockPlacement::kContiguous};  // of 8 KiB segments
   std::vector<PageSize> pages = {PageSize::kHuge};
   int repeats = 15;
 };

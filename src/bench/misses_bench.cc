@@ -8,9 +8,9 @@
 #include <memory>
 #include <utility>
 
+#include "bench/counters.h"
 #include "bench/touch_sampler.h"
 #include "bench/watched_attention.h"
-#include "machine/counters.h"
 
 namespace bitfetch {
 namespace {
@@ -20,7 +20,7 @@ constexpr int kPasses = 16;
 
 // What sampling may cost, which leaves room below the 2 % that were promised. It is measured at the
 // densest interval, where it stands out of the noise, in so many repeats.
-constexpr double kMostCost = 0.01;
+constexpr double kMaxCost = 0.01;
 constexpr int64_t kDensest = 16;
 constexpr int kCostRepeats = 5;
 
@@ -141,7 +141,7 @@ class Place {
       for (int i = 0; i < kCostRepeats; ++i) costs.push_back(SamplingCost(one));
       cost = std::max(cost, SpreadOf(costs).median);
     }
-    interval_ = std::max<int64_t>(kDensest, std::llround(kDensest * cost / kMostCost));
+    interval_ = std::max<int64_t>(kDensest, std::llround(kDensest * cost / kMaxCost));
     for (Series& one : series_) SampleEvery(interval_, one);
   }
 

@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "bench/attention_places.h"
+#include "bench/load_timer.h"
 #include "bench/spread.h"
-#include "machine/load_timer.h"
 #include "prefetch/setting.h"
 
 namespace bitfetch {

@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <numeric>
 
+#include "bench/counters.h"
 #include "engine/test_profile.h"
-#include "machine/counters.h"
 
 namespace bitfetch {
 namespace {

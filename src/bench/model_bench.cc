@@ -62,16 +62,16 @@ Result<Measured> Prefill(Session& session, int64_t tokens, StreamRead& read) {
   return measured;
 }
 
-Status MeasureOnce(const ModelBenchOptions& options, Session& session, StreamRead& read,
+Status MeasureOnce(ModelBench bench, int64_t tokens, Session& session, StreamRead& read,
                    Series& series) {
   const int64_t before = session.length();
   SessionForBench(session).SetPrefetch(series.prefetch, series.ahead);
   session.ResetProfile();
-  const auto run = options.bench == ModelBench::kDecode ? Decode : Prefill;
-  BITFETCH_ASSIGN_OR_RETURN(const Measured measured, run(session, options.tokens, read));
+  const auto run = bench == ModelBench::kDecode ? Decode : Prefill;
+  BITFETCH_ASSIGN_OR_RETURN(const Measured measured, run(session, tokens, read));
   session.Truncate(before);
   series.profile.Add(session.profile());
-  series.tokens_per_s.push_back(static_cast<double>(options.tokens) / measured.ns * 1e9);
+  series.tokens_per_s.push_back(static_cast<double>(tokens) / measured.ns * 1e9);
   series.gb_per_s.push_back(static_cast<double>(session.profile().Sum().bytes) / measured.ns);
   series.read_gb_per_s.push_back(SpreadOf(measured.reads).median);
   return {};
@@ -79,39 +79,39 @@ Status MeasureOnce(const ModelBenchOptions& options, Session& session, StreamRea
 
 // The rows of one place, one for each way to prefetch, measured in turn.
 Result<std::vector<ModelBenchRow>> MeasureTogether(const ModelBenchOptions& options, int64_t n_kv,
-                                                   const SessionOptions& opened, Session& session,
-                                                   StreamRead& read) {
+                                                   int64_t tokens, const SessionOptions& opened,
+                                                   Session& session, StreamRead& read) {
   std::vector<Series> all;
   for (const PrefetchSetting& prefetch : options.prefetch) {
     for (const bool ahead : options.ahead) all.push_back({prefetch, ahead});
   }
   for (int repeat = 0; repeat < options.repeats; ++repeat) {
     for (size_t i = 0; i < all.size(); ++i) {
-      BITFETCH_RETURN_IF_ERROR(MeasureOnce(options, session, read, all[(i + repeat) % all.size()]));
+      BITFETCH_RETURN_IF_ERROR(
+          MeasureOnce(options.bench, tokens, session, read, all[(i + repeat) % all.size()]));
     }
   }
   std::vector<ModelBenchRow> rows;
   for (const Series& series : all) {
     SessionForBench access(session);
     access.SetPrefetch(series.prefetch, series.ahead);
-    rows.push_back(
-        {.threads = session.threads(),
-         .n_kv = n_kv,
-         .kv_types = opened.kv_types,
-         .placement = opened.placement,
-         .pages = opened.pages,
-         .prefetch = series.prefetch,
-         .ahead = series.ahead,
-         .plan = access.prefetch_plan(),
-         .tokens = options.tokens,
-         .tokens_per_s = SpreadOf(series.tokens_per_s),
-         .over_first = SpreadOf(Ratios(series.tokens_per_s, all[0].tokens_per_s)),
-         .bytes_per_token = series.profile.Sum().bytes / (options.tokens * options.repeats),
-         .gb_per_s = SpreadOf(series.gb_per_s),
-         .read_gb_per_s = SpreadOf(series.read_gb_per_s),
-         .fraction = SpreadOf(Ratios(series.gb_per_s, series.read_gb_per_s)),
-         .profile = series.profile,
-         .repeats = options.repeats});
+    rows.push_back({.threads = session.threads(),
+                    .n_kv = n_kv,
+                    .kv_types = opened.kv_types,
+                    .placement = opened.placement,
+                    .pages = opened.pages,
+                    .prefetch = series.prefetch,
+                    .ahead = series.ahead,
+                    .plan = access.prefetch_plan(),
+                    .tokens = tokens,
+                    .tokens_per_s = SpreadOf(series.tokens_per_s),
+                    .over_first = SpreadOf(Ratios(series.tokens_per_s, all[0].tokens_per_s)),
+                    .bytes_per_token = series.profile.Sum().bytes / (tokens * options.repeats),
+                    .gb_per_s = SpreadOf(series.gb_per_s),
+                    .read_gb_per_s = SpreadOf(series.read_gb_per_s),
+                    .fraction = SpreadOf(Ratios(series.gb_per_s, series.read_gb_per_s)),
+                    .profile = series.profile,
+                    .repeats = options.repeats});
   }
   return rows;
 }
@@ -123,7 +123,7 @@ Status BenchModel(
     const std::function<Status(const ModelBenchRow&, int64_t done, int64_t total)>& on_row) {
   const auto total =
       static_cast<int64_t>(options.threads.size() * options.pages.size() * options.kv_types.size() *
-                           options.placements.size() * options.n_kv.size() *
+                           options.placements.size() * options.n_kv.size() * options.tokens.size() *
                            options.prefetch.size() * options.ahead.size());
   int64_t done = 0;
   const size_t cold_bytes = StreamRead::ColdBytes();
@@ -133,21 +133,24 @@ Status BenchModel(
       BITFETCH_ASSIGN_OR_RETURN(StreamRead read, StreamRead::Create(*pool, cold_bytes, pages));
       for (const KvTypes types : options.kv_types) {
         for (const BlockPlacement placement : options.placements) {
-          const SessionOptions opened{.threads = threads,
-                                      .context = std::ranges::max(options.n_kv) + options.tokens,
-                                      .kv_types = types,
-                                      .pages = pages,
-                                      .placement = placement,
-                                      .mmap = options.mmap};
+          const SessionOptions opened{
+              .threads = threads,
+              .context = std::ranges::max(options.n_kv) + std::ranges::max(options.tokens),
+              .kv_types = types,
+              .pages = pages,
+              .placement = placement,
+              .mmap = options.mmap};
           BITFETCH_ASSIGN_OR_RETURN(const auto session, Session::Open(options.model, opened));
           SessionForBench(*session).FinishMoving();
           for (const int64_t n_kv : options.n_kv) {
             session->Truncate(0);
             BITFETCH_RETURN_IF_ERROR(SessionForBench(*session).Fill(n_kv));
-            BITFETCH_ASSIGN_OR_RETURN(const auto rows,
-                                      MeasureTogether(options, n_kv, opened, *session, read));
-            for (const ModelBenchRow& row : rows) {
-              BITFETCH_RETURN_IF_ERROR(on_row(row, ++done, total));
+            for (const int64_t tokens : options.tokens) {
+              BITFETCH_ASSIGN_OR_RETURN(
+                  const auto rows, MeasureTogether(options, n_kv, tokens, opened, *session, read));
+              for (const ModelBenchRow& row : rows) {
+                BITFETCH_RETURN_IF_ERROR(on_row(row, ++done, total));
+              }
             }
           }
         }

@@ -28,8 +28,8 @@ struct ModelBenchOptions {
   ModelBench bench = ModelBench::kDecode;
   std::string model;  // its path
   bool mmap = true;
-  std::vector<int64_t> n_kv = {0};  // tokens that are in the cache before, of synthetic content
-  int64_t tokens = 32;              // that are decoded, or a prompt has
+  std::vector<int64_t> n_kv = {0};     // tokens that are in the cache before, of synthetic content
+  std::vector<int64_t> tokens = {32};  // that are decoded, or a prompt has
   std::vector<int> threads;
   std::vector<KvTypes> kv_types = {KvTypes{}};
   std::vector<BlockPlacement> placements = {BlockPlacement::kContiguous};

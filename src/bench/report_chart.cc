@@ -107,20 +107,20 @@ std::string ChartLegend(const std::vector<std::string>& series) {
   return text + "</p>\n";
 }
 
-std::string BarChart(const std::vector<BarGroup>& groups, double end, std::string_view axis) {
+std::string BarChart(const std::vector<BarSet>& sets, double end, std::string_view axis) {
   constexpr double kLeft = 150;
   constexpr double kBars = kWidth - kLeft - 38;
   Svg svg;
   double rows = 0;
-  for (const BarGroup& group : groups) rows += static_cast<double>(group.bars.size()) + 0.6;
+  for (const BarSet& set : sets) rows += static_cast<double>(set.bars.size()) + 0.6;
   const double bottom = rows * kRowHeight + 4;
   LyingAxis(svg, kLeft, kBars, bottom, end, axis);
   double y = 4;
-  for (const BarGroup& group : groups) {
-    const double height = static_cast<double>(group.bars.size()) * kRowHeight;
-    svg.Text("end", kLeft - 6, y + height / 2 + 4, group.label);
-    for (size_t i = 0; i < group.bars.size(); ++i) {
-      const Spread& bar = group.bars[i];
+  for (const BarSet& set : sets) {
+    const double height = static_cast<double>(set.bars.size()) * kRowHeight;
+    svg.Text("end", kLeft - 6, y + height / 2 + 4, set.label);
+    for (size_t i = 0; i < set.bars.size(); ++i) {
+      const Spread& bar = set.bars[i];
       const auto x = [&](double value) { return kLeft + std::min(value / end, 1.0) * kBars; };
       svg.Rect(fmt::format("s{}", i), kLeft, y + 1, x(bar.median) - kLeft, kRowHeight - 2);
       svg.Line("range", x(bar.min), y + kRowHeight / 2, x(bar.max), y + kRowHeight / 2);
@@ -139,12 +139,12 @@ std::string LineChart(const LineChartAxes& axes, const std::vector<ChartLine>& l
   constexpr double kRight = kWidth - 14;
   constexpr double kTop = 20;
   constexpr double kBottom = 220;
-  double least = std::numeric_limits<double>::infinity();
-  double most = 0;
+  double min = std::numeric_limits<double>::infinity();
+  double max = 0;
   std::vector<double> xs;
   const auto include = [&](double x) {
-    if (x > 0) least = std::min(least, x);
-    most = std::max(most, x);
+    if (x > 0) min = std::min(min, x);
+    max = std::max(max, x);
   };
   for (const ChartLine& line : lines) {
     for (const ChartPoint& point : line.points) {
@@ -155,10 +155,10 @@ std::string LineChart(const LineChartAxes& axes, const std::vector<ChartLine>& l
   if (mark) include(mark->at.x);
   std::ranges::sort(xs);
   xs.erase(std::unique(xs.begin(), xs.end()), xs.end());
-  if (xs.empty() || most == 0) return {};
+  if (xs.empty() || max == 0) return {};
   const bool has_zero = xs.front() == 0;
-  const double low = std::log2(least) - (has_zero ? 1 : 0);
-  const double span = std::max(std::log2(most) - low, 1.0);
+  const double low = std::log2(min) - (has_zero ? 1 : 0);
+  const double span = std::max(std::log2(max) - low, 1.0);
   const auto x_of = [&](double x) {
     return kLeft + (x > 0 ? (std::log2(x) - low) / span : 0) * (kRight - kLeft);
   };
@@ -207,13 +207,13 @@ std::string ShareColumns(const std::vector<ColumnBin>& bins, std::string_view ax
   constexpr double kLeft = 52;
   constexpr double kTop = 8;
   constexpr double kBottom = 190;
-  constexpr double kLeast = 1e-4;
+  constexpr double kMin = 1e-4;
   Svg svg;
   const auto y_of = [&](double share) {
-    const double part = std::log10(std::max(share, kLeast) / kLeast) / -std::log10(kLeast);
+    const double part = std::log10(std::max(share, kMin) / kMin) / -std::log10(kMin);
     return kBottom - part * (kBottom - kTop);
   };
-  for (double share = kLeast; share < 1.5; share *= 10) {
+  for (double share = kMin; share < 1.5; share *= 10) {
     svg.Line("grid", kLeft, y_of(share), kWidth - 6, y_of(share));
     svg.Text("end", kLeft - 5, y_of(share) + 4,
              fmt::format("{:g} %", std::round(share * 1e6) * 1e-4));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Charts for the report, as inline SVG that takes its colours from the page: classes s0, s1, ...
+// Charts for the report, as inline SVG that takes its colours from the file: classes s0, s1, ...
 // are the series. Drawn for a width that a phone shows without shrinking the letters.
 #ifndef BITFETCH_BENCH_REPORT_CHART_H_
 #define BITFETCH_BENCH_REPORT_CHART_H_
@@ -19,12 +19,12 @@ std::string EscapeHtml(std::string_view text);
 // Names and colours of series, for above a chart.
 std::string ChartLegend(const std::vector<std::string>& series);
 
-// Lying bars from 0 to `end`, one for each series of each group, with the figure beside them.
-struct BarGroup {
+// Lying bars from 0 to `end`, one for each series of each set, with the figure beside them.
+struct BarSet {
   std::string label;
   std::vector<Spread> bars;  // [series]
 };
-std::string BarChart(const std::vector<BarGroup>& groups, double end, std::string_view axis);
+std::string BarChart(const std::vector<BarSet>& sets, double end, std::string_view axis);
 
 // Lines over x on a scale of powers of two, with the range of each point; 0 is drawn half a step
 // before the least of the others.

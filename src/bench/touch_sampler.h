@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "machine/load_timer.h"
+#include "bench/load_timer.h"
 #include "prefetch/instruction.h"
 
 namespace bitfetch {

@@ -5,9 +5,9 @@
 #include <span>
 
 #include "base/thread_pool.h"
+#include "bench/counters.h"
 #include "bench/touch_sampler.h"
 #include "kernels/kernels.h"
-#include "machine/counters.h"
 
 namespace bitfetch {
 

@@ -7,7 +7,7 @@
 namespace bitfetch {
 
 inline constexpr const char* kBenchSummary =
-    "measure: attention, memory, misses, whole tokens, or all in a report";
+    "measure attention, memory, or whole models; or all of it, for a report";
 
 // Goes on as the program `bitfetch-bench` that lies beside this one, with the same arguments. The
 // benchmarks are a program of their own so that whoever only runs models need not build them.

@@ -201,7 +201,7 @@ TEST_F(GenerateTest, WritesNothingMoreThanAsked) {
 
 TEST_F(GenerateTest, EndsQuietlyWhenNobodyReads) {
   Program program({"generate", "-m", EndlessModel(), "-p", "x", "--temp", "0", "-t", "2"}, "",
-                  /*read_at_most=*/10);
+                  /*max_out=*/10);
   const Finished finished = program.Wait();
   EXPECT_EQ(finished.code, 0);
   EXPECT_EQ(finished.err, "");
@@ -351,7 +351,7 @@ TEST_F(ChatTest, CtrlCTwiceWhileWaitingEnds) {
 }
 
 TEST_F(ChatTest, EndsQuietlyWhenNobodyReads) {
-  Program program(Chat({}, EndlessModel()), "", /*read_at_most=*/10);
+  Program program(Chat({}, EndlessModel()), "", /*max_out=*/10);
   program.Write("a\n");
   const Finished finished = program.Wait();
   EXPECT_EQ(finished.code, 0);

@@ -14,7 +14,7 @@ namespace bitfetch {
 namespace {
 
 // Whether it fits into memory is for the session to say; this only keeps it a number of tokens.
-constexpr int64_t kMostContext = int64_t{1} << 50;
+constexpr int64_t kMaxContext = int64_t{1} << 50;
 
 Result<KvType> ParseKvType(std::string_view text) {
   for (const KvType type : kKvTypes) {
@@ -44,7 +44,7 @@ void AddModelOptions(Command& command, ModelOptions* options, const std::string&
       &session.threads, Integer<int>(1, ThreadPool::kMaxThreads));
   command.AddParsed("-c,--ctx", "N",
                     fmt::format("how many tokens the context holds (default: {})", context_default),
-                    &session.context, Integer<int64_t>(1, kMostContext));
+                    &session.context, Integer<int64_t>(1, kMaxContext));
   command.AddParsed("--kv-type", "TYPE",
                     "how the KV cache stores keys and values: f32, f16 (default), bf16, q8_0 or "
                     "q4_0; or one type for each, as in q8_0:q4_0",
@@ -85,7 +85,8 @@ Result<OpenedSession> OpenSession(const ModelOptions& options) {
     Warn("{}: the model was made for a context of {} tokens, not {}: what it writes may get worse",
          options.path, made_for, context);
   }
-  if (options.session.context == 0 && context < std::min(made_for, session_options.default_most)) {
+  if (options.session.context == 0 &&
+      context < std::min(made_for, session_options.max_default_context)) {
     Warn(
         "{}: the context is {} tokens, whose KV cache takes half of the free memory; the model was "
         "made for {}: --ctx sets another, and a smaller --kv-type makes room for more",

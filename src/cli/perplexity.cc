@@ -14,7 +14,7 @@
 namespace bitfetch {
 namespace {
 
-constexpr int64_t kMostDefaultContext = 512;
+constexpr int64_t kMaxDefaultContext = 512;
 
 struct Options {
   ModelOptions model;
@@ -53,7 +53,7 @@ Result<int> RunPerplexity(const Options& options) {
 
 void AddPerplexity(Command& program) {
   const auto options = std::make_shared<Options>();
-  options->model.session.default_most = kMostDefaultContext;
+  options->model.session.max_default_context = kMaxDefaultContext;
   Command& command = program.Add(
       "perplexity",
       {.usage = "-m MODEL -f FILE [options]",

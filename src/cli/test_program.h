@@ -33,9 +33,9 @@ struct Finished {
 class Program {
  public:
   // `stdout_to`: a file to open in place of a pipe that is read. Of the pipe no more is read than
-  // `read_at_most` and what comes with it; then its end is closed.
+  // `max_out` and what comes with it; then its end is closed.
   explicit Program(const std::vector<std::string>& arguments, const std::string& stdout_to = "",
-                   size_t read_at_most = SIZE_MAX) {
+                   size_t max_out = SIZE_MAX) {
     std::vector<std::string> words;
     std::istringstream emulator(BITFETCH_EMULATOR);
     for (std::string word; std::getline(emulator, word, '|');) words.push_back(word);
@@ -65,7 +65,7 @@ class Program {
     close(out[1]);
     close(err[1]);
     stdin_ = in[1];
-    out_reader_ = std::thread([=, this] { Read(out[0], read_at_most, &out_); });
+    out_reader_ = std::thread([=, this] { Read(out[0], max_out, &out_); });
     err_reader_ = std::thread([=, this] { Read(err[0], SIZE_MAX, &err_); });
   }
 
@@ -111,9 +111,9 @@ class Program {
   }
 
  private:
-  void Read(int fd, size_t at_most, std::string* to) {
+  void Read(int fd, size_t max_bytes, std::string* to) {
     char piece[4096];
-    for (ssize_t got; to->size() < at_most && (got = read(fd, piece, sizeof piece)) > 0;) {
+    for (ssize_t got; to->size() < max_bytes && (got = read(fd, piece, sizeof piece)) > 0;) {
       const std::lock_guard lock(mutex_);
       to->append(piece, static_cast<size_t>(got));
       changed_.notify_all();

@@ -13,7 +13,7 @@
 namespace bitfetch {
 namespace {
 
-constexpr size_t kMostBytes = size_t{1} << 30;
+constexpr size_t kMaxBytes = size_t{1} << 30;
 
 Result<std::string> ReadAll(const std::string& name, int fd) {
   std::string text;
@@ -24,7 +24,7 @@ Result<std::string> ReadAll(const std::string& name, int fd) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Fail("{}: {}", name, std::generic_category().message(errno));
     size += static_cast<size_t>(got);
-    if (size > kMostBytes) return Fail("{}: the text has more than 1 GiB", name);
+    if (size > kMaxBytes) return Fail("{}: the text has more than 1 GiB", name);
     if (got == 0) break;
   }
   text.resize(size);

@@ -101,7 +101,7 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
               .l2_budget_bytes = PrefetchBudget(session->machine_.l2_bytes)};
   kv.limit = options.context != 0
                  ? options.context
-                 : std::min({config.context, options.default_most, HalfOfFreeMemory(kv)});
+                 : std::min({config.context, options.max_default_context, HalfOfFreeMemory(kv)});
   session->context_ = kv.limit;
   BITFETCH_RETURN_IF_ERROR(CheckMemory(path, kv));
   auto cache = KvCache::Create(kv);

@@ -25,10 +25,10 @@ namespace bitfetch {
 
 struct SessionOptions {
   int threads = 0;  // 0: what affinity and cgroup allow
-  // Tokens; 0: what the model was made for, but at most `default_most`, and no more than half of
-  // the free memory holds.
+  // Tokens; 0: what the model was made for, but at most `max_default_context`, and no more than
+  // half of the free memory holds.
   int64_t context = 0;
-  int64_t default_most = std::numeric_limits<int64_t>::max();
+  int64_t max_default_context = std::numeric_limits<int64_t>::max();
   KvTypes kv_types = {};
   PageSize pages = PageSize::kHuge;
   BlockPlacement placement = BlockPlacement::kContiguous;

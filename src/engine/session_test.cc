@@ -54,11 +54,11 @@ TEST_F(SessionTest, ContextComesFromTheModelOrTheOptions) {
   SessionOptions options = kQuiet;
   options.context = 17;
   EXPECT_EQ(Open(options)->context(), 17);
-  options.default_most = 16;
+  options.max_default_context = 16;
   EXPECT_EQ(Open(options)->context(), 17);
   options.context = 0;
   EXPECT_EQ(Open(options)->context(), 16);
-  options.default_most = 200;
+  options.max_default_context = 200;
   EXPECT_EQ(Open(options)->context(), 100);
 }
 

@@ -58,17 +58,17 @@ const std::array<NamedShape, 3>& Shapes() {
 }
 
 Status CheckShape(const SynthShape& shape) {
-  for (const auto& [name, value, most] :
-       {std::tuple("layers", shape.layers, ModelConfig::kMostLayers),
-        std::tuple("hidden", shape.hidden, ModelConfig::kMostWidth),
-        std::tuple("ffn", shape.ffn, ModelConfig::kMostWidth),
-        std::tuple("heads", shape.heads, ModelConfig::kMostHeads),
-        std::tuple("kv-heads", shape.kv_heads, ModelConfig::kMostHeads),
-        std::tuple("head-dim", shape.head_dim, ModelConfig::kMostHeadDim),
-        std::tuple("vocab", shape.vocab, ModelConfig::kMostVocab),
-        std::tuple("context", shape.context, ModelConfig::kMostContext)}) {
-    if (value < 1 || value > most) {
-      return Fail("a model with {} {} is not possible: wanted 1 to {}", value, name, most);
+  for (const auto& [name, value, max] :
+       {std::tuple("layers", shape.layers, ModelConfig::kMaxLayers),
+        std::tuple("hidden", shape.hidden, ModelConfig::kMaxWidth),
+        std::tuple("ffn", shape.ffn, ModelConfig::kMaxWidth),
+        std::tuple("heads", shape.heads, ModelConfig::kMaxHeads),
+        std::tuple("kv-heads", shape.kv_heads, ModelConfig::kMaxHeads),
+        std::tuple("head-dim", shape.head_dim, ModelConfig::kMaxHeadDim),
+        std::tuple("vocab", shape.vocab, ModelConfig::kMaxVocab),
+        std::tuple("context", shape.context, ModelConfig::kMaxContext)}) {
+    if (value < 1 || value > max) {
+      return Fail("a model with {} {} is not possible: wanted 1 to {}", value, name, max);
     }
   }
   if (shape.architecture != "bitnet-b1.58" && shape.architecture != "bitnet-25" &&
@@ -83,9 +83,9 @@ Status CheckShape(const SynthShape& shape) {
     return Fail("heads of {} dimensions are not possible: wanted a multiple of {}", shape.head_dim,
                 ModelConfig::kHeadDimStep);
   }
-  if (shape.heads * shape.head_dim > ModelConfig::kMostWidth) {
+  if (shape.heads * shape.head_dim > ModelConfig::kMaxWidth) {
     return Fail("{} heads of {} dimensions are not possible: wanted at most {} together",
-                shape.heads, shape.head_dim, ModelConfig::kMostWidth);
+                shape.heads, shape.head_dim, ModelConfig::kMaxWidth);
   }
   if (!IsTernary(shape.weights)) {
     return Fail("weights of type {} are not possible: wanted I2_S, TQ1_0 or TQ2_0",
@@ -107,7 +107,7 @@ class SynthWriter {
         progress_(progress),
         interrupted_(interrupted),
         random_(shape.seed),
-        blocks_(shape.weights, random_) {}
+        packs_(shape.weights, random_) {}
 
   Status Write(const std::string& path) {
     DeclareMetadata();
@@ -184,9 +184,9 @@ class SynthWriter {
 
   Status Declare(const std::string& name, TensorType type, int64_t cols, int64_t rows) {
     const int64_t row_elements = type == TensorType::kI2_S ? cols * rows : cols;
-    if (row_elements % BlockElements(type) != 0) {
-      return Fail("tensor {} of {} x {} is not possible: {} comes in blocks of {}", name, cols,
-                  rows, TensorTypeName(type), BlockElements(type));
+    if (row_elements % PackElements(type) != 0) {
+      return Fail("tensor {} of {} x {} is not possible: {} needs a multiple of {}", name, cols,
+                  rows, TensorTypeName(type), PackElements(type));
     }
     const std::array<int64_t, 2> shape = {cols, rows};
     writer_.AddTensor(name, type, shape);
@@ -209,11 +209,11 @@ class SynthWriter {
     // a scale that f16 holds.
     const auto exact = static_cast<float>(std::sqrt(1.5 / static_cast<double>(tensor.cols)));
     const uint16_t scale = F32ToF16(exact);
-    blocks_.SetScale(scale);
+    packs_.SetScale(scale);
     const bool trailer = tensor.type == TensorType::kI2_S;
     const int64_t bytes = tensor.bytes - (trailer ? kI2STrailerBytes : 0);
-    BITFETCH_RETURN_IF_ERROR(WritePieces(bytes, blocks_.block_bytes(),
-                                         [&](auto piece) { blocks_.FillRandom(random_, piece); }));
+    BITFETCH_RETURN_IF_ERROR(WritePieces(bytes, packs_.pack_bytes(),
+                                         [&](auto piece) { packs_.FillRandom(random_, piece); }));
     if (!trailer) return {};
     return WritePieces(kI2STrailerBytes, kI2STrailerBytes, [&](auto piece) {
       std::ranges::copy(I2STrailer(F16ToF32(scale)), piece.begin());
@@ -251,7 +251,7 @@ class SynthWriter {
   const Progress& progress_;
   const std::atomic<bool>& interrupted_;
   Random random_;
-  TernaryBlocks blocks_;
+  TernaryPacks packs_;
   GgufWriter writer_;
   std::vector<Tensor> tensors_;
   std::vector<std::byte> piece_;

@@ -209,7 +209,7 @@ TEST_F(SynthTest, SaysWhatCannotBeAModel) {
   shape = Tiny();
   shape.hidden = 3;
   shape.ffn = 5;
-  EXPECT_THAT(ErrorOf(shape), HasSubstr("I2_S comes in blocks of 128"));
+  EXPECT_THAT(ErrorOf(shape), HasSubstr("I2_S needs a multiple of 128"));
   shape = Tiny();
   shape.weights = TensorType::kF16;
   EXPECT_THAT(ErrorOf(shape), HasSubstr("weights of type F16"));
@@ -222,21 +222,21 @@ TEST_F(SynthTest, SaysWhatCannotBeAModel) {
 }
 
 TEST_F(SynthTest, RefusesWhatNoReaderAccepts) {
-  for (const auto& [size, most] : {std::pair(&SynthShape::layers, ModelConfig::kMostLayers),
-                                   std::pair(&SynthShape::hidden, ModelConfig::kMostWidth),
-                                   std::pair(&SynthShape::ffn, ModelConfig::kMostWidth),
-                                   std::pair(&SynthShape::heads, ModelConfig::kMostHeads),
-                                   std::pair(&SynthShape::kv_heads, ModelConfig::kMostHeads),
-                                   std::pair(&SynthShape::head_dim, ModelConfig::kMostHeadDim),
-                                   std::pair(&SynthShape::vocab, ModelConfig::kMostVocab),
-                                   std::pair(&SynthShape::context, ModelConfig::kMostContext)}) {
+  for (const auto& [size, max] : {std::pair(&SynthShape::layers, ModelConfig::kMaxLayers),
+                                  std::pair(&SynthShape::hidden, ModelConfig::kMaxWidth),
+                                  std::pair(&SynthShape::ffn, ModelConfig::kMaxWidth),
+                                  std::pair(&SynthShape::heads, ModelConfig::kMaxHeads),
+                                  std::pair(&SynthShape::kv_heads, ModelConfig::kMaxHeads),
+                                  std::pair(&SynthShape::head_dim, ModelConfig::kMaxHeadDim),
+                                  std::pair(&SynthShape::vocab, ModelConfig::kMaxVocab),
+                                  std::pair(&SynthShape::context, ModelConfig::kMaxContext)}) {
     SynthShape shape = Tiny();
-    shape.*size = most + 1;
-    EXPECT_THAT(ErrorOf(shape), HasSubstr(fmt::format("wanted 1 to {}", most)));
+    shape.*size = max + 1;
+    EXPECT_THAT(ErrorOf(shape), HasSubstr(fmt::format("wanted 1 to {}", max)));
   }
   SynthShape shape = Tiny();
-  shape.heads = shape.kv_heads = ModelConfig::kMostHeads;
-  shape.head_dim = ModelConfig::kMostWidth / ModelConfig::kMostHeads + ModelConfig::kHeadDimStep;
+  shape.heads = shape.kv_heads = ModelConfig::kMaxHeads;
+  shape.head_dim = ModelConfig::kMaxWidth / ModelConfig::kMaxHeads + ModelConfig::kHeadDimStep;
   EXPECT_THAT(ErrorOf(shape), HasSubstr("4096 heads of 80 dimensions"));
 }
 

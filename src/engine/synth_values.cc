@@ -30,37 +30,37 @@ void FillRandom(Random& random, std::span<std::byte> out, FromHalf from_half) {
 
 }  // namespace
 
-TernaryBlocks::TernaryBlocks(TensorType type, Random& random)
+TernaryPacks::TernaryPacks(TensorType type, Random& random)
     : type_(type),
-      block_bytes_(BlockBytes(type) * kCodes / BlockElements(type)),
-      bytes_(kCount * block_bytes_) {
-  for (size_t block = 0; block < kCount; ++block) {
-    for (uint8_t& code : codes_[block]) code = static_cast<uint8_t>(random.Next() % 3);
+      pack_bytes_(PackBytes(type) * kCodes / PackElements(type)),
+      bytes_(kCount * pack_bytes_) {
+  for (size_t pack = 0; pack < kCount; ++pack) {
+    for (uint8_t& code : codes_[pack]) code = static_cast<uint8_t>(random.Next() % 3);
   }
 }
 
-void TernaryBlocks::SetScale(uint16_t scale) {
+void TernaryPacks::SetScale(uint16_t scale) {
   if (scale == scale_) return;
   scale_ = scale;
-  for (size_t block = 0; block < kCount; ++block) {
-    std::byte* out = bytes_.data() + block * block_bytes_;
+  for (size_t pack = 0; pack < kCount; ++pack) {
+    std::byte* out = bytes_.data() + pack * pack_bytes_;
     switch (type_) {
       case TensorType::kTQ1_0:
-        PackTQ1_0(codes_[block], scale, out);
+        PackTQ1_0(codes_[pack], scale, out);
         break;
       case TensorType::kTQ2_0:
-        PackTQ2_0(codes_[block], scale, out);
+        PackTQ2_0(codes_[pack], scale, out);
         break;
       default:
-        PackI2S(codes_[block], out);
+        PackI2S(codes_[pack], out);
     }
   }
 }
 
-void TernaryBlocks::FillRandom(Random& random, std::span<std::byte> out) const {
-  for (size_t done = 0; done < out.size(); done += block_bytes_) {
-    const std::byte* block = bytes_.data() + random.Next() % kCount * block_bytes_;
-    std::memcpy(out.data() + done, block, std::min(block_bytes_, out.size() - done));
+void TernaryPacks::FillRandom(Random& random, std::span<std::byte> out) const {
+  for (size_t done = 0; done < out.size(); done += pack_bytes_) {
+    const std::byte* pack = bytes_.data() + random.Next() % kCount * pack_bytes_;
+    std::memcpy(out.data() + done, pack, std::min(pack_bytes_, out.size() - done));
   }
 }
 

@@ -14,16 +14,16 @@
 // What tensors of random weights hold.
 namespace bitfetch {
 
-// Blocks of 256 random codes, packed as the type has them, to build matrices of: as random as need
+// Packs of 256 random codes, packed as the type has them, to build matrices of: as random as need
 // be, and as fast as a copy.
-class TernaryBlocks {
+class TernaryPacks {
  public:
-  TernaryBlocks(TensorType type, Random& random);
+  TernaryPacks(TensorType type, Random& random);
 
-  // The blocks with the scale of a matrix, where it is part of each of them.
+  // The packs with the scale of a matrix, where it is part of each of them.
   void SetScale(uint16_t scale);
 
-  size_t block_bytes() const { return block_bytes_; }
+  size_t pack_bytes() const { return pack_bytes_; }
 
   void FillRandom(Random& random, std::span<std::byte> out) const;
 
@@ -32,7 +32,7 @@ class TernaryBlocks {
   static constexpr size_t kCount = 1024;
 
   TensorType type_;
-  size_t block_bytes_;
+  size_t pack_bytes_;
   uint16_t scale_ = 0;
   std::vector<std::array<uint8_t, kCodes>> codes_{kCount};
   std::vector<std::byte> bytes_;

@@ -30,8 +30,8 @@ Status KvCache::Check(const KvConfig& config) {
   }
   const int64_t blocks = BlocksFor(config.limit);
   const KvLayout layout{config.kv_heads, config.head_dim, config.types};
-  constexpr auto kMost = std::numeric_limits<int64_t>::max();
-  if (blocks > kMost / config.layers / static_cast<int64_t>(layout.block_bytes())) {
+  constexpr auto kMax = std::numeric_limits<int64_t>::max();
+  if (blocks > kMax / config.layers / static_cast<int64_t>(layout.block_bytes())) {
     return Fail("a KV cache of {} tokens is larger than any memory", config.limit);
   }
   return {};

@@ -23,11 +23,11 @@ using Group = std::array<float, kQuantizedDims>;
 // The values within the range of finite floats; with a NaN among them, zeros. Returns whether there
 // was one.
 bool MakeFinite(const float* values, Group& finite) {
-  constexpr float kMost = std::numeric_limits<float>::max();
+  constexpr float kMax = std::numeric_limits<float>::max();
   const bool has_nan =
       std::any_of(values, values + kQuantizedDims, [](float x) { return std::isnan(x); });
   std::transform(values, values + kQuantizedDims, finite.begin(),
-                 [=](float x) { return has_nan ? 0.0f : std::clamp(x, -kMost, kMost); });
+                 [=](float x) { return has_nan ? 0.0f : std::clamp(x, -kMax, kMax); });
   return has_nan;
 }
 

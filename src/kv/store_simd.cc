@@ -39,10 +39,10 @@ HWY_INLINE void Convert16(const float* from, hwy::float16_t* to) {
   for (int i = 0; i < 16; i += kLanes) {
     const auto bits = hn::BitCast(ints, hn::LoadU(Floats(), from + i));
     const auto magnitude = hn::And(bits, hn::Set(ints, kMagnitude));
-    const auto most = hn::Set(ints, std::bit_cast<int32_t>(65504.0f));
+    const auto max = hn::Set(ints, std::bit_cast<int32_t>(65504.0f));
     const auto quiet_nan = hn::Set(ints, 0x7fc00000);
     const auto kept = hn::IfThenElse(hn::Gt(magnitude, hn::Set(ints, kInfinity)), quiet_nan,
-                                     hn::Min(magnitude, most));
+                                     hn::Min(magnitude, max));
     const auto with_sign = hn::Or(kept, hn::AndNot(hn::Set(ints, kMagnitude), bits));
     hn::StoreU(hn::DemoteTo(halves, hn::BitCast(Floats(), with_sign)), halves, to + i);
   }

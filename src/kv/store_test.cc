@@ -17,7 +17,7 @@
 namespace bitfetch {
 namespace {
 
-constexpr float kMost = std::numeric_limits<float>::max();
+constexpr float kMax = std::numeric_limits<float>::max();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kSmallest = std::numeric_limits<float>::denorm_min();
@@ -56,7 +56,7 @@ std::vector<float> Floats(int kind, size_t count, std::mt19937& random) {
         x = static_cast<float>(static_cast<int>(bits % 33) - 16) / 2;
         break;
       case 8:
-        x = pick({kMost, -kMost, 1e30f, -1e30f, 65504.0f, 65519.0f, 65520.0f, 1.0f});
+        x = pick({kMax, -kMax, 1e30f, -1e30f, 65504.0f, 65519.0f, 65520.0f, 1.0f});
         break;
       case 9:  // around the smallest scale whose inverse is finite, and the smallest f16
         x = std::ldexp(1.0f + static_cast<float>(bits % 7) / 8, -130 + static_cast<int>(bits % 12));
@@ -179,7 +179,7 @@ TEST(Quantize, WhatTheFormulasLeaveOpen) {
     x[7] = 1.0f;
     x[9] = -kInfinity;
     std::vector<float> finite = x;
-    finite[9] = -kMost;
+    finite[9] = -kMax;
     uint8_t finite_codes[32];
     EXPECT_EQ(quantize(x.data(), codes), quantize(finite.data(), finite_codes));
     EXPECT_TRUE(std::equal(codes, codes + 32, finite_codes));

@@ -13,10 +13,10 @@ namespace {
 
 constexpr size_t kStepBytes = 4 << 20;  // touched by one thread between two looks at the clock
 constexpr size_t kSmallPageBytes = 4 << 10;
-constexpr size_t kWindowTiles = (16 << 20) / kReadTileBytes;
+constexpr size_t kWindowSegments = (16 << 20) / kReadSegmentBytes;
 
-// Whole groups of ReadTiles.
-size_t RoundDown(size_t tiles) { return tiles / 16 * 16; }
+// Whole sixteens of ReadSegments.
+size_t RoundDown(size_t segments) { return segments / 16 * 16; }
 
 }  // namespace
 
@@ -38,16 +38,16 @@ Result<ColdBuffer> ColdBuffer::Create(ThreadPool& pool, size_t bytes, PageSize p
     for (int64_t seen = touched; step < seen && !touched.compare_exchange_weak(seen, step);) {
     }
   });
-  buffer.tiles_ = touched * (kStepBytes / kReadTileBytes);
-  if (buffer.tiles_ == 0) return Fail("there was no time to measure memory");
+  buffer.segments_ = touched * (kStepBytes / kReadSegmentBytes);
+  if (buffer.segments_ == 0) return Fail("there was no time to measure memory");
 
-  buffer.in_order_.resize(buffer.tiles_);
+  buffer.in_order_.resize(buffer.segments_);
   std::iota(buffer.in_order_.begin(), buffer.in_order_.end(), 0);
   buffer.shuffled_ = buffer.in_order_;
   std::minstd_rand random(1);
-  for (size_t first = 0; first < buffer.tiles_; first += kWindowTiles) {
+  for (size_t first = 0; first < buffer.segments_; first += kWindowSegments) {
     const auto begin = buffer.shuffled_.begin() + first;
-    std::shuffle(begin, begin + std::min(kWindowTiles, buffer.tiles_ - first), random);
+    std::shuffle(begin, begin + std::min(kWindowSegments, buffer.segments_ - first), random);
   }
   return buffer;
 }
@@ -58,20 +58,21 @@ std::span<const uint32_t> ColdBuffer::Piece::OfThread(int thread, int threads) c
 }
 
 ColdBuffer::Piece ColdBuffer::NextPiece(size_t bytes, bool shuffled) {
-  const size_t tiles = std::min(RoundDown(bytes / kReadTileBytes), tiles_);
+  const size_t segments = std::min(RoundDown(bytes / kReadSegmentBytes), segments_);
   const std::span<const uint32_t> order(shuffled ? shuffled_ : in_order_);
-  return {memory_.data(), order.subspan(TakeTiles(tiles), tiles)};
+  return {memory_.data(), order.subspan(TakeSegments(segments), segments)};
 }
 
 std::span<const std::byte> ColdBuffer::NextBytes(size_t bytes) {
-  const size_t tiles = std::min((bytes + kReadTileBytes - 1) / kReadTileBytes, tiles_);
-  return this->bytes().subspan(TakeTiles(tiles) * kReadTileBytes, tiles * kReadTileBytes);
+  const size_t segments = std::min((bytes + kReadSegmentBytes - 1) / kReadSegmentBytes, segments_);
+  return this->bytes().subspan(TakeSegments(segments) * kReadSegmentBytes,
+                               segments * kReadSegmentBytes);
 }
 
-size_t ColdBuffer::TakeTiles(size_t tiles) {
-  if (next_tile_ + tiles > tiles_) next_tile_ = 0;
-  const size_t first = next_tile_;
-  next_tile_ += tiles;
+size_t ColdBuffer::TakeSegments(size_t segments) {
+  if (next_segment_ + segments > segments_) next_segment_ = 0;
+  const size_t first = next_segment_;
+  next_segment_ += segments;
   return first;
 }
 
@@ -82,12 +83,12 @@ double ColdBuffer::Read(ThreadPool& pool, int threads, size_t bytes, bool shuffl
   const double begin = NowNs();
   pool.Run([&](int thread) {
     if (thread >= threads) return;
-    sum.fetch_add(ReadTiles(piece.base, piece.OfThread(thread, threads), style),
+    sum.fetch_add(ReadSegments(piece.base, piece.OfThread(thread, threads), style),
                   std::memory_order_relaxed);
   });
   const double ns = std::max(NowNs() - begin, 1.0);
   const size_t read = piece.OfThread(0, threads).size_bytes() / sizeof(uint32_t) * threads;
-  return static_cast<double>(read * kReadTileBytes) / ns * 1e9;
+  return static_cast<double>(read * kReadSegmentBytes) / ns * 1e9;
 }
 
 }  // namespace bitfetch

@@ -24,12 +24,12 @@ TEST_F(ColdBufferTest, RotatesThroughAllOfIt) {
     bool ascends = true;
     for (int i = 0; i < 5; ++i) {
       const auto piece = buffer.NextPiece(kBytes / 5, shuffled);
-      for (uint32_t tile : piece.order) {
-        ascends = ascends && (seen.empty() || tile == *seen.rbegin() + 1);
-        seen.insert(tile);
+      for (uint32_t segment : piece.order) {
+        ascends = ascends && (seen.empty() || segment == *seen.rbegin() + 1);
+        seen.insert(segment);
       }
     }
-    EXPECT_EQ(seen.size(), kBytes / kReadTileBytes);
+    EXPECT_EQ(seen.size(), kBytes / kReadSegmentBytes);
     EXPECT_EQ(std::set(seen.begin(), seen.end()).size(), seen.size());
     EXPECT_EQ(ascends, !shuffled);
   }
@@ -47,14 +47,14 @@ TEST_F(ColdBufferTest, BytesRotateWithPieces) {
   EXPECT_EQ(buffer.NextBytes(size_t{1} << 40).size(), kBytes);
 }
 
-TEST_F(ColdBufferTest, ThreadsShareAPieceInWholeGroups) {
+TEST_F(ColdBufferTest, ThreadsShareAPieceInWholeSixteens) {
   ColdBuffer buffer = ColdBuffer::Create(*pool_, kBytes, PageSize::k4K).value();
   const auto piece = buffer.NextPiece(1 << 20, true);
   std::set<uint32_t> seen;
   for (int thread = 0; thread < 3; ++thread) {
     const auto mine = piece.OfThread(thread, 3);
     EXPECT_EQ(mine.size(), 32u);  // of 128 / 3
-    for (uint32_t tile : mine) EXPECT_TRUE(seen.insert(tile).second);
+    for (uint32_t segment : mine) EXPECT_TRUE(seen.insert(segment).second);
   }
 }
 

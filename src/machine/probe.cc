@@ -151,7 +151,7 @@ class Probe {
     constexpr int kLoads = 4;  // enough for the clock, few enough to see single late ones
     std::vector<double> looks(static_cast<size_t>(effort_.rounds) * 250);
     const auto back = Half(buffer, 1);
-    std::vector<uint32_t> order(back.size() / kReadTileBytes);
+    std::vector<uint32_t> order(back.size() / kReadSegmentBytes);
     for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<uint32_t>(i);
     std::atomic<int> streaming{0};
     std::atomic<bool> done{false};
@@ -168,8 +168,8 @@ class Probe {
       const size_t each = order.size() / (pool_.threads() - 1);
       const std::span<const uint32_t> mine(order.data() + each * (thread - 1), each);
       for (size_t at = 0; !done && !Late(); at = (at + 64) % (std::max<size_t>(each, 64) - 63)) {
-        sum += ReadTiles(back.data(), mine.subspan(at, std::min<size_t>(64, each)),
-                         {.width_bytes = ReadWidths().back()});
+        sum += ReadSegments(back.data(), mine.subspan(at, std::min<size_t>(64, each)),
+                            {.width_bytes = ReadWidths().back()});
       }
     });
     std::sort(looks.begin(), looks.end());
@@ -179,7 +179,7 @@ class Probe {
   }
 
   size_t LookBytes() const {
-    const size_t bytes = std::max(effort_.look_bytes, pool_.threads() * kReadTileBytes * 64);
+    const size_t bytes = std::max(effort_.look_bytes, pool_.threads() * kReadSegmentBytes * 64);
     return std::min(bytes, buffer_.size());
   }
 
@@ -228,8 +228,8 @@ Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort probe_e
                                    const KernelProbe& kernels, const MachineProfile* known) {
   const Effort effort = EffortOf(probe_effort);
   const auto caches = static_cast<size_t>(topology.last_level_bytes);
-  const size_t most = std::max(kMaxBytes, 2 * caches);
-  const size_t bytes = std::clamp(effort.caches * caches, kMinBytes, most);
+  const size_t max_bytes = std::max(kMaxBytes, 2 * caches);
+  const size_t bytes = std::clamp(effort.caches * caches, kMinBytes, max_bytes);
   if (AvailableMemory() / 2 < static_cast<int64_t>(bytes)) {
     return Fail("no memory to measure with: that takes several times the caches' {} MiB",
                 caches >> 20);
@@ -237,9 +237,9 @@ Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort probe_e
   BITFETCH_ASSIGN_OR_RETURN(const auto pool, ThreadPool::Create(topology.threads));
   BITFETCH_ASSIGN_OR_RETURN(
       ColdBuffer buffer, ColdBuffer::Create(*pool, bytes, PageSize::kHuge, TouchDeadline(effort)));
-  if (const size_t least = std::max(2 * caches, kMinBytes); buffer.size() < least) {
+  if (const size_t min_bytes = std::max(2 * caches, kMinBytes); buffer.size() < min_bytes) {
     return Fail("the system took {} s to give {} of the {} MiB that measuring its memory takes",
-                effort.touch_ms / 1e3, buffer.size() >> 20, least >> 20);
+                effort.touch_ms / 1e3, buffer.size() >> 20, min_bytes >> 20);
   }
 
   Measurement measured{known != nullptr ? *known : DefaultProfile(topology), false};

@@ -12,7 +12,7 @@ namespace bitfetch {
 // Whether DequantizeRow reads the type: F32, F16, BF16, Q8_0, Q4_K and Q6_K.
 bool IsDequantizable(TensorType type);
 
-// The `n` elements stored at `row`, n a multiple of BlockElements, as float: out[n]. A type that is
+// The `n` elements stored at `row`, n a multiple of PackElements, as float: out[n]. A type that is
 // dequantizable; any alignment. Every product is rounded to float where ggml's own code rounds it,
 // so the values are ggml's bit for bit. About a nanosecond an element.
 // Formats: ggml's block_q8_0, block_q4_K and block_q6_K.

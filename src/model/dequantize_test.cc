@@ -14,16 +14,16 @@
 namespace bitfetch {
 namespace {
 
-// Random bytes in which every float16 scale, at `scale_at` of each block, is a moderate number.
-std::vector<std::byte> RandomBlocks(int64_t blocks, int64_t block_bytes,
-                                    const std::vector<int64_t>& scale_at) {
+// Random bytes in which every float16 scale, at `scale_at` of each pack, is a moderate number.
+std::vector<std::byte> RandomPacks(int64_t packs, int64_t pack_bytes,
+                                   const std::vector<int64_t>& scale_at) {
   std::mt19937 random(3);
-  std::vector<std::byte> data(static_cast<size_t>(blocks * block_bytes));
+  std::vector<std::byte> data(static_cast<size_t>(packs * pack_bytes));
   for (std::byte& byte : data) byte = static_cast<std::byte>(random());
-  for (int64_t block = 0; block < blocks; ++block) {
+  for (int64_t pack = 0; pack < packs; ++pack) {
     for (const int64_t at : scale_at) {
       const uint16_t half = F32ToF16(static_cast<float>(random() % 4001) / 1000.f - 2.f);
-      std::memcpy(&data[static_cast<size_t>(block * block_bytes + at)], &half, sizeof half);
+      std::memcpy(&data[static_cast<size_t>(pack * pack_bytes + at)], &half, sizeof half);
     }
   }
   return data;
@@ -35,49 +35,49 @@ double Half(const std::byte* at) {
   return F16ToF32(static_cast<uint16_t>(Byte(at) | Byte(at + 1) << 8));
 }
 
-// Element `i` of a block, each found on its own from the description of the format, in double:
+// Element `i` of a pack, each found on its own from the description of the format, in double:
 // products of a float16 and small integers are exact there.
-double Q8_0Element(const std::byte* block, int i) { return Half(block) * Signed(block + 2 + i); }
+double Q8_0Element(const std::byte* pack, int i) { return Half(pack) * Signed(pack + 2 + i); }
 
-double Q4_KElement(const std::byte* block, int i) {
-  const int group = i / 32;
+double Q4_KElement(const std::byte* pack, int i) {
+  const int part = i / 32;
   // The twelve packed bytes as a string of six-bit fields.
-  const std::byte* s = block + 4;
+  const std::byte* s = pack + 4;
   const int scale =
-      group < 4 ? Byte(s + group) % 64 : Byte(s + 4 + group) % 16 + 16 * (Byte(s + group - 4) / 64);
+      part < 4 ? Byte(s + part) % 64 : Byte(s + 4 + part) % 16 + 16 * (Byte(s + part - 4) / 64);
   const int min =
-      group < 4 ? Byte(s + 4 + group) % 64 : Byte(s + 4 + group) / 16 + 16 * (Byte(s + group) / 64);
-  const int byte = Byte(block + 16 + i / 64 * 32 + i % 32);
+      part < 4 ? Byte(s + 4 + part) % 64 : Byte(s + 4 + part) / 16 + 16 * (Byte(s + part) / 64);
+  const int byte = Byte(pack + 16 + i / 64 * 32 + i % 32);
   const int q = i % 64 < 32 ? byte % 16 : byte / 16;
-  return Half(block) * scale * q - Half(block + 2) * min;
+  return Half(pack) * scale * q - Half(pack + 2) * min;
 }
 
-double Q6_KElement(const std::byte* block, int i) {
-  const int low_byte = Byte(block + i / 128 * 64 + i % 64);
+double Q6_KElement(const std::byte* pack, int i) {
+  const int low_byte = Byte(pack + i / 128 * 64 + i % 64);
   const int low = i % 128 < 64 ? low_byte % 16 : low_byte / 16;
-  const int high_byte = Byte(block + 128 + i / 128 * 32 + i % 32);
+  const int high_byte = Byte(pack + 128 + i / 128 * 32 + i % 32);
   const int high = high_byte >> (i % 128 / 32 * 2) & 3;
-  return Half(block + 208) * Signed(block + 192 + i / 16) * (low + 16 * high - 32);
+  return Half(pack + 208) * Signed(pack + 192 + i / 16) * (low + 16 * high - 32);
 }
 
 void ExpectElements(TensorType type, const std::vector<int64_t>& scale_at,
                     double (*element)(const std::byte*, int)) {
-  constexpr int64_t kBlocks = 50;
-  const int64_t size = BlockElements(type), bytes = BlockBytes(type);
-  const std::vector<std::byte> data = RandomBlocks(kBlocks, bytes, scale_at);
-  std::vector<float> out(static_cast<size_t>(kBlocks * size + 1), 12345.f);
-  DequantizeRow(type, data.data(), kBlocks * size, out.data());
+  constexpr int64_t kPacks = 50;
+  const int64_t size = PackElements(type), bytes = PackBytes(type);
+  const std::vector<std::byte> data = RandomPacks(kPacks, bytes, scale_at);
+  std::vector<float> out(static_cast<size_t>(kPacks * size + 1), 12345.f);
+  DequantizeRow(type, data.data(), kPacks * size, out.data());
   EXPECT_EQ(out.back(), 12345.f);  // nothing written past the row
-  for (int64_t i = 0; i < kBlocks * size; ++i) {
+  for (int64_t i = 0; i < kPacks * size; ++i) {
     const double expected = element(data.data() + i / size * bytes, static_cast<int>(i % size));
     // Three roundings at most, each to half an ulp of a value of at most the terms' size.
     ASSERT_NEAR(out[static_cast<size_t>(i)], expected, 2.0 * 63 * 63 * 0x1p-23) << i;
   }
 }
 
-TEST(Dequantize, Q8Blocks) { ExpectElements(TensorType::kQ8_0, {0}, Q8_0Element); }
-TEST(Dequantize, Q4KBlocks) { ExpectElements(TensorType::kQ4_K, {0, 2}, Q4_KElement); }
-TEST(Dequantize, Q6KBlocks) { ExpectElements(TensorType::kQ6_K, {208}, Q6_KElement); }
+TEST(Dequantize, Q8Packs) { ExpectElements(TensorType::kQ8_0, {0}, Q8_0Element); }
+TEST(Dequantize, Q4KPacks) { ExpectElements(TensorType::kQ4_K, {0, 2}, Q4_KElement); }
+TEST(Dequantize, Q6KPacks) { ExpectElements(TensorType::kQ6_K, {208}, Q6_KElement); }
 
 // With powers of two for scales everything is exact, at the ends of each range.
 TEST(Dequantize, EndsOfTheRanges) {
@@ -113,9 +113,9 @@ TEST(Dequantize, FloatsAreTheirBits) {
   EXPECT_EQ(std::memcmp(out.data(), bytes, 32768 * 4), 0);
 }
 
-// Rows need no alignment, and n is respected where there are no blocks.
+// Rows need no alignment, and n is respected where there are no packs.
 TEST(Dequantize, AnyAlignmentAnyLength) {
-  const std::vector<std::byte> data = RandomBlocks(4, 34, {0});
+  const std::vector<std::byte> data = RandomPacks(4, 34, {0});
   for (const TensorType type : {TensorType::kF32, TensorType::kF16, TensorType::kBF16}) {
     for (int64_t n = 0; n < 20; ++n) {
       std::vector<float> aligned(32, -1.f), shifted(32, -1.f);

@@ -182,18 +182,18 @@ Status ForwardPass::AimCursors(int layer, const KvCache& cache) {
   const int threads = pool_.threads();
   const int64_t length = cache.length(layer) + 1;
   cursor_lines_ = 0;
-  size_t most = 0;
+  size_t max_lines = 0;
   for (int thread = 0; thread < threads; ++thread) {
     const auto [begin, end] = Attention::ShareOf(length, thread, threads);
     BITFETCH_ASSIGN_OR_RETURN(const PrefetchCursor cursor,
                               cache.Cursor(layer, begin, end, WalkTiles(prefetch_.in_kernel)));
     cursors_.push_back(cursor);
     cursor_lines_ += cursor.remaining();
-    most = std::max(most, cursor.remaining());
+    max_lines = std::max(max_lines, cursor.remaining());
   }
   const int64_t rows = 2 * model_.config().kv_heads * model_.config().head_dim;
   // Of the steps a thread expects its share.
-  lines_a_step_ = Pieces(static_cast<int64_t>(most) * threads, Pieces(rows, kRowsAStep));
+  lines_a_step_ = Pieces(static_cast<int64_t>(max_lines) * threads, Pieces(rows, kRowsAStep));
   return {};
 }
 

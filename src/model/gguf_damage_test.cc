@@ -242,10 +242,9 @@ TEST_F(GgufDamageTest, TensorsThatAreWrong) {
               "tensor t claims more elements than any memory holds");
   }
   EXPECT_EQ(ErrorOf(Bytes(1, 0).Tensor("t", {100}, 8, 0).Zeros(1000)),
-            "tensor t has rows of 100 elements, not a multiple of 32: Q8_0 is stored in blocks");
-  EXPECT_EQ(
-      ErrorOf(Bytes(1, 0).Tensor("t", {100, 3}, 36, 0).Zeros(1000)),
-      "tensor t has a total of 300 elements, not a multiple of 128: I2_S is stored in blocks");
+            "tensor t has rows of 100 elements, not a multiple of 32, as Q8_0 needs");
+  EXPECT_EQ(ErrorOf(Bytes(1, 0).Tensor("t", {100, 3}, 36, 0).Zeros(1000)),
+            "tensor t has a total of 300 elements, not a multiple of 128, as I2_S needs");
 }
 
 TEST_F(GgufDamageTest, TensorTypesThatAreNotRead) {

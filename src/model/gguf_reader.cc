@@ -12,11 +12,11 @@ namespace bitfetch {
 namespace {
 
 // No real file comes near these; they bound what a damaged one can make us allocate.
-constexpr uint64_t kMostKeys = 1 << 16;
-constexpr uint64_t kMostTensors = 1 << 16;
+constexpr uint64_t kMaxKeys = 1 << 16;
+constexpr uint64_t kMaxTensors = 1 << 16;
 constexpr uint64_t kLongestKey = 65535;      // by the format
 constexpr uint64_t kLongestTensorName = 64;  // by the format
-constexpr int64_t kMostElements = int64_t{1} << 60;
+constexpr int64_t kMaxElements = int64_t{1} << 60;
 constexpr int64_t kDefaultAlignment = 32;
 constexpr int64_t kLargestAlignment = 1 << 16;
 
@@ -79,8 +79,8 @@ class GgufParser {
       return FailFile("is of GGUF version {}: only 2 and 3 can be read", version);
     }
     if (!Read(&tensor_count_) || !Read(&key_count_)) return FailCut("the header");
-    if (key_count_ > kMostKeys) return FailFile("claims to have {} metadata keys", key_count_);
-    if (tensor_count_ > kMostTensors) return FailFile("claims to have {} tensors", tensor_count_);
+    if (key_count_ > kMaxKeys) return FailFile("claims to have {} metadata keys", key_count_);
+    if (tensor_count_ > kMaxTensors) return FailFile("claims to have {} tensors", tensor_count_);
     return {};
   }
 
@@ -156,7 +156,7 @@ class GgufParser {
       uint64_t size;
       if (!Read(&size)) return FailCut(fmt::format("the table at tensor {}", name));
       if (size == 0) return FailFile("tensor {} has a dimension of 0", name);
-      if (size > static_cast<uint64_t>(kMostElements / tensor.elements)) {
+      if (size > static_cast<uint64_t>(kMaxElements / tensor.elements)) {
         return FailFile("tensor {} claims more elements than any memory holds", name);
       }
       tensor.shape[i] = static_cast<int64_t>(size);
@@ -169,12 +169,12 @@ class GgufParser {
     const Result<TensorType> type = TensorTypeOf(number);
     if (!type) return FailFile("tensor {} {}", name, type.error().message);
     tensor.type = *type;
-    const int64_t block = BlockElements(*type);
-    const int64_t in_blocks = *type == TensorType::kI2_S ? tensor.elements : tensor.cols();
-    if (in_blocks % block != 0) {
-      return FailFile(
-          "tensor {} has {} of {} elements, not a multiple of {}: {} is stored in blocks", name,
-          *type == TensorType::kI2_S ? "a total" : "rows", in_blocks, block, TensorTypeName(*type));
+    const int64_t pack = PackElements(*type);
+    const int64_t in_packs = *type == TensorType::kI2_S ? tensor.elements : tensor.cols();
+    if (in_packs % pack != 0) {
+      return FailFile("tensor {} has {} of {} elements, not a multiple of {}, as {} needs", name,
+                      *type == TensorType::kI2_S ? "a total" : "rows", in_packs, pack,
+                      TensorTypeName(*type));
     }
     if (!reader_->tensor_index_.emplace(tensor.name, index).second) {
       return FailFile("tensor {} occurs twice", name);

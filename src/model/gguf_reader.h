@@ -32,8 +32,8 @@ struct GgufTensor {
   int64_t cols() const { return shape[0]; }
   int64_t rows() const { return elements / shape[0]; }
 
-  // Where rows are whole blocks: in every type but I2_S.
-  int64_t row_bytes() const { return cols() / BlockElements(type) * BlockBytes(type); }
+  // Where rows are whole packs: in every type but I2_S.
+  int64_t row_bytes() const { return cols() / PackElements(type) * PackBytes(type); }
   const std::byte* Row(int64_t row) const { return data.data() + row * row_bytes(); }
 };
 

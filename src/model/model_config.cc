@@ -21,13 +21,13 @@ class ConfigReader {
   }
   bool Has(std::string_view suffix) const { return gguf_.Has(Key(suffix)); }
 
-  Result<int64_t> Size(std::string_view suffix, int64_t most,
+  Result<int64_t> Size(std::string_view suffix, int64_t max,
                        std::optional<int64_t> fallback = std::nullopt) const {
     if (fallback && !Has(suffix)) return *fallback;
     BITFETCH_ASSIGN_OR_RETURN(const int64_t value, gguf_.Get<int64_t>(Key(suffix)));
-    if (value < 1 || value > most) {
+    if (value < 1 || value > max) {
       return Fail("{}: metadata key {} is {}: wanted 1 to {}", gguf_.path(), Key(suffix), value,
-                  most);
+                  max);
     }
     return value;
   }
@@ -101,10 +101,10 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
   config.activation = bitnet ? Activation::kSquaredRelu : Activation::kSilu;
   config.has_sub_norms = bitnet;
 
-  BITFETCH_ASSIGN_OR_RETURN(config.layers, keys.Size("block_count", ModelConfig::kMostLayers));
-  BITFETCH_ASSIGN_OR_RETURN(config.hidden, keys.Size("embedding_length", ModelConfig::kMostWidth));
-  BITFETCH_ASSIGN_OR_RETURN(config.ffn, keys.Size("feed_forward_length", ModelConfig::kMostWidth));
-  BITFETCH_ASSIGN_OR_RETURN(config.context, keys.Size("context_length", ModelConfig::kMostContext));
+  BITFETCH_ASSIGN_OR_RETURN(config.layers, keys.Size("block_count", ModelConfig::kMaxLayers));
+  BITFETCH_ASSIGN_OR_RETURN(config.hidden, keys.Size("embedding_length", ModelConfig::kMaxWidth));
+  BITFETCH_ASSIGN_OR_RETURN(config.ffn, keys.Size("feed_forward_length", ModelConfig::kMaxWidth));
+  BITFETCH_ASSIGN_OR_RETURN(config.context, keys.Size("context_length", ModelConfig::kMaxContext));
   BITFETCH_ASSIGN_OR_RETURN(config.rope_theta, keys.Positive("rope.freq_base", 10000));
   if (config.rope_theta < 1) {
     return Fail("{}: a rope.freq_base of {} is not possible: wanted 1 or more", gguf.path(),
@@ -113,9 +113,9 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
   BITFETCH_ASSIGN_OR_RETURN(config.rms_epsilon, keys.Positive("attention.layer_norm_rms_epsilon"));
 
   BITFETCH_ASSIGN_OR_RETURN(config.heads,
-                            keys.Size("attention.head_count", ModelConfig::kMostHeads));
+                            keys.Size("attention.head_count", ModelConfig::kMaxHeads));
   BITFETCH_ASSIGN_OR_RETURN(
-      config.kv_heads, keys.Size("attention.head_count_kv", ModelConfig::kMostHeads, config.heads));
+      config.kv_heads, keys.Size("attention.head_count_kv", ModelConfig::kMaxHeads, config.heads));
   if (config.heads % config.kv_heads != 0) {
     return Fail("{}: {} is {}, not a multiple of {}, {}", gguf.path(),
                 keys.Key("attention.head_count"), config.heads, keys.Key("attention.head_count_kv"),
@@ -127,15 +127,15 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
   }
   BITFETCH_ASSIGN_OR_RETURN(
       config.head_dim,
-      keys.Size("attention.key_length", ModelConfig::kMostHeadDim, config.hidden / config.heads));
+      keys.Size("attention.key_length", ModelConfig::kMaxHeadDim, config.hidden / config.heads));
   if (config.head_dim % ModelConfig::kHeadDimStep != 0 ||
-      config.head_dim > ModelConfig::kMostHeadDim) {
+      config.head_dim > ModelConfig::kMaxHeadDim) {
     return Fail("{}: heads of {} dimensions are not supported: wanted a multiple of {}, at most {}",
-                gguf.path(), config.head_dim, ModelConfig::kHeadDimStep, ModelConfig::kMostHeadDim);
+                gguf.path(), config.head_dim, ModelConfig::kHeadDimStep, ModelConfig::kMaxHeadDim);
   }
-  if (config.heads * config.head_dim > ModelConfig::kMostWidth) {
+  if (config.heads * config.head_dim > ModelConfig::kMaxWidth) {
     return Fail("{}: {} heads of {} dimensions are not supported: wanted at most {} together",
-                gguf.path(), config.heads, config.head_dim, ModelConfig::kMostWidth);
+                gguf.path(), config.heads, config.head_dim, ModelConfig::kMaxWidth);
   }
   BITFETCH_RETURN_IF_ERROR(keys.Only<int64_t>("attention.value_length", config.head_dim));
   BITFETCH_RETURN_IF_ERROR(keys.Only<int64_t>("expert_count", 0));
@@ -143,12 +143,12 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
 
   BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* embedding, gguf.GetTensor("token_embd.weight"));
   config.vocab = embedding->rows();
-  if (config.vocab > ModelConfig::kMostVocab) {
+  if (config.vocab > ModelConfig::kMaxVocab) {
     return Fail("{}: tensor token_embd.weight has {} rows: wanted at most {}", gguf.path(),
-                config.vocab, ModelConfig::kMostVocab);
+                config.vocab, ModelConfig::kMaxVocab);
   }
   BITFETCH_ASSIGN_OR_RETURN(const int64_t vocab_size,
-                            keys.Size("vocab_size", ModelConfig::kMostVocab, config.vocab));
+                            keys.Size("vocab_size", ModelConfig::kMaxVocab, config.vocab));
   if (vocab_size != config.vocab) {
     return Fail("{}: metadata key {} is {}, but tensor token_embd.weight has {} rows", gguf.path(),
                 keys.Key("vocab_size"), vocab_size, config.vocab);

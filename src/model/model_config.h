@@ -27,14 +27,14 @@ enum class RopeForm {
 struct ModelConfig {
   // The largest that are accepted: larger than any model, and products of these stay far from
   // overflow.
-  static constexpr int64_t kMostLayers = 1 << 12;
-  static constexpr int64_t kMostHeads = 1 << 12;
-  static constexpr int64_t kMostHeadDim = 1 << 12;
+  static constexpr int64_t kMaxLayers = 1 << 12;
+  static constexpr int64_t kMaxHeads = 1 << 12;
+  static constexpr int64_t kMaxHeadDim = 1 << 12;
   // Of `hidden`, `ffn` and all heads together: a batch of 64 rows of floats stays small, and sums
   // of int8 products fit int32.
-  static constexpr int64_t kMostWidth = 1 << 18;
-  static constexpr int64_t kMostVocab = 1 << 24;
-  static constexpr int64_t kMostContext = 1 << 24;
+  static constexpr int64_t kMaxWidth = 1 << 18;
+  static constexpr int64_t kMaxVocab = 1 << 24;
+  static constexpr int64_t kMaxContext = 1 << 24;
 
   static constexpr int64_t kHeadDimStep = 16;  // of the KV cache's value tiles
 

@@ -257,13 +257,13 @@ std::vector<int> Definition(const std::vector<float>& logits, const LogitsWanted
     if (!always(id)) others.push_back(logits[id]);
   }
   std::ranges::sort(others, std::greater());
-  double least = -kInfinity;
+  double min = -kInfinity;
   if (wanted.top > 0 && static_cast<size_t>(wanted.top) <= others.size()) {
-    least = others[wanted.top - 1] - wanted.margin;
+    min = others[wanted.top - 1] - wanted.margin;
   }
   std::vector<int> ids;
   for (int id = 0; id < static_cast<int>(logits.size()); ++id) {
-    if (logits[id] >= least || always(id)) ids.push_back(id);
+    if (logits[id] >= min || always(id)) ids.push_back(id);
   }
   return ids;
 }

@@ -10,9 +10,9 @@ namespace {
 struct TypeFacts {
   TensorType type;
   std::string_view name;
-  int64_t block_elements;
-  int64_t block_bytes;
-  int64_t trailer_bytes;  // once, after the last block
+  int64_t pack_elements;
+  int64_t pack_bytes;
+  int64_t trailer_bytes;  // once, after the last pack
 };
 
 constexpr std::array<TypeFacts, 9> kTypes = {{
@@ -71,13 +71,13 @@ Result<TensorType> TensorTypeOf(uint32_t number) {
 
 std::string_view TensorTypeName(TensorType type) { return Facts(type).name; }
 
-int64_t BlockElements(TensorType type) { return Facts(type).block_elements; }
+int64_t PackElements(TensorType type) { return Facts(type).pack_elements; }
 
-int64_t BlockBytes(TensorType type) { return Facts(type).block_bytes; }
+int64_t PackBytes(TensorType type) { return Facts(type).pack_bytes; }
 
 int64_t TensorBytes(TensorType type, int64_t elements) {
   const TypeFacts& facts = Facts(type);
-  return elements / facts.block_elements * facts.block_bytes + facts.trailer_bytes;
+  return elements / facts.pack_elements * facts.pack_bytes + facts.trailer_bytes;
 }
 
 bool IsTernary(TensorType type) {

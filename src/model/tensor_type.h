@@ -29,12 +29,12 @@ Result<TensorType> TensorTypeOf(uint32_t number);
 
 std::string_view TensorTypeName(TensorType type);  // "Q4_K"
 
-// Elements are stored in blocks of so many, in so many bytes. A row is whole blocks, but for I2_S,
-// whose blocks run over the flattened tensor.
-int64_t BlockElements(TensorType type);
-int64_t BlockBytes(TensorType type);
+// Elements are stored in packs (ggml: blocks) of so many, in so many bytes. A row is whole packs,
+// but for I2_S, whose packs run over the flattened tensor.
+int64_t PackElements(TensorType type);
+int64_t PackBytes(TensorType type);
 
-// Of a tensor of `elements`, a multiple of BlockElements and at most 2^60: with I2_S, n / 4 bytes
+// Of a tensor of `elements`, a multiple of PackElements and at most 2^60: with I2_S, n / 4 bytes
 // of codes and 32 of which the first four are its scale.
 int64_t TensorBytes(TensorType type, int64_t elements);
 

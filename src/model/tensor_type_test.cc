@@ -22,7 +22,7 @@ TEST(TensorType, SizesAreThoseOfTheFormats) {
     ASSERT_TRUE(type) << e.name;
     EXPECT_EQ(TensorTypeName(*type), e.name);
     EXPECT_EQ(TensorBytes(*type, e.elements), e.bytes) << e.name;
-    EXPECT_EQ(e.elements % BlockElements(*type), 0) << e.name;
+    EXPECT_EQ(e.elements % PackElements(*type), 0) << e.name;
     EXPECT_EQ(IsTernary(*type), e.number >= 34 && e.number <= 36) << e.name;
   }
 }

@@ -12,10 +12,10 @@
 namespace bitfetch {
 namespace {
 
-constexpr int kRun = 32;          // codes that lie side by side in neighbouring bytes
-constexpr int kGroup = 4 * kRun;  // codes in kRun bytes
+constexpr int kRun = 32;            // codes that lie side by side in neighbouring bytes
+constexpr int kI2SPack = 4 * kRun;  // codes in kRun bytes
 constexpr uint8_t kZeroCode = 1;
-constexpr int kTqBlock = 256;
+constexpr int kTqPack = 256;
 constexpr int kTQ1Bytes = 54, kTQ1ScaleAt = 52;
 constexpr int kTQ2Bytes = 66, kTQ2ScaleAt = 64;
 
@@ -29,14 +29,14 @@ tl::unexpected<Error> FailTensor(std::string_view path, const GgufTensor& tensor
 }
 
 // 128 codes to 32 bytes and back, the first run in the highest bits (I2_S) ...
-void PackGroup(const uint8_t* codes, uint8_t* out) {
+void PackI2SCodes(const uint8_t* codes, uint8_t* out) {
   for (int i = 0; i < kRun; ++i) {
     out[i] = static_cast<uint8_t>(codes[i] << 6 | codes[kRun + i] << 4 | codes[2 * kRun + i] << 2 |
                                   codes[3 * kRun + i]);
   }
 }
 
-void UnpackGroup(const uint8_t* from, uint8_t* codes) {
+void UnpackI2SCodes(const uint8_t* from, uint8_t* codes) {
   for (int run = 0; run < 4; ++run) {
     for (int i = 0; i < kRun; ++i) codes[run * kRun + i] = from[i] >> (6 - 2 * run) & 3;
   }
@@ -76,13 +76,13 @@ void UnpackTQ1(const uint8_t* from, uint8_t* codes) {
   }
 }
 
-void UnpackBlock(TensorType type, const uint8_t* from, uint8_t* codes) {
-  if (type == TensorType::kI2_S) return UnpackGroup(from, codes);
+void UnpackOne(TensorType type, const uint8_t* from, uint8_t* codes) {
+  if (type == TensorType::kI2_S) return UnpackI2SCodes(from, codes);
   const bool tq1 = type == TensorType::kTQ1_0;
   uint16_t scale;
   std::memcpy(&scale, from + (tq1 ? kTQ1ScaleAt : kTQ2ScaleAt), sizeof scale);
   if ((scale & 0x7fff) == 0) {
-    std::fill_n(codes, kTqBlock, kZeroCode);  // whatever the codes say, these weights are zero
+    std::fill_n(codes, kTqPack, kZeroCode);  // whatever the codes say, these weights are zero
   } else if (tq1) {
     UnpackTQ1(from, codes);
   } else {
@@ -118,30 +118,29 @@ Status CheckScale(float scale, const GgufTensor& tensor, std::string_view path) 
   return FailTensor(path, tensor, fmt::format("is damaged: its scale is {}", scale));
 }
 
-// The one scale of a tensor whose every block has its own.
+// The one scale of a tensor whose every pack has its own.
 Result<float> CommonScale(const GgufTensor& tensor, std::string_view path) {
   const bool tq1 = tensor.type == TensorType::kTQ1_0;
   const uint8_t* at = Bytes(tensor) + (tq1 ? kTQ1ScaleAt : kTQ2ScaleAt);
   float common = 0;
-  for (int64_t i = 0; i < tensor.elements; i += kTqBlock, at += tq1 ? kTQ1Bytes : kTQ2Bytes) {
+  for (int64_t i = 0; i < tensor.elements; i += kTqPack, at += tq1 ? kTQ1Bytes : kTQ2Bytes) {
     uint16_t half;
     std::memcpy(&half, at, sizeof half);
     const float scale = F16ToF32(half);
     BITFETCH_RETURN_IF_ERROR(CheckScale(scale, tensor, path));
     if (scale == 0 || scale == common) continue;
     if (common != 0) {
-      return FailTensor(
-          path, tensor,
-          fmt::format("has blocks of different scales ({} and {}): only one scale for "
-                      "a whole tensor is supported",
-                      common, scale));
+      return FailTensor(path, tensor,
+                        fmt::format("has different scales ({} and {}): only one scale for "
+                                    "a whole tensor is supported",
+                                    common, scale));
     }
     common = scale;
   }
   return common;
 }
 
-// Row by row into memory of its own; a block may straddle two rows.
+// Row by row into memory of its own; a pack may straddle two rows.
 Status Repack(const GgufTensor& tensor, std::string_view path, TernaryMatrix* matrix) {
   const size_t bytes = static_cast<size_t>(matrix->rows * matrix->row_bytes);
   matrix->storage.reset(new (std::align_val_t{64}, std::nothrow) uint8_t[bytes + kRun]);
@@ -151,19 +150,19 @@ Status Repack(const GgufTensor& tensor, std::string_view path, TernaryMatrix* ma
   matrix->codes = matrix->storage.get();
   std::fill_n(matrix->storage.get() + bytes, kRun, uint8_t{0});
 
-  const int64_t block = BlockElements(tensor.type), block_bytes = BlockBytes(tensor.type);
+  const int64_t pack = PackElements(tensor.type), pack_bytes = PackBytes(tensor.type);
   const int64_t padded_cols = matrix->row_bytes * 4;
-  std::vector<uint8_t> codes(static_cast<size_t>(2 * block + padded_cols));
+  std::vector<uint8_t> codes(static_cast<size_t>(2 * pack + padded_cols));
   uint8_t* out = matrix->storage.get();
   for (int64_t row = 0; row < matrix->rows; ++row, out += matrix->row_bytes) {
-    const int64_t first = row * matrix->cols / block;
-    const int64_t end = ((row + 1) * matrix->cols + block - 1) / block;
+    const int64_t first = row * matrix->cols / pack;
+    const int64_t end = ((row + 1) * matrix->cols + pack - 1) / pack;
     for (int64_t i = first; i < end; ++i) {
-      UnpackBlock(tensor.type, Bytes(tensor) + i * block_bytes, codes.data() + (i - first) * block);
+      UnpackOne(tensor.type, Bytes(tensor) + i * pack_bytes, codes.data() + (i - first) * pack);
     }
-    uint8_t* begin = codes.data() + (row * matrix->cols - first * block);
+    uint8_t* begin = codes.data() + (row * matrix->cols - first * pack);
     std::fill(begin + matrix->cols, begin + padded_cols, kZeroCode);
-    for (int64_t i = 0; i < padded_cols; i += kGroup) PackGroup(begin + i, out + i / 4);
+    for (int64_t i = 0; i < padded_cols; i += kI2SPack) PackI2SCodes(begin + i, out + i / 4);
   }
   return {};
 }
@@ -171,23 +170,23 @@ Status Repack(const GgufTensor& tensor, std::string_view path, TernaryMatrix* ma
 }  // namespace
 
 int TernaryMatrix::Code(int64_t row, int64_t col) const {
-  const int64_t in_group = col % kGroup;
-  const uint8_t byte = codes[row * row_bytes + col / kGroup * kRun + in_group % kRun];
-  return byte >> (6 - 2 * (in_group / kRun)) & 3;
+  const int64_t in_pack = col % kI2SPack;
+  const uint8_t byte = codes[row * row_bytes + col / kI2SPack * kRun + in_pack % kRun];
+  return byte >> (6 - 2 * (in_pack / kRun)) & 3;
 }
 
 Result<TernaryMatrix> ReadTernary(const GgufTensor& tensor, std::string_view path) {
   TernaryMatrix matrix;
   matrix.rows = tensor.rows();
   matrix.cols = tensor.cols();
-  matrix.row_bytes = (matrix.cols + kGroup - 1) / kGroup * kRun;
+  matrix.row_bytes = (matrix.cols + kI2SPack - 1) / kI2SPack * kRun;
   if (tensor.type == TensorType::kI2_S) {
     std::memcpy(&matrix.scale, Bytes(tensor) + tensor.elements / 4, sizeof matrix.scale);
     BITFETCH_RETURN_IF_ERROR(CheckScale(matrix.scale, tensor, path));
   } else {
     BITFETCH_ASSIGN_OR_RETURN(matrix.scale, CommonScale(tensor, path));
   }
-  if (tensor.type == TensorType::kI2_S && matrix.cols % kGroup == 0) {
+  if (tensor.type == TensorType::kI2_S && matrix.cols % kI2SPack == 0) {
     matrix.codes = Bytes(tensor);
   } else {
     BITFETCH_RETURN_IF_ERROR(Repack(tensor, path, &matrix));
@@ -198,7 +197,7 @@ Result<TernaryMatrix> ReadTernary(const GgufTensor& tensor, std::string_view pat
 
 void PackI2S(std::span<const uint8_t> codes, std::byte* out) {
   uint8_t* to = reinterpret_cast<uint8_t*>(out);
-  for (size_t i = 0; i < codes.size(); i += kGroup, to += kRun) PackGroup(&codes[i], to);
+  for (size_t i = 0; i < codes.size(); i += kI2SPack, to += kRun) PackI2SCodes(&codes[i], to);
 }
 
 std::array<std::byte, kI2STrailerBytes> I2STrailer(float scale) {
@@ -209,8 +208,8 @@ std::array<std::byte, kI2STrailerBytes> I2STrailer(float scale) {
 
 void PackTQ1_0(std::span<const uint8_t> codes, uint16_t f16_scale, std::byte* out) {
   uint8_t* to = reinterpret_cast<uint8_t*>(out);
-  for (size_t block = 0; block < codes.size(); block += kTqBlock) {
-    const uint8_t* from = &codes[block];
+  for (size_t pack = 0; pack < codes.size(); pack += kTqPack) {
+    const uint8_t* from = &codes[pack];
     for (const auto [bytes, codes_in_byte] : kStretches) {
       for (int i = 0; i < bytes; ++i) {
         int digits = 0;
@@ -228,8 +227,8 @@ void PackTQ1_0(std::span<const uint8_t> codes, uint16_t f16_scale, std::byte* ou
 
 void PackTQ2_0(std::span<const uint8_t> codes, uint16_t f16_scale, std::byte* out) {
   uint8_t* to = reinterpret_cast<uint8_t*>(out);
-  for (size_t block = 0; block < codes.size(); block += kTqBlock) {
-    for (size_t half = block; half < block + kTqBlock; half += kGroup, to += kRun) {
+  for (size_t pack = 0; pack < codes.size(); pack += kTqPack) {
+    for (size_t half = pack; half < pack + kTqPack; half += kI2SPack, to += kRun) {
       for (int i = 0; i < kRun; ++i) {
         to[i] = 0;
         for (int run = 0; run < 4; ++run) {

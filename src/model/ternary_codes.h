@@ -37,15 +37,15 @@ struct TernaryMatrix {
 };
 
 // Checks every code of the tensor, of a type that IsTernary, and brings it into rows. I2_S with
-// whole blocks in each row is used where it lies, and costs one fast read; anything else is
+// whole packs in each row is used where it lies, and costs one fast read; anything else is
 // repacked into memory of its own, at about a nanosecond a weight. Several tensors may be read at
 // once. Errors name the file, the tensor, and what is wrong: code 3 and where, a scale that is no
 // scale, scales that differ within the tensor, no memory.
 Result<TernaryMatrix> ReadTernary(const GgufTensor& tensor, std::string_view path);
 
-// The way back, for writing files: codes (0, 1 or 2 each) of whole blocks, 128 to a block of I2_S,
-// 256 to a block of the others, to the bytes of those blocks (TensorBytes without a trailer). I2_S
-// keeps its scale after the last block, the others one with each block.
+// The way back, for writing files: codes (0, 1 or 2 each) of whole packs, 128 to a pack of I2_S,
+// 256 to a pack of the others, to the bytes of those packs (TensorBytes without a trailer). I2_S
+// keeps its scale after the last pack, the others one with each pack.
 inline constexpr int64_t kI2STrailerBytes = 32;
 void PackI2S(std::span<const uint8_t> codes, std::byte* out);
 std::array<std::byte, kI2STrailerBytes> I2STrailer(float scale);

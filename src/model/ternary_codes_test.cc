@@ -71,7 +71,7 @@ TEST(TernaryCodes, EveryTypeComesBack) {
   }
 }
 
-// Blocks that straddle rows: each row gets its own, padded with zero weights.
+// Packs that straddle rows: each row gets its own, padded with zero weights.
 TEST(TernaryCodes, RowsOfAnyLengthAreRepacked) {
   struct Shape {
     int64_t rows, cols;
@@ -179,15 +179,15 @@ TEST(TernaryCodes, ScalesThatAreNone) {
   }
 }
 
-// All the scales but those of blocks without weights must be one.
-TEST(TernaryCodes, OneScaleForAllBlocks) {
+// All the scales but those of packs without weights must be one.
+TEST(TernaryCodes, OneScaleForAllPacks) {
   for (const TensorType type : {TensorType::kTQ1_0, TensorType::kTQ2_0}) {
-    const int64_t block_bytes = BlockBytes(type);
+    const int64_t pack_bytes = PackBytes(type);
     const std::vector<uint8_t> codes = RandomCodes(4 * 512);
     Stored stored = Store(type, 4, 512, codes, 0.5f);
-    const auto set_scale = [&](int64_t block, float scale) {
+    const auto set_scale = [&](int64_t pack, float scale) {
       const uint16_t half = F32ToF16(scale);
-      std::memcpy(&stored.bytes[static_cast<size_t>((block + 1) * block_bytes - 2)], &half, 2);
+      std::memcpy(&stored.bytes[static_cast<size_t>((pack + 1) * pack_bytes - 2)], &half, 2);
     };
     set_scale(0, 0.f);
     set_scale(5, -0.f);
@@ -200,9 +200,9 @@ TEST(TernaryCodes, OneScaleForAllBlocks) {
     }
     set_scale(7, 0.25f);
     EXPECT_EQ(ErrorOf(stored),
-              "m.gguf: tensor blk.0.attn_q.weight has blocks of different scales (0.5 and 0.25): "
+              "m.gguf: tensor blk.0.attn_q.weight has different scales (0.5 and 0.25): "
               "only one scale for a whole tensor is supported");
-    for (int64_t block = 0; block < 8; ++block) set_scale(block, 0.f);
+    for (int64_t pack = 0; pack < 8; ++pack) set_scale(pack, 0.f);
     EXPECT_EQ(ReadTernary(stored.tensor, "m.gguf")->scale, 0.f);
   }
 }

@@ -31,19 +31,19 @@ Streams ChooseStreams(const KernelSpeed& kernel, const PrefetchAccess& access) {
   };
   const auto nearest = apart(*std::ranges::min_element(kernel.gains, {}, apart));
 
-  const int most = std::max(access.max_streams, 1);
+  const int max_streams = std::max(access.max_streams, 1);
   Streams best{.streams = 0};
   Streams narrowest{.streams = 0};
   for (const PrefetchGain& gain : kernel.gains) {
     if (apart(gain) != nearest) continue;
     const Streams each{gain.hint, gain.streams, access.paged ? gain.paged : gain.contiguous};
     if (narrowest.streams == 0 || each.streams < narrowest.streams) narrowest = each;
-    if (each.streams > most) continue;
+    if (each.streams > max_streams) continue;
     if (best.streams == 0 || each.gain > best.gain) best = each;
   }
   if (best.streams > 0) return best;
   // Nothing so narrow was measured: the narrowest says most about it.
-  narrowest.streams = most;
+  narrowest.streams = max_streams;
   return narrowest;
 }
 

@@ -104,8 +104,8 @@ void Sampler::Penalize(std::span<const int> history) {
     const double logit = found->value;
     const double penalized =
         logit > 0 ? logit / options_.repeat_penalty : logit * options_.repeat_penalty;
-    constexpr double kMost = std::numeric_limits<float>::max();  // differences stay numbers
-    found->value = static_cast<float>(std::clamp(penalized, -kMost, kMost));
+    constexpr double kMax = std::numeric_limits<float>::max();  // differences stay numbers
+    found->value = static_cast<float>(std::clamp(penalized, -kMax, kMax));
   }
 }
 

@@ -184,12 +184,12 @@ std::vector<Logit> Wanted(const std::vector<float>& logits, const LogitsWanted& 
     if (!always(logit.id)) others.push_back(logit.value);
   }
   std::ranges::sort(others, std::greater());
-  double least = kNegativeInfinity;
+  double min = kNegativeInfinity;
   if (wanted.top > 0 && static_cast<size_t>(wanted.top) <= others.size()) {
-    least = others[wanted.top - 1] - wanted.margin;
+    min = others[wanted.top - 1] - wanted.margin;
   }
   std::vector<Logit> list = ById(logits);
-  std::erase_if(list, [&](const Logit& l) { return l.value < least && !always(l.id); });
+  std::erase_if(list, [&](const Logit& l) { return l.value < min && !always(l.id); });
   return list;
 }
 

@@ -14,7 +14,7 @@ struct Options {
 };
 
 std::string TableRow(const AttentionBenchRow& row) {
-  return fmt::format("{}  {:<24}  {:<24}  {}", PlaceText(row.place, row.prefetch, row.plan),
+  return fmt::format("{}  {:<24}  {:<28}  {}", PlaceText(row.place, row.prefetch, row.plan),
                      SpreadText(row.gb_per_s), SpreadText(row.fraction),
                      row.over_off ? SpreadText(*row.over_off) : "-");
 }
@@ -30,8 +30,7 @@ BenchJson ToJson(const AttentionBenchRow& row) {
 }
 
 std::string Header() {
-  return fmt::format("{}  {:<24}  {:<24}  {}", kPlaceHeader, "GB/s", "of the streaming read",
-                     "over off");
+  return fmt::format("{}  {:<24}  {}  {}", kPlaceHeader, "GB/s", kFractionTitle, kOverOffTitle);
 }
 
 }  // namespace
@@ -49,20 +48,22 @@ Status RunAttentionBench(const AttentionBenchOptions& options, BenchRows& rows) 
 
 void AddBenchAttention(Command& bench) {
   const auto options = std::make_shared<Options>();
-  Command& command = bench.Add(
-      "attention",
-      {.usage = "[options]",
-       .summary = "decode attention over a cold KV cache, as a share of this machine's streaming "
-                  "read",
-       .more =
-           R"(Lists with commas give a row for each combination. Rows are medians, with the range beside them;
-what differs only in --prefetch is measured in turn, each time beside a streaming read, and compared
-with the first row that is off. --prefetch off,off,auto shows in its second row what is noise.
+  Command& command =
+      bench.Add("attention",
+                {.usage = "[options]",
+                 .summary = "measure how fast attention alone reads a KV cache that lies in memory",
+                 .more = fmt::format(R"({}
+
+Attention of one token reads a KV cache that no cache of the CPU holds. Peak read bandwidth is what
+the fastest plain read reaches on the same threads and pages, measured in turn with attention; the
+speedup is over the first row with --prefetch off. To see how much is noise, measure a setting twice,
+as in --prefetch off,off,auto.
 
 examples:
   bitfetch bench attention
   bitfetch bench attention --n-kv 2048,8192 --layout contiguous,paged --prefetch off,auto,4096
-  bitfetch bench attention -t 1,2 --json attention.json)"});
+  bitfetch bench attention -t 1,2 --json attention.json)",
+                                     kRowsHelp)});
   AddAttentionPlaces(command, &options->bench.places, "contiguous");
   AddPrefetch(command, "off,auto", &options->bench.prefetch);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);

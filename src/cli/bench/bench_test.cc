@@ -67,13 +67,13 @@ TEST_F(BenchTest, AttentionGivesATableAndJson) {
 TEST_F(BenchTest, OffTwiceGivesTwoRows) {
   const Finished finished =
       RunProgram({"bench", "attention", "--shape", "1,1,32", "--n-kv", "64", "-t", "1",
-                  "--prefetch", "off,off,law", "--repeats", "1", "--json", "-"});
+                  "--prefetch", "off,off,auto", "--repeats", "1", "--json", "-"});
   ASSERT_EQ(finished.code, 0) << finished.err;
   const Json rows = Json::parse(finished.out);
   ASSERT_EQ(rows.size(), 3u);
   EXPECT_EQ(rows[0].at("over_off"), 1.0);
   EXPECT_EQ(rows[1].at("prefetch"), "off");
-  EXPECT_EQ(rows[2].at("prefetch"), "law");
+  EXPECT_EQ(rows[2].at("prefetch"), "auto");
 }
 
 TEST_F(BenchTest, DistanceSweepsAndComparesTheLaw) {
@@ -111,6 +111,8 @@ TEST_F(BenchTest, EveryCommandHasHelpAndAnExample) {
     EXPECT_EQ(help.err, "") << command;
     EXPECT_THAT(help.out, HasSubstr("usage: bitfetch bench " + command));
     EXPECT_THAT(help.out, HasSubstr("\n  bitfetch bench " + command));
+    std::istringstream lines(help.out);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
   }
 }
 
@@ -169,7 +171,7 @@ TEST_F(BenchTest, AClosedPipeEndsTheMeasuring) {
   std::string threads = "1";
   for (int i = 0; i < 5000; ++i) threads += ",1";  // hours
   Program program({"bench", "memory", "-t", threads, "--pages", "4k", "--repeats", "1"}, "",
-                  /*read_at_most=*/1);
+                  /*max_out=*/1);
   const Finished finished = program.Wait();
   EXPECT_EQ(finished.err, "");
 }

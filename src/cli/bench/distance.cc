@@ -19,7 +19,7 @@ std::string TableRow(const DistanceBenchRow& row) {
   if (row.head_to_head) {
     const auto& [best, ratio, pairs] = *row.head_to_head;
     text +=
-        fmt::format("\nlaw over the best of the sweep ({} bytes, {} streams, {}): {}, {} pairs",
+        fmt::format("\nauto over the fastest of all these ({} bytes, {} streams, {}): {}, {} pairs",
                     best.distance_bytes, best.streams, HintName(best), SpreadText(ratio), pairs);
   }
   return text;
@@ -42,9 +42,7 @@ BenchJson ToJson(const DistanceBenchRow& row) {
   return json;
 }
 
-std::string Header() {
-  return fmt::format("{}  {:<24}  {}", kPlaceHeader, "GB/s", "of the streaming read");
-}
+std::string Header() { return fmt::format("{}  {:<24}  {}", kPlaceHeader, "GB/s", kFractionTitle); }
 
 }  // namespace
 
@@ -72,15 +70,17 @@ void AddBenchDistance(Command& bench) {
   Command& command = bench.Add(
       "distance",
       {.usage = "[options]",
-       .summary = "the prefetch law's choice against every distance, breadth and hint",
-       .more =
-           R"(Decode attention over a cold KV cache with prefetch off, at distances from 64 bytes to 64 KiB along
-1 to 16 streams into L1 and into L2, and by the law; then the law's choice against the best of the
-sweep, in turn. Rows are medians, with the range beside them. `bench report` draws them.
+       .summary = "measure every prefetch distance and number of streams, beside those of auto",
+       .more = fmt::format(R"({}
+
+Attention of one token is measured without prefetching, with every distance from 64 bytes to 64 KiB
+along 1 to 16 streams into L1 and into L2, and with what --prefetch auto chooses. In the end auto is
+measured in turn with the fastest of all these. `bitfetch bench report` draws the figures.
 
 examples:
   bitfetch bench distance
-  bitfetch bench distance -t 1 --kv-type q8_0 --pages 4k --json distance.json)"});
+  bitfetch bench distance -t 1 --kv-type q8_0 --pages 4k --json distance.json)",
+                           kRowsHelp)});
   AddAttentionPlaces(command, &options->bench.places, "contiguous,paged");
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
   command.SetRun([options] {

@@ -14,8 +14,10 @@ struct Options {
   std::string json;
 };
 
-constexpr std::string_view kMemoryHeader =
-    "threads  pages  layout      prefetch  streams  GB/s                      of the best in order";
+std::string Header() {
+  return fmt::format("threads  pages  layout      prefetch  streams  {:<24}  {}", "GB/s",
+                     kFractionTitle);
+}
 
 std::string PrefetchText(const MemoryBenchRow& row) {
   return row.streams == 0 ? std::string("off") : fmt::format("{}", row.distance_bytes);
@@ -45,9 +47,9 @@ BenchJson ToJson(const MemoryBenchRow& row) {
 Status Run(const MemoryBenchOptions& options, BenchRows& rows) {
   MemoryBenchOptions bench = options;
   if (bench.threads.empty()) {
-    const int most = ReadTopology().threads;
-    for (int threads = 1; threads < most; threads *= 2) bench.threads.push_back(threads);
-    bench.threads.push_back(most);
+    const int max_threads = ReadTopology().threads;
+    for (int threads = 1; threads < max_threads; threads *= 2) bench.threads.push_back(threads);
+    bench.threads.push_back(max_threads);
   }
   const auto on_row = [&](const MemoryBenchRow& row, int64_t done, int64_t total) -> Status {
     BITFETCH_RETURN_IF_ERROR(rows.Add(TableRow(row), ToJson(row)));
@@ -62,22 +64,24 @@ void AddBenchMemory(Command& bench) {
   const auto options = std::make_shared<Options>();
   options->bench.pages = {PageSize::kHuge, PageSize::k4K};
   Command& command = bench.Add(
-      "memory",
-      {.usage = "[options]",
-       .summary = "how fast this machine reads cold memory",
-       .more =
-           R"(Lists with commas give rows for each combination: plain loads (streams 0), then the same loads
-prefetched over 1, 2, 4 and 8 streams. Rows are medians, with the range beside them.
+      "memory", {.usage = "[options]",
+                 .summary = "measure how fast this machine reads memory that no cache holds",
+                 .more = fmt::format(R"({}
+
+Rows with 0 streams are plain loads; the others prefetch what the same loads read, along 1, 2, 4 and 8
+streams. Peak read bandwidth is the fastest of those that read in the order of addresses.
 
 examples:
   bitfetch bench memory
-  bitfetch bench memory -t 2 --layout contiguous,paged --json memory.json)"});
+  bitfetch bench memory -t 2 --layout contiguous,paged --json memory.json)",
+                                     kRowsHelp)});
   MemoryBenchOptions& bench_options = options->bench;
-  AddPlaces(command, &bench_options.threads, "1, 2, 4, ... up to what affinity and cgroup allow",
-            &bench_options.placements, "contiguous", &bench_options.pages, "huge,4k");
+  AddPlaces(command, &bench_options.threads,
+            fmt::format("1, 2, 4 and so on, up to {}", kAllThreads), &bench_options.placements,
+            "contiguous", &bench_options.pages, "huge,4k");
   AddRepeatsAndJson(command, &bench_options.repeats, &options->json);
   command.SetRun([options] {
-    return ReportRows(kMemoryHeader, options->json,
+    return ReportRows(Header(), options->json,
                       [&](BenchRows& rows) { return Run(options->bench, rows); });
   });
 }

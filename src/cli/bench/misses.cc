@@ -141,19 +141,19 @@ Status RunMissesBench(const MissesBenchOptions& options, BenchRows& rows) {
 void AddBenchMisses(Command& bench) {
   const auto options = std::make_shared<Options>();
   options->bench.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
-  Command& command = bench.Add(
-      "misses",
-      {.usage = "[options]",
-       .summary = "what attention waits for: first loads of its lines, timed, and counted misses",
-       .more =
-           R"(Decode attention over a cold KV cache. Now and then the kernel's first load of a line is timed; its
-share that waits for DRAM, not for a cache, is compared with the first row that is off. Rarely
-enough that it costs less than 2 %, which is measured in turn. Where the system shows hardware's
-counters, misses are counted too. docs/misses.md says how.
+  Command& command = bench.Add("misses", {.usage = "[options]",
+                                          .summary = "measure how often attention waits for DRAM",
+                                          .more = fmt::format(R"({}
+
+Now and then the first load of a cache line by attention is timed, rarely enough to cost less than
+2 %, which is measured too. `waits for DRAM` is the share of these loads that no cache answered, and
+`fewer` how many times smaller it is than in the first row with --prefetch off. Where the system
+shows the CPU's counters, cache misses are counted as well. docs/misses.md explains how.
 
 examples:
   bitfetch bench misses
-  bitfetch bench misses -t 1 --kv-type q8_0 --pages 4k --json misses.json)"});
+  bitfetch bench misses -t 1 --kv-type q8_0 --pages 4k --json misses.json)",
+                                                              kRowsHelp)});
   AddAttentionPlaces(command, &options->bench.places, "contiguous,paged");
   AddPrefetch(command, "off,auto", &options->bench.prefetch);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);

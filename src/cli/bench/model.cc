@@ -25,10 +25,10 @@ std::string_view AheadName(bool ahead) { return ahead ? "auto" : "off"; }
 
 std::string TableRow(const ModelBenchRow& row) {
   return fmt::format(
-      "{:>7}  {:<5}  {:<10}  {:<9}  {:>5}  {:<8}  {:<5}  {:<24}  {:<18}  {:>11.1f}  {}",
+      "{:>7}  {:<5}  {:<10}  {:<9}  {:>5}  {:>6}  {:<8}  {:<5}  {:<24}  {:<20}  {:>11.1f}  {}",
       row.threads, PageSizeName(row.pages), BlockPlacementName(row.placement),
-      KvTypesName(row.kv_types), row.n_kv, PrefetchSettingText(row.prefetch), AheadName(row.ahead),
-      SpreadText(row.tokens_per_s), SpreadText(row.over_first),
+      KvTypesName(row.kv_types), row.n_kv, row.tokens, PrefetchSettingText(row.prefetch),
+      AheadName(row.ahead), SpreadText(row.tokens_per_s), SpreadText(row.over_first),
       static_cast<double>(row.bytes_per_token) * 1e-6, SpreadText(row.fraction));
 }
 
@@ -73,31 +73,36 @@ BenchJson ToJson(ModelBench bench, const ModelBenchRow& row, const StageShare& s
 
 std::string Header() {
   return fmt::format(
-      "threads  pages  layout      kv          n_kv  prefetch  ahead  {:<24}  {:<18}  MB a token  "
-      "{}",
-      "tokens/s", "over the first row", "of the streaming read");
+      "threads  pages  layout      kv          n_kv  tokens  prefetch  ahead  {:<24}  {:<20}  MB a "
+      "token  {}",
+      "tokens/s", kOverFirstTitle, kFractionTitle);
 }
 
 void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64_t tokens,
               const std::string& tokens_help) {
   const auto options = std::make_shared<Options>();
   options->bench.bench = which;
-  options->bench.tokens = tokens;
+  options->bench.tokens = {tokens};
   Command& command = bench.Add(std::string(BenchName(which)), help);
   AddModelPath(command, &options->bench.model);
   AddTokensInCache(command, &options->bench.n_kv);
-  command.AddParsed("-n,--tokens", "N", fmt::format("{} (default: {})", tokens_help, tokens),
-                    &options->bench.tokens, Integer<int64_t>(1, kMostTokens));
-  AddPlaces(command, &options->bench.threads, "what affinity and cgroup allow",
-            &options->bench.placements, "contiguous", &options->bench.pages, "huge");
+  AddCounts(command, "-n,--tokens", tokens_help, &options->bench.tokens, 1);
+  AddPlaces(command, &options->bench.threads, kAllThreads, &options->bench.placements, "contiguous",
+            &options->bench.pages, "huge");
   AddKvTypes(command, &options->bench.kv_types);
   AddPrefetch(command, "auto", &options->bench.prefetch);
-  command.AddParsed("--prefetch-ahead", "HOW,...", "before attention: auto or off (default: auto)",
+  command.AddParsed("--prefetch-ahead", "HOW,...",
+                    "whether prefetching begins while the layer's queries, keys and values are "
+                    "computed: auto or off (default: auto)",
                     &options->bench.ahead, [](std::string_view text) {
                       return ParseList<bool>(text, ParsePrefetchAhead);
                     });
-  command.AddFlag("--profile", "where the time of a token went, by stage", &options->profile);
-  command.AddFlag("--no-mmap", "read the whole file into memory first", &options->no_mmap);
+  command.AddFlag("--profile", "show for each stage of a token how long it took",
+                  &options->profile);
+  command.AddFlag("--no-mmap",
+                  "read the whole file into memory first, instead of mapping it and reading what "
+                  "is needed",
+                  &options->no_mmap);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
   command.SetRun([options] {
     ModelBenchOptions bench = options->bench;
@@ -132,37 +137,38 @@ Status RunModelBench(const ModelBenchOptions& options, bool profile, BenchRows& 
 }
 
 void AddBenchDecode(Command& bench) {
-  AddBench(
-      bench, ModelBench::kDecode,
-      {.usage = "-m MODEL [options]",
-       .summary = "tokens/s one after the other, and their share of this machine's streaming "
-                  "read",
-       .more =
-           R"(Lists with commas give a row for each combination. The cache is filled to --n-kv with synthetic
-content, so long contexts take seconds. A streaming read follows each token: `of the streaming read`
-is what the tokens read (weights, output head, KV) in their time, over that. What differs only in
---prefetch and --prefetch-ahead is measured in turn, and compared with the first.
+  AddBench(bench, ModelBench::kDecode,
+           {.usage = "-m MODEL [options]",
+            .summary = "measure how fast a model generates, one token after the other",
+            .more = fmt::format(R"({}
+
+The KV cache is filled to --n-kv with random numbers, so that long contexts take seconds. Peak read
+bandwidth is what the fastest plain read reaches on the same threads and pages, measured after each
+token; its share counts all that a token reads: weights, output head and KV cache. Rows that differ
+only in --prefetch and --prefetch-ahead are measured in turn; the speedup is over the first of them.
 
 examples:
-  bitfetch bench decode -m model.gguf
-  bitfetch bench decode -m model.gguf --n-kv 0,2048,8192 --profile
-  bitfetch bench decode -m model.gguf --n-kv 8192 --prefetch off,off,auto --json decode.json)"},
-      32, "tokens that are decoded");
+  bitfetch bench decode -m models/tiny.gguf
+  bitfetch bench decode -m models/tiny.gguf --n-kv 0,512 -n 16,64 --profile
+  bitfetch bench decode -m models/tiny.gguf --n-kv 512 --prefetch off,off,auto --json decode.json)",
+                                kRowsHelp)},
+           32, "how many tokens are generated");
 }
 
 void AddBenchPrefill(Command& bench) {
-  AddBench(
-      bench, ModelBench::kPrefill,
-      {.usage = "-m MODEL [options]",
-       .summary = "tokens/s of a prompt",
-       .more =
-           R"(Lists with commas give a row for each combination. The prompt comes behind --n-kv tokens of
-synthetic content; the output head is computed for its last token.
+  AddBench(bench, ModelBench::kPrefill,
+           {.usage = "-m MODEL [options]",
+            .summary = "measure how fast a model reads a prompt",
+            .more = fmt::format(R"({}
+
+The prompt follows --n-kv tokens of random numbers in the KV cache. The logits of its last token are
+computed too.
 
 examples:
-  bitfetch bench prefill -m model.gguf
-  bitfetch bench prefill -m model.gguf -n 512 --n-kv 0,2048 --profile)"},
-      512, "tokens of the prompt");
+  bitfetch bench prefill -m models/tiny.gguf
+  bitfetch bench prefill -m models/tiny.gguf -n 64,512 --n-kv 0,1024 --profile)",
+                                kRowsHelp)},
+           512, "how many tokens the prompt has");
 }
 
 }  // namespace bitfetch

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -90,6 +91,19 @@ TEST_F(BenchModelTest, ProfileAddsARowForEachStage) {
               rows[0].at("bytes_per_token").get<double>(), 1);
 }
 
+TEST_F(BenchModelTest, EveryListIsOne) {
+  for (const char* bench : {"decode", "prefill"}) {
+    const Finished finished =
+        RunProgram({"bench", bench, "-m", model_, "-t", "1,2", "-n", "1,2,4", "--n-kv", "0,20",
+                    "--pages", "4k,huge", "--repeats", "1", "--json", "-"});
+    ASSERT_EQ(finished.code, 0) << finished.err;
+    std::map<int64_t, int> rows_of;
+    for (const Json& row : Json::parse(finished.out)) ++rows_of[row.at("tokens").get<int64_t>()];
+    EXPECT_THAT(rows_of, ::testing::ElementsAre(::testing::Pair(1, 8), ::testing::Pair(2, 8),
+                                                ::testing::Pair(4, 8)));
+  }
+}
+
 TEST_F(BenchModelTest, PrefillReadsTheHeadOnce) {
   const Json rows = Rows({"prefill", "--n-kv", "20", "--profile"});
   ASSERT_EQ(rows.size(), 1u + 9 + 1);
@@ -105,6 +119,7 @@ TEST_F(BenchModelTest, BadArgumentsAreOneLineEach) {
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"decode"},
         {"prefill", "-m", model_, "-n", "0"},
+        {"prefill", "-m", model_, "-n", "1,,2"},
         {"decode", "-m", model_, "--n-kv", "-1"},
         {"decode", "-m", model_, "--prefetch-ahead", "4096"}}) {
     std::vector<std::string> all = {"bench"};

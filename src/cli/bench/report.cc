@@ -6,7 +6,7 @@
 #include <system_error>
 
 #include "base/file.h"
-#include "bench/report_page.h"
+#include "bench/report_html.h"
 #include "cli/bench/commands.h"
 #include "cli/bench/runs.h"
 #include "cli/interrupt.h"
@@ -90,7 +90,7 @@ ModelBenchOptions DecodeOptions(bool quick, const std::string& model) {
   options.n_kv = {0, 512, 2048, 8192};
   if (!quick) options.n_kv.push_back(32768);
   options.prefetch = {PrefetchSetting{PrefetchSetting::Mode::kOff}, PrefetchSetting{}};
-  options.tokens = 16;
+  options.tokens = {16};
   options.repeats = quick ? 7 : 11;
   return options;
 }
@@ -166,8 +166,8 @@ Result<int> Run(const Options& options) {
   std::filesystem::create_directories(options.out, error);
   if (error) return Fail("{}: {}", options.out, error.message());
   const std::string json_path = options.out + "/report.json";
-  const std::string page_path = options.out + "/report.html";
-  BITFETCH_RETURN_IF_ERROR(FileWriter::Create(page_path));  // to know at once, not in minutes
+  const std::string html_path = options.out + "/report.html";
+  BITFETCH_RETURN_IF_ERROR(FileWriter::Create(html_path));  // to know at once, not in minutes
   BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
 
   std::string model = options.model;
@@ -204,8 +204,8 @@ Result<int> Run(const Options& options) {
   if (Interrupted()) return kExitInterrupted;
   BITFETCH_RETURN_IF_ERROR(status);
   BITFETCH_RETURN_IF_ERROR(WriteFile(json_path, rows.dump(2) + "\n"));
-  BITFETCH_RETURN_IF_ERROR(WriteFile(page_path, ReportPage(rows)));
-  return Printed(page_path + "\n");
+  BITFETCH_RETURN_IF_ERROR(WriteFile(html_path, ReportHtml(rows)));
+  return Printed(html_path + "\n");
 }
 
 }  // namespace
@@ -215,20 +215,21 @@ void AddBenchReport(Command& bench) {
   Command& command = bench.Add(
       "report",
       {.usage = "--out DIR [--quick] [-m MODEL]",
-       .summary = "all of it, as one page with pictures: report.html, and report.json",
+       .summary = "measure all of this, and write report.html with pictures, and report.json",
        .more =
-           R"(The page opens in a browser without a network. It shows this machine; attention's share of the
-streaming read; what its first loads wait for; the law against fixed distances; tokens/s; and where
-the time of a token goes. Without a model it writes one with random weights in the shape of BitNet
-b1.58 2B4T (1.2 GB beside the report, removed in the end).
+           R"(report.html opens in a browser without a network. It shows this machine; attention's share of the
+peak read bandwidth; what its first loads wait for; --prefetch auto beside fixed distances;
+tokens/s; and where the time of a token goes. Without -m, a model with random weights in the shape of BitNet
+b1.58 2B4T is written for it (1.2 GB beside the report) and removed in the end.
 
 examples:
   bitfetch bench report --out report --quick
-  bitfetch bench report --out report -m model.gguf)"});
-  command.AddPath("-o,--out", "DIR", "where the report goes", &options->out).Required();
-  command.AddFlag("--quick", "under five minutes, with fewer contexts and repeats",
+  bitfetch bench report --out report -m models/tiny.gguf)"});
+  command.AddPath("-o,--out", "DIR", "the folder that the report goes to", &options->out)
+      .Required();
+  command.AddFlag("--quick", "take less than five minutes, with fewer context lengths and repeats",
                   &options->quick);
-  command.AddPath("-m,--model", "MODEL", "the model, a GGUF file (default: random weights)",
+  command.AddPath("-m,--model", "MODEL", "the model: a GGUF file (default: random weights)",
                   &options->model);
   command.SetRun([options] { return Run(*options); });
 }

@@ -11,7 +11,7 @@
 namespace bitfetch {
 namespace {
 
-constexpr int64_t kMostRepeats = 100'000;
+constexpr int64_t kMaxRepeats = 100'000;
 
 template <class T, class Parse>
 auto ListOf(Parse parse) {
@@ -121,53 +121,68 @@ Result<int> ReportRows(std::string_view header, const std::string& json_path,
 
 void AddRepeatsAndJson(Command& command, int* repeats, std::string* json) {
   command.AddParsed("--repeats", "N",
-                    fmt::format("measurements of each row (default: {})", *repeats), repeats,
-                    Integer<int>(1, kMostRepeats));
-  command.AddPath("--json", "FILE", "the rows as JSON; - writes only that to stdout", json);
+                    fmt::format("how often each row is measured (default: {})", *repeats), repeats,
+                    Integer<int>(1, kMaxRepeats));
+  command.AddPath(
+      "--json", "FILE",
+      "also write the rows to this file as JSON; with - write nothing but that to stdout", json);
+}
+
+void AddCounts(Command& command, const std::string& names, const std::string& help,
+               std::vector<int64_t>* counts, int64_t min) {
+  command.AddParsed(names, "N,...", fmt::format("{} (default: {})", help, counts->front()), counts,
+                    ListOf<int64_t>(Integer<int64_t>(min, kMaxTokens)));
 }
 
 void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv) {
-  command.AddParsed("--n-kv", "N,...",
-                    fmt::format("tokens in the cache (default: {})", n_kv->front()), n_kv,
-                    ListOf<int64_t>(Integer<int64_t>(n_kv->front() == 0 ? 0 : 1, kMostTokens)));
+  AddCounts(command, "--n-kv", "how many tokens the KV cache holds before", n_kv,
+            n_kv->front() == 0 ? 0 : 1);
 }
 
 void AddKvTypes(Command& command, std::vector<KvTypes>* types) {
   command.AddParsed("--kv-type", "TYPE,...",
-                    "f32, f16 (default), bf16, q8_0, q4_0, or K:V as q8_0:q4_0", types,
-                    ListOf<KvTypes>(ParseKvTypes));
+                    "how the KV cache stores keys and values: f32, f16 (default), bf16, q8_0 or "
+                    "q4_0; or one type for each, as in q8_0:q4_0",
+                    types, ListOf<KvTypes>(ParseKvTypes));
 }
 
 void AddPrefetch(Command& command, const std::string& default_text,
                  std::vector<PrefetchSetting>* prefetch) {
   command.AddParsed("--prefetch", "HOW,...",
-                    fmt::format("auto, off or so many bytes ahead (default: {})", default_text),
+                    fmt::format("how far ahead attention prefetches the KV cache: auto (what suits "
+                                "this machine), off, or so many bytes (default: {})",
+                                default_text),
                     prefetch, ListOf<PrefetchSetting>(ParsePrefetchSetting));
 }
 
 void AddPlaces(Command& command, std::vector<int>* threads, const std::string& threads_default,
                std::vector<BlockPlacement>* placements, const std::string& placements_default,
                std::vector<PageSize>* pages, const std::string& pages_default) {
-  command.AddParsed("-t,--threads", "N,...", fmt::format("threads (default: {})", threads_default),
-                    threads, ListOf<int>(Integer<int>(1, ThreadPool::kMaxThreads)));
+  command.AddParsed("-t,--threads", "N,...",
+                    fmt::format("how many threads read (default: {})", threads_default), threads,
+                    ListOf<int>(Integer<int>(1, ThreadPool::kMaxThreads)));
   command.AddParsed("--layout", "NAME,...",
-                    fmt::format("contiguous, or paged: blocks in shuffled places (default: {})",
+                    fmt::format("how the blocks of 16 tokens lie in memory: contiguous, or paged, "
+                                "in shuffled places (default: {})",
                                 placements_default),
                     placements, ListOf<BlockPlacement>(ParseBlockPlacement));
   command.AddParsed("--pages", "SIZE,...",
-                    fmt::format("OS pages: huge or 4k (default: {})", pages_default), pages,
-                    ListOf<PageSize>(ParsePageSize));
+                    fmt::format("size of the OS pages below: huge (2 MiB where the system gives "
+                                "them) or 4k (default: {})",
+                                pages_default),
+                    pages, ListOf<PageSize>(ParsePageSize));
 }
 
 void AddAttentionPlaces(Command& command, AttentionPlaces* places,
                         const std::string& placements_default) {
   AddTokensInCache(command, &places->n_kv);
-  AddPlaces(command, &places->threads, "what affinity and cgroup allow", &places->placements,
-            placements_default, &places->pages, "huge");
+  AddPlaces(command, &places->threads, kAllThreads, &places->placements, placements_default,
+            &places->pages, "huge");
   AddKvTypes(command, &places->kv_types);
   command.AddOption(
       "--shape", "KV,GROUP,DIM",
-      "KV heads, query heads to each, dimensions of a head (default: 5,4,128)",
+      "the model's shape: how many KV heads, how many query heads share each of them, and how many "
+      "dimensions a head has (default: 5,4,128, as BitNet b1.58 2B4T)",
       [shape = &places->shape](const std::string& text) { return ParseShape(text, shape); });
 }
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "bench/bench_json.h"
 #include "bench/attention_places.h"
+#include "bench/bench_json.h"
 #include "bench/spread.h"
 #include "cli/command.h"
 #include "cli/progress_line.h"
@@ -20,7 +20,7 @@
 
 namespace bitfetch {
 
-inline constexpr int64_t kMostTokens = 1 << 20;  // of a cache or a prompt
+inline constexpr int64_t kMaxTokens = 1 << 20;  // of a cache or a prompt
 
 // NAME, NAME_min and NAME_max.
 void AddSpread(BenchJson& json, const std::string& name, const Spread& spread);
@@ -34,6 +34,11 @@ std::string PlaceText(const AttentionPlace& place, const PrefetchSetting& prefet
 BenchJson PlaceJson(std::string_view bench, const AttentionPlace& place,
                     const PrefetchSetting& prefetch, const PrefetchPlan& plan);
 std::string_view HintName(const PrefetchPlan& plan);  // "l1", "l2", or "none" when off
+
+// What every help says of its rows.
+inline constexpr std::string_view kRowsHelp =
+    R"(Options whose value ends in ",..." take one value or a list with commas; each combination gives a
+row. A figure is the median of its repeats, with the range behind it.)";
 
 // Where the rows of a benchmark go as they come: a table on stdout, or at the end JSON.
 class BenchRows {
@@ -73,11 +78,15 @@ Result<int> ReportRows(std::string_view header, const std::string& json_path,
 // --repeats and --json.
 void AddRepeatsAndJson(Command& command, int* repeats, std::string* json);
 
-// A list each. Defaults that depend on the command come as text; that of --n-kv is its first.
+// A list each. Defaults that depend on the command come as text; that of counts is their first.
+void AddCounts(Command& command, const std::string& names, const std::string& help,
+               std::vector<int64_t>* counts, int64_t min);
 void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv);  // --n-kv
 void AddKvTypes(Command& command, std::vector<KvTypes>* types);
 void AddPrefetch(Command& command, const std::string& default_text,
                  std::vector<PrefetchSetting>* prefetch);
+
+inline constexpr const char* kAllThreads = "as many as CPU affinity and cgroup allow this process";
 
 // -t, --layout and --pages.
 void AddPlaces(Command& command, std::vector<int>* threads, const std::string& threads_default,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_BENCH_REPORT_PAGE_H_
-#define BITFETCH_BENCH_REPORT_PAGE_H_
+#ifndef BITFETCH_BENCH_REPORT_HTML_H_
+#define BITFETCH_BENCH_REPORT_HTML_H_
 
 #include <string>
 
@@ -8,11 +8,11 @@
 
 namespace bitfetch {
 
-// The report as one HTML page that needs nothing else: of the rows of `bench attention`,
+// The report as one HTML file that needs nothing else: of the rows of `bench attention`,
 // `distance`, `misses` and `decode --profile`, and one row "machine" with its facts. A part whose
 // rows are missing is left out.
-std::string ReportPage(const BenchJson& rows);
+std::string ReportHtml(const BenchJson& rows);
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_BENCH_REPORT_PAGE_H_
+#endif  // BITFETCH_BENCH_REPORT_HTML_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "machine/load_timer.h"
+#include "bench/load_timer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -83,9 +83,9 @@ TEST(LoadTimes, AreMeasuredOrRefusedInWords) {
 TEST(TimeLoad, ReadsOneCounterInOrder) {
   if (!kHasLoadTimer) GTEST_SKIP() << "no counter here";
   const int value = 1;
-  uint64_t least = UINT64_MAX;
-  for (int i = 0; i < 100; ++i) least = std::min(least, TimeLoad(&value).load);
-  EXPECT_LT(least, uint64_t{1} << 32);  // two readings of one counter, in the right order
+  uint64_t min = UINT64_MAX;
+  for (int i = 0; i < 100; ++i) min = std::min(min, TimeLoad(&value).load);
+  EXPECT_LT(min, uint64_t{1} << 32);  // two readings of one counter, in the right order
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "machine/load_timer.h"
+#include "bench/load_timer.h"
 
 #include <algorithm>
 #include <bit>

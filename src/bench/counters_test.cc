@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "machine/counters.h"
+#include "bench/counters.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

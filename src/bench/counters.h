@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_MACHINE_COUNTERS_H_
-#define BITFETCH_MACHINE_COUNTERS_H_
+#ifndef BITFETCH_BENCH_COUNTERS_H_
+#define BITFETCH_BENCH_COUNTERS_H_
 
 #include <cstdint>
 #include <memory>
@@ -49,4 +49,4 @@ class Counters {
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_MACHINE_COUNTERS_H_
+#endif  // BITFETCH_BENCH_COUNTERS_H_

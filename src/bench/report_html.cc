@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/report_page.h"
+#include "bench/report_html.h"
 
 #include <fmt/format.h>
 
@@ -70,19 +70,19 @@ std::string TypeAndPlace(const BenchJson& row) {
 }
 
 // The rows that say the same of `key`, in their order.
-std::vector<std::pair<std::string, Rows>> GroupBy(
+std::vector<std::pair<std::string, Rows>> SplitBy(
     const Rows& rows, const std::function<std::string(const BenchJson&)>& key) {
-  std::vector<std::pair<std::string, Rows>> groups;
+  std::vector<std::pair<std::string, Rows>> sets;
   for (const BenchJson* row : rows) {
     const std::string name = key(*row);
-    const auto it = std::ranges::find(groups, name, [](const auto& group) { return group.first; });
-    if (it == groups.end()) {
-      groups.emplace_back(name, Rows{row});
+    const auto it = std::ranges::find(sets, name, [](const auto& set) { return set.first; });
+    if (it == sets.end()) {
+      sets.emplace_back(name, Rows{row});
     } else {
       it->second.push_back(row);
     }
   }
-  return groups;
+  return sets;
 }
 
 const BenchJson* With(const Rows& rows, const char* name, std::string_view value) {
@@ -91,10 +91,19 @@ const BenchJson* With(const Rows& rows, const char* name, std::string_view value
   return it == rows.end() ? nullptr : *it;
 }
 
+std::string Title(std::string_view field) {
+  if (field == "fraction") return std::string(kFractionTitle);
+  if (field == "over_off") return std::string(kOverOffTitle);
+  if (field == "over_first") return std::string(kOverFirstTitle);
+  std::string words(field);
+  std::ranges::replace(words, '_', ' ');
+  return words;
+}
+
 // The figures behind a picture.
 std::string Table(const Rows& rows, const std::vector<const char*>& names) {
   std::string text = "<details><summary>the figures</summary><table><tr>";
-  for (const char* name : names) text += fmt::format("<th>{}</th>", name);
+  for (const char* name : names) text += fmt::format("<th>{}</th>", Title(name));
   text += "</tr>\n";
   for (const BenchJson* row : rows) {
     text += "<tr>";
@@ -131,10 +140,8 @@ std::string MachinePart(const BenchJson& rows) {
     text += "<table>";
     for (const auto& [name, value] : row.items()) {
       if (name == "bench") continue;
-      std::string words = name;
-      std::ranges::replace(words, '_', ' ');
-      text += fmt::format("<tr><td class=\"muted\">{}</td><td>{}</td></tr>\n", EscapeHtml(words),
-                          EscapeHtml(Text(row, name.c_str())));
+      text += fmt::format("<tr><td class=\"muted\">{}</td><td>{}</td></tr>\n",
+                          EscapeHtml(Title(name)), EscapeHtml(Text(row, name.c_str())));
     }
     text += "</table>\n";
   }
@@ -148,33 +155,36 @@ std::string AttentionPart(const BenchJson& all) {
   double gain = 0;
   std::string where;
   for (const auto& [tokens, of_tokens] :
-       GroupBy(rows, [](const BenchJson& row) { return Text(row, "n_kv"); })) {
-    std::vector<BarGroup> groups;
+       SplitBy(rows, [](const BenchJson& row) { return Text(row, "n_kv"); })) {
+    std::vector<BarSet> sets;
     double end = 1;
-    for (const auto& [place, pair] : GroupBy(of_tokens, TypeAndPlace)) {
+    for (const auto& [place, pair] : SplitBy(of_tokens, TypeAndPlace)) {
       const BenchJson* off = With(pair, "prefetch", "off");
       const BenchJson* law = With(pair, "prefetch", "auto");
       if (off == nullptr || law == nullptr) continue;
-      groups.push_back({place, {Value(*off, "fraction"), Value(*law, "fraction")}});
+      sets.push_back({place, {Value(*off, "fraction"), Value(*law, "fraction")}});
       end = std::max({end, Number(*off, "fraction_max"), Number(*law, "fraction_max")});
       if (Number(*law, "over_off") > gain) {
         gain = Number(*law, "over_off");
-        where = fmt::format("{}, {} tokens: {:.2f} of the streaming read without, {:.2f} with it",
-                            place, tokens, Number(*off, "fraction"), Number(*law, "fraction"));
+        where =
+            fmt::format("{}, {} tokens: {:.2f} of peak read bandwidth without it, {:.2f} with it",
+                        place, tokens, Number(*off, "fraction"), Number(*law, "fraction"));
       }
     }
     figures += Figure(fmt::format("{} tokens in the cache, {} threads", tokens,
                                   Text(*of_tokens.front(), "threads")),
-                      BarChart(groups, end, "share of the streaming read"));
+                      BarChart(sets, end, "share of peak read bandwidth"));
   }
   const std::string sentence = fmt::format(
-      "How much of the memory's speed attention reads the KV cache with. Prefetching gains most, "
-      "{:.2f} times, with {}. Bars are medians of passes in turn with a streaming read; lines, "
-      "their range.",
+      "How fast attention reads the KV cache, as a share of the fastest plain read of this "
+      "machine. "
+      "Prefetching makes it up to {:.2f} times faster, with {}. Bars are medians of passes, "
+      "measured "
+      "in turn with that read; lines are their range.",
       gain, where);
   return Section(
       "Attention over a cold KV cache", sentence,
-      ChartLegend({"prefetch off", "by the law"}) + Charts(figures) +
+      ChartLegend({"prefetch off", "prefetch auto"}) + Charts(figures) +
           Table(rows, {"kv_type", "layout", "pages", "n_kv", "prefetch", "distance_bytes",
                        "streams", "hint", "gb_per_s", "read_gb_per_s", "fraction", "over_off"}));
 }
@@ -185,7 +195,7 @@ std::string DistancePart(const BenchJson& all) {
   const std::vector<std::string> streams = {"1", "2", "4", "8", "16"};
   std::string figures;
   std::string ratios;
-  for (const auto& [place, of_place] : GroupBy(rows, TypeAndPlace)) {
+  for (const auto& [place, of_place] : SplitBy(rows, TypeAndPlace)) {
     const BenchJson* law = With(of_place, "prefetch", "auto");
     if (law == nullptr) continue;
     if (law->contains("ratio")) {
@@ -216,16 +226,17 @@ std::string DistancePart(const BenchJson& all) {
     }
     std::optional<ChartMark> mark;
     if (Number(*law, "distance_bytes") > 0) {
-      mark = ChartMark{{Number(*law, "distance_bytes"), Value(*law, "fraction")}, "the law"};
+      mark = ChartMark{{Number(*law, "distance_bytes"), Value(*law, "fraction")}, "auto"};
     }
     figures += Figure(
         fmt::format("{} pages, {} tokens, into {}", place, Text(*law, "n_kv"), Text(*law, "hint")),
-        LineChart({"bytes ahead", "share of the streaming read", end}, lines, mark));
+        LineChart({"bytes ahead", "share of peak read bandwidth", end}, lines, mark));
   }
   return Section(
       "How far ahead, and along how many streams",
-      "The same attention at fixed distances; the circle is what the law chose from what it "
-      "measured of this machine. The law over the best of the sweep, measured in turn:" +
+      "The same attention at fixed distances; the circle is what prefetch auto chose from what was "
+      "measured of this machine. Its speed over that of the fastest of all these, measured in "
+      "turn:" +
           ratios,
       ChartLegend({"prefetch off", "1 stream", "2", "4", "8", "16"}) + Charts(figures) +
           Table(rows, {"layout", "prefetch", "distance_bytes", "streams", "hint", "gb_per_s",
@@ -249,7 +260,7 @@ std::string MissesPart(const BenchJson& all) {
   std::string sentence =
       "The kernel's first load of a line, timed now and then: what prefetching left to wait for.";
   std::string figures;
-  for (const auto& [place, of_place] : GroupBy(rows, TypeAndPlace)) {
+  for (const auto& [place, of_place] : SplitBy(rows, TypeAndPlace)) {
     const BenchJson* off = With(of_place, "prefetch", "off");
     const BenchJson* law = With(of_place, "prefetch", "auto");
     if (off == nullptr || law == nullptr) continue;
@@ -270,7 +281,7 @@ std::string MissesPart(const BenchJson& all) {
         ShareColumns(columns, "nanoseconds that a first load took, its timing included"));
   }
   return Section("Misses", sentence,
-                 unavailable + ChartLegend({"prefetch off", "by the law"}) + Charts(figures) +
+                 unavailable + ChartLegend({"prefetch off", "prefetch auto"}) + Charts(figures) +
                      Table(rows, {"kv_type", "layout", "pages", "prefetch", "touches", "dram_share",
                                   "late_share", "fewer", "sampling_cost",
                                   "l1d_read_misses_per_byte", "llc_read_misses_per_byte",
@@ -306,15 +317,17 @@ std::string TokensPart(const BenchJson& all) {
   if (!gains.empty()) gains.back() = '.';
   return Section(
       "Whole tokens",
-      "Decoding with so many tokens in the cache already. With prefetching over without it:" +
+      "How fast text is generated with so many tokens in the cache already. Speedup by "
+      "prefetching:" +
           gains,
-      ChartLegend({"prefetch off", "by the law"}) +
-          Charts(Figure("Speed",
-                        LineChart({"tokens in the cache", "tokens a second", fastest}, speeds)) +
-                 Figure("Share of the roofline: bytes of weights, head and KV in the time, over "
-                        "the streaming read",
-                        LineChart({"tokens in the cache", "share of the streaming read", largest},
-                                  shares))) +
+      ChartLegend({"prefetch off", "prefetch auto"}) +
+          Charts(
+              Figure("Speed",
+                     LineChart({"tokens in the cache", "tokens a second", fastest}, speeds)) +
+              Figure("What a token reads (weights, output head, KV cache) in its time, as a share "
+                     "of peak read bandwidth",
+                     LineChart({"tokens in the cache", "share of peak read bandwidth", largest},
+                               shares))) +
           Table(rows, {"n_kv", "kv_type", "prefetch", "tokens_per_s", "over_first",
                        "bytes_per_token", "gb_per_s", "read_gb_per_s", "fraction"}));
 }
@@ -327,7 +340,7 @@ std::string ProfilePart(const BenchJson& all) {
   std::vector<StackRow> bars;
   std::string sentence;
   for (const auto& [tokens, of_tokens] :
-       GroupBy(rows, [](const BenchJson& row) { return Text(row, "n_kv"); })) {
+       SplitBy(rows, [](const BenchJson& row) { return Text(row, "n_kv"); })) {
     StackRow bar{tokens, std::vector<double>(stages.size(), 0)};
     double sum = 0;
     for (const BenchJson* row : of_tokens) {
@@ -353,18 +366,18 @@ std::string ProfilePart(const BenchJson& all) {
 
 }  // namespace
 
-std::string ReportPage(const BenchJson& rows) {
-  std::string page(kHead);
+std::string ReportHtml(const BenchJson& rows) {
+  std::string html(kHead);
   for (int i = 0; i <= 6; ++i) {
-    page += fmt::format(
+    html += fmt::format(
         ".s{0} {{ fill: var(--s{0}); background: var(--s{0}); }} .l{0} {{ stroke: var(--s{0}); "
         "}}\n",
         i);
   }
-  page += "</style>\n</head>\n<body>\n<h1>bitfetch on this machine</h1>\n";
-  page += MachinePart(rows) + AttentionPart(rows) + MissesPart(rows) + DistancePart(rows) +
+  html += "</style>\n</head>\n<body>\n<h1>bitfetch on this machine</h1>\n";
+  html += MachinePart(rows) + AttentionPart(rows) + MissesPart(rows) + DistancePart(rows) +
           TokensPart(rows) + ProfilePart(rows);
-  return page + "</body>\n</html>\n";
+  return html + "</body>\n</html>\n";
 }
 
 }  // namespace bitfetch

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_MACHINE_LOAD_TIMER_H_
-#define BITFETCH_MACHINE_LOAD_TIMER_H_
+#ifndef BITFETCH_BENCH_LOAD_TIMER_H_
+#define BITFETCH_BENCH_LOAD_TIMER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -97,4 +97,4 @@ Result<LoadTimes> MeasureLoadTimes(const MachineProfile& profile, const ColdBuff
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_MACHINE_LOAD_TIMER_H_
+#endif  // BITFETCH_BENCH_LOAD_TIMER_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "machine/read_tiles.h"
+#include "machine/read_segments.h"
 
 #include <algorithm>
 #include <iterator>
@@ -9,7 +9,7 @@
 #define HWY_DISABLED_TARGETS \
   (HWY_SSSE3 | HWY_SSE4 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "machine/read_tiles.cc"
+#define HWY_TARGET_INCLUDE "machine/read_segments.cc"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -19,7 +19,7 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr size_t kLine = 64;
-constexpr size_t kTileLines = kReadTileBytes / kLine;
+constexpr size_t kSegmentLines = kReadSegmentBytes / kLine;
 
 // Two sums, so that no addition waits for the one before.
 template <class D>
@@ -32,12 +32,12 @@ HWY_INLINE void ReadLine(D d, const std::byte* line, hn::Vec<D>& even, hn::Vec<D
   }
 }
 
-// `kStreams` tiles in turn; 0 is one of them without prefetch.
+// `kStreams` segments in turn; 0 is one of them without prefetch.
 template <size_t kStreams, class D>
 uint64_t Read(D d, const std::byte* base, std::span<const uint32_t> order, size_t distance_bytes) {
   constexpr size_t kWalked = std::max<size_t>(kStreams, 1);
-  // No farther than the next group: beyond it this would not know where to look.
-  const size_t ahead = std::clamp<size_t>(distance_bytes / (kLine * kWalked), 1, kTileLines);
+  // No farther than the next ones: beyond it this would not know where to look.
+  const size_t ahead = std::clamp<size_t>(distance_bytes / (kLine * kWalked), 1, kSegmentLines);
   auto even = hn::Zero(d);
   auto odd = hn::Zero(d);
   for (size_t first = 0; first + kWalked <= order.size(); first += kWalked) {
@@ -45,15 +45,15 @@ uint64_t Read(D d, const std::byte* base, std::span<const uint32_t> order, size_
     const std::byte* next[kWalked];
     for (size_t s = 0; s < kWalked; ++s) {
       const size_t then = std::min(first + kWalked + s, order.size() - 1);
-      now[s] = base + order[first + s] * kReadTileBytes;
-      next[s] = base + order[then] * kReadTileBytes;
+      now[s] = base + order[first + s] * kReadSegmentBytes;
+      next[s] = base + order[then] * kReadSegmentBytes;
     }
-    for (size_t line = 0; line < kTileLines; ++line) {
+    for (size_t line = 0; line < kSegmentLines; ++line) {
       for (size_t s = 0; s < kWalked; ++s) {
         if constexpr (kStreams > 0) {
           const size_t wanted = line + ahead;
-          __builtin_prefetch(wanted < kTileLines ? now[s] + wanted * kLine
-                                                 : next[s] + (wanted - kTileLines) * kLine);
+          __builtin_prefetch(wanted < kSegmentLines ? now[s] + wanted * kLine
+                                                    : next[s] + (wanted - kSegmentLines) * kLine);
         }
         ReadLine(d, now[s] + line * kLine, even, odd);
       }
@@ -83,8 +83,8 @@ uint64_t ReadStreams(D d, const std::byte* base, std::span<const uint32_t> order
   }
 }
 
-uint64_t ReadTilesHere(const std::byte* base, std::span<const uint32_t> order,
-                       const ReadStyle& style) {
+uint64_t ReadSegmentsHere(const std::byte* base, std::span<const uint32_t> order,
+                          const ReadStyle& style) {
   const hn::CappedTag<uint64_t, 8> widest;
   // Not a switch: where no vector is wider than 32 bytes, two of its cases would be the same.
   if (style.width_bytes == 64) return ReadStreams(widest, base, order, style);
@@ -103,7 +103,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace bitfetch {
 
-HWY_EXPORT(ReadTilesHere);
+HWY_EXPORT(ReadSegmentsHere);
 HWY_EXPORT(MaxWidth);
 
 std::vector<int> ReadWidths() {
@@ -114,8 +114,9 @@ std::vector<int> ReadWidths() {
   return widths;
 }
 
-uint64_t ReadTiles(const std::byte* base, std::span<const uint32_t> order, const ReadStyle& style) {
-  return HWY_DYNAMIC_DISPATCH(ReadTilesHere)(base, order.first(order.size() / 16 * 16), style);
+uint64_t ReadSegments(const std::byte* base, std::span<const uint32_t> order,
+                      const ReadStyle& style) {
+  return HWY_DYNAMIC_DISPATCH(ReadSegmentsHere)(base, order.first(order.size() / 16 * 16), style);
 }
 
 }  // namespace bitfetch

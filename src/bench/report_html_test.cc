@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/report_page.h"
+#include "bench/report_html.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -67,28 +67,29 @@ BenchJson AllRows() {
   return rows;
 }
 
-TEST(ReportPage, SaysWhatEachPictureShows) {
-  const std::string page = ReportPage(AllRows());
-  EXPECT_THAT(page, HasSubstr("A &lt;CPU&gt; &amp; more"));
-  EXPECT_THAT(page, HasSubstr("0.40 of the streaming read without, 0.80 with it"));
-  EXPECT_THAT(page, HasSubstr("2.8 % waited for DRAM without prefetching, 0.20 % with it"));
-  const std::string misses = page.substr(page.find("<h2>Misses"));
+TEST(ReportHtml, SaysWhatEachPictureShows) {
+  const std::string html = ReportHtml(AllRows());
+  EXPECT_THAT(html, HasSubstr("A &lt;CPU&gt; &amp; more"));
+  EXPECT_THAT(html, HasSubstr("0.40 of peak read bandwidth without it, 0.80 with it"));
+  EXPECT_THAT(html, HasSubstr("2.8 % waited for DRAM without prefetching, 0.20 % with it"));
+  const std::string misses = html.substr(html.find("<h2>Misses"));
   EXPECT_EQ(Count(misses.substr(0, misses.find("</svg>")), "<rect "), 4);  // two bins, off and law
-  EXPECT_THAT(page, HasSubstr("there are none"));
-  EXPECT_THAT(page, HasSubstr("0.98 (0.88 to 1.08)"));
-  EXPECT_THAT(page, HasSubstr("1.25 at 8192."));
-  EXPECT_THAT(page, HasSubstr("of its 5.0 ms with 8192 tokens"));
+  EXPECT_THAT(html, HasSubstr("there are none"));
+  EXPECT_THAT(html, HasSubstr("0.98 (0.88 to 1.08)"));
+  EXPECT_THAT(html, HasSubstr("1.25 at 8192."));
+  EXPECT_THAT(html, HasSubstr("<th>share of peak read bandwidth</th><th>speedup vs off</th>"));
+  EXPECT_THAT(html, HasSubstr("of its 5.0 ms with 8192 tokens"));
 }
 
 // Every element that is opened is closed, in order; nothing is fetched from anywhere.
-TEST(ReportPage, IsWellFormedAndStandsAlone) {
-  const std::string page = ReportPage(AllRows());
+TEST(ReportHtml, IsWellFormedAndStandsAlone) {
+  const std::string html = ReportHtml(AllRows());
   std::vector<std::string> open;
   int pictures = 0;
-  for (size_t at = page.find('<'); at != std::string::npos; at = page.find('<', at + 1)) {
-    const size_t end = page.find('>', at);
+  for (size_t at = html.find('<'); at != std::string::npos; at = html.find('<', at + 1)) {
+    const size_t end = html.find('>', at);
     ASSERT_NE(end, std::string::npos);
-    const std::string tag = page.substr(at + 1, end - at - 1);
+    const std::string tag = html.substr(at + 1, end - at - 1);
     const std::string name = tag.substr(0, tag.find(' '));
     if (name == "!doctype" || name == "meta" || tag.back() == '/') continue;
     if (name[0] == '/') {
@@ -103,16 +104,16 @@ TEST(ReportPage, IsWellFormedAndStandsAlone) {
   EXPECT_TRUE(open.empty()) << open.back();
   EXPECT_EQ(pictures, 6);
   for (const char* link : {"http", "src=", "href=", "url(", "@import"}) {
-    EXPECT_THAT(page, Not(HasSubstr(link)));
+    EXPECT_THAT(html, Not(HasSubstr(link)));
   }
 }
 
-TEST(ReportPage, LeavesOutWhatWasNotMeasured) {
-  const std::string page = ReportPage(BenchJson::array());
-  EXPECT_THAT(page, Not(HasSubstr("<section>")));
+TEST(ReportHtml, LeavesOutWhatWasNotMeasured) {
+  const std::string html = ReportHtml(BenchJson::array());
+  EXPECT_THAT(html, Not(HasSubstr("<section>")));
   BenchJson row = Place("misses", "auto");
   row["touches_unavailable"] = "the counter is too coarse";
-  EXPECT_THAT(ReportPage(BenchJson::array({row})), HasSubstr("the counter is too coarse"));
+  EXPECT_THAT(ReportHtml(BenchJson::array({row})), HasSubstr("the counter is too coarse"));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "machine/counters.h"
+#include "bench/counters.h"
 
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
