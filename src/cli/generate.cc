@@ -21,6 +21,7 @@ struct Options {
   ModelOptions model;
   TextOptions text;
   SamplingOptions sampling;
+  bool special = false;
   bool profile = false;
 };
 
@@ -32,7 +33,7 @@ Result<int> RunGenerate(const Options& options) {
       const Tokenizer tokenizer,
       ReadTokenizerFor(session.model().file(), session.model().config().vocab));
   BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> prompt,
-                            EncodeText(tokenizer, text, tokenizer.add_bos()));
+                            EncodeText(tokenizer, text, tokenizer.add_bos(), options.special));
   if (static_cast<int64_t>(prompt.size()) > session.context()) {
     return Fail(
         "{}: the prompt has {} tokens, but the context holds only {}: --ctx makes it larger",
@@ -100,6 +101,8 @@ example:
   bitfetch generate -m models/tiny.gguf -p "In the beginning" -n 100 --seed 7)"});
   AddModelOptions(command, &options->model);
   AddTextOptions(command, &options->text);
+  command.AddFlag("--special", "read the names of control tokens in the text as these tokens",
+                  &options->special);
   AddSamplingOptions(command, &options->sampling);
   command.AddFlag("--profile", "where the time of a token went, by stage", &options->profile);
   command.SetRun([options] { return RunGenerate(*options); });

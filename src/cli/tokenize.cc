@@ -17,14 +17,16 @@ struct Options {
   std::string model;
   TextOptions text;
   bool no_bos = false;
+  bool special = false;
 };
 
 Result<int> RunTokenize(const Options& options) {
   BITFETCH_ASSIGN_OR_RETURN(const std::string text, ReadText(options.text));
   BITFETCH_ASSIGN_OR_RETURN(const GgufReader file, GgufReader::Open(options.model));
   BITFETCH_ASSIGN_OR_RETURN(const Tokenizer tokenizer, ReadTokenizer(file));
-  BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> tokens,
-                            EncodeText(tokenizer, text, tokenizer.add_bos() && !options.no_bos));
+  BITFETCH_ASSIGN_OR_RETURN(
+      const std::vector<int> tokens,
+      EncodeText(tokenizer, text, tokenizer.add_bos() && !options.no_bos, options.special));
   return Printed(fmt::format("{}\n", fmt::join(tokens, ",")));
 }
 
@@ -36,11 +38,14 @@ void AddTokenize(Command& program) {
                                               .summary = "show a text as token ids",
                                               .more = R"(The file may hold a vocabulary alone.
 
-example:
-  bitfetch tokenize -m models/tiny.gguf -p "In the beginning")"});
+examples:
+  bitfetch tokenize -m models/tiny.gguf -p "In the beginning"
+  bitfetch tokenize -m models/tiny.gguf --special -p "In the beginning<|end_of_text|>")"});
   AddModelPath(command, &options->model);
   AddTextOptions(command, &options->text);
   command.AddFlag("--no-bos", "without the token that begins a text", &options->no_bos);
+  command.AddFlag("--special", "read the names of control tokens in the text as these tokens",
+                  &options->special);
   command.SetRun([options] { return RunTokenize(*options); });
 }
 
