@@ -78,7 +78,16 @@ BITFETCH_API bitfetch_status bitfetch_tokenize(const bitfetch_session* session, 
                                                size_t bytes, int32_t* tokens, size_t capacity,
                                                size_t* count);
 
-/* The bytes of one token, maybe a part of a character, valid as long as the session. */
+/* The same, but the names of control tokens in the text, such as "<|eot_id|>", are read as these
+ * tokens, and a text that begins with BOS gets no second one. bitfetch_append and then
+ * bitfetch_generate without a prompt go on from such a text. Never for what a user typed. */
+BITFETCH_API bitfetch_status bitfetch_tokenize_special(const bitfetch_session* session,
+                                                       const char* text, size_t bytes,
+                                                       int32_t* tokens, size_t capacity,
+                                                       size_t* count);
+
+/* The bytes of one token, maybe a part of a character, none of a control token; valid as long as
+ * the session. */
 BITFETCH_API bitfetch_status bitfetch_token_bytes(const bitfetch_session* session, int32_t token,
                                                   const char** data, size_t* bytes);
 

@@ -59,12 +59,10 @@ class LanguageModel {
   int64_t length() const { return bitfetch_session_length(session_.get()); }
 
   std::vector<int32_t> Tokenize(std::string_view text) const {
-    std::vector<int32_t> tokens(3 * text.size() + 1);  // three for a byte that is no UTF-8; and BOS
-    size_t count = 0;
-    detail::Check(bitfetch_tokenize(session_.get(), text.data(), text.size(), tokens.data(),
-                                    tokens.size(), &count));
-    tokens.resize(count);
-    return tokens;
+    return Tokenize(bitfetch_tokenize, text);
+  }
+  std::vector<int32_t> TokenizeSpecial(std::string_view text) const {
+    return Tokenize(bitfetch_tokenize_special, text);
   }
 
   // Valid as long as the model.
@@ -103,6 +101,16 @@ class LanguageModel {
   }
 
  private:
+  std::vector<int32_t> Tokenize(decltype(bitfetch_tokenize)* tokenize,
+                                std::string_view text) const {
+    std::vector<int32_t> tokens(3 * text.size() + 1);  // three for a byte that is no UTF-8; and BOS
+    size_t count = 0;
+    detail::Check(
+        tokenize(session_.get(), text.data(), text.size(), tokens.data(), tokens.size(), &count));
+    tokens.resize(count);
+    return tokens;
+  }
+
   std::unique_ptr<bitfetch_session, detail::Free<bitfetch_session_close>> session_;
 };
 

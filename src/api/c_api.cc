@@ -140,9 +140,26 @@ bitfetch_status ReadOptions(const bitfetch_session_options& from, SessionOptions
 }
 
 // BOS in front where the model wants one and nothing comes before.
-Result<std::vector<int>> Encode(const bitfetch_session& session, std::string_view text) {
+Result<std::vector<int>> Encode(const bitfetch_session& session, std::string_view text,
+                                bool special) {
   const Tokenizer& tokenizer = session.tokenizer;
-  return tokenizer.Encode(text, tokenizer.add_bos() && session.session->length() == 0);
+  return tokenizer.Encode(text, tokenizer.add_bos() && session.session->length() == 0,
+                          /*replaced=*/nullptr, special);
+}
+
+bitfetch_status Tokenize(const bitfetch_session* session, const char* text, size_t bytes,
+                         bool special, int32_t* tokens, size_t capacity, size_t* count) {
+  return Guarded([&] {
+    BITFETCH_REQUIRE(session);
+    BITFETCH_REQUIRE(count);
+    if (bytes > 0) BITFETCH_REQUIRE(text);
+    if (capacity > 0) BITFETCH_REQUIRE(tokens);
+    const auto ids = Encode(*session, std::string_view(text, bytes), special);
+    if (!ids) return Fails(BITFETCH_FAILED, ids.error().message);
+    for (size_t i = 0; i < std::min(capacity, ids->size()); ++i) tokens[i] = (*ids)[i];
+    *count = ids->size();
+    return BITFETCH_OK;
+  });
 }
 
 bitfetch_status Append(bitfetch_session& session, std::span<const int> tokens) {
@@ -207,17 +224,13 @@ int64_t bitfetch_session_length(const bitfetch_session* session) {
 
 bitfetch_status bitfetch_tokenize(const bitfetch_session* session, const char* text, size_t bytes,
                                   int32_t* tokens, size_t capacity, size_t* count) {
-  return Guarded([&] {
-    BITFETCH_REQUIRE(session);
-    BITFETCH_REQUIRE(count);
-    if (bytes > 0) BITFETCH_REQUIRE(text);
-    if (capacity > 0) BITFETCH_REQUIRE(tokens);
-    const auto ids = Encode(*session, std::string_view(text, bytes));
-    if (!ids) return Fails(BITFETCH_FAILED, ids.error().message);
-    for (size_t i = 0; i < std::min(capacity, ids->size()); ++i) tokens[i] = (*ids)[i];
-    *count = ids->size();
-    return BITFETCH_OK;
-  });
+  return Tokenize(session, text, bytes, /*special=*/false, tokens, capacity, count);
+}
+
+bitfetch_status bitfetch_tokenize_special(const bitfetch_session* session, const char* text,
+                                          size_t bytes, int32_t* tokens, size_t capacity,
+                                          size_t* count) {
+  return Tokenize(session, text, bytes, /*special=*/true, tokens, capacity, count);
 }
 
 bitfetch_status bitfetch_token_bytes(const bitfetch_session* session, int32_t token,
@@ -296,7 +309,7 @@ bitfetch_status bitfetch_generate(bitfetch_session* session, const char* prompt,
                                     .repeat_penalty = wanted.repeat_penalty,
                                     .seed = wanted.seed});
     if (!sampler) return Fails(BITFETCH_INVALID_ARGUMENT, sampler.error().message);
-    const auto tokens = Encode(*session, std::string_view(prompt, bytes));
+    const auto tokens = Encode(*session, std::string_view(prompt, bytes), /*special=*/false);
     if (!tokens) return Fails(BITFETCH_FAILED, tokens.error().message);
     const std::atomic<bool> never = false;
     Rollback rollback(*session->session);

@@ -72,6 +72,30 @@ TEST(CApi, BytesThatAreNoTextAreTokensToo) {
   EXPECT_EQ(text, "\uFFFD\uFFFD\uFFFD");
 }
 
+TEST(CApi, ControlTokensAreReadOnlyWhenAsked) {
+  LanguageModel model(kModel, Quiet());
+  const std::string text = "In the beginning<|end_of_text|>";
+  std::string written;
+  for (const int32_t token : model.Tokenize(text)) written += model.TokenBytes(token);
+  EXPECT_EQ(written, text);
+
+  const std::vector<int32_t> special = model.TokenizeSpecial(text);
+  std::vector<int32_t> expected = model.Tokenize("In the beginning");
+  expected.push_back(special.back());
+  EXPECT_EQ(special, expected);
+  EXPECT_EQ(model.TokenBytes(special.back()), "");
+  EXPECT_EQ(model.TokenizeSpecial("<|begin_of_text|>In the beginning"),
+            model.Tokenize("In the beginning"));
+
+  model.Append(special);
+  bitfetch_sampling sampling = bitfetch_default_sampling();
+  sampling.max_tokens = 3;
+  TextOf(model, "", sampling);
+  EXPECT_EQ(model.length(), static_cast<int64_t>(special.size()) + 3);
+  EXPECT_EQ(bitfetch_tokenize_special(nullptr, "", 0, nullptr, 0, nullptr),
+            BITFETCH_INVALID_ARGUMENT);
+}
+
 TEST(CApi, AnEmptyPromptGoesOnWithTheText) {
   bitfetch_sampling sampling = bitfetch_default_sampling();
   sampling.temperature = 0;

@@ -276,6 +276,19 @@ TEST_F(CliTest, TokensBecomeTheSameText) {
   }
 }
 
+TEST_F(CliTest, ControlTokensInATextAreReadOnlyWhenAsked) {
+  const auto tokenize = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"tokenize", "-m", kModel});
+    const Finished finished = RunProgram(more);
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    return finished.out;
+  };
+  EXPECT_EQ(tokenize({"-p", "a<|end_of_text|>", "--special"}), "2043,97,2044\n");
+  EXPECT_EQ(tokenize({"-p", "a<|end_of_text|>", "--special", "--no-bos"}), "97,2044\n");
+  EXPECT_EQ(tokenize({"-p", "<|begin_of_text|>a", "--special"}), "2043,97\n");
+  EXPECT_THAT(tokenize({"-p", "a<|end_of_text|>"}), testing::Not(HasSubstr("2044")));
+}
+
 TEST_F(CliTest, BrokenUtf8IsReplacedWithOneWarning) {
   WriteText(dir_.Path("broken"),
             "a\xff\xfe"

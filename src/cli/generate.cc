@@ -22,6 +22,7 @@ struct Options {
   ModelOptions model;
   TextOptions text;
   SamplingOptions sampling;
+  bool special = false;
   bool profile = false;
 };
 
@@ -33,7 +34,7 @@ Result<int> RunGenerate(const Options& options) {
       const Tokenizer tokenizer,
       ReadTokenizerFor(session.model().file(), session.model().config().vocab));
   BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> prompt,
-                            EncodeText(tokenizer, text, tokenizer.add_bos()));
+                            EncodeText(tokenizer, text, tokenizer.add_bos(), options.special));
   if (static_cast<int64_t>(prompt.size()) > session.context()) {
     return Fail(
         "{}: the prompt has {} tokens, but the context holds only {}: --ctx makes it larger",
@@ -108,6 +109,8 @@ examples:
   bitfetch generate -m models/tiny.gguf -e -p "In the beginning\n" --stop "\n" --temp 0)"});
   AddModelOptions(command, &options->model);
   AddTextOptions(command, &options->text);
+  command.AddFlag("--special", "read the names of control tokens in the text as these tokens",
+                  &options->special);
   AddSamplingOptions(command, &options->sampling);
   AddEscape(command, "-p and --stop", [options] {
     std::vector<std::string*> texts = options->text.Given();

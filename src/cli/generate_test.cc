@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "base/temp_dir.h"
@@ -63,6 +65,30 @@ TEST_F(GenerateTest, TheProfileTellsOfEveryStage) {
        {"\nnorm ", "\nqkv ", "\nattention ", "\nhead ", "\nall ", "\nKV cache: "}) {
     EXPECT_THAT(finished.err, HasSubstr(part));
   }
+}
+
+TEST_F(GenerateTest, TheTokenThatEndsTheTextIsCounted) {
+  // The likeliest continuation begins with " of the house", three tokens: the third is made EOS.
+  const Finished house = RunProgram({"tokenize", "-m", kModel, "-p", " house", "--no-bos"});
+  const auto id = static_cast<uint32_t>(std::stoul(house.out));
+  std::ifstream file(kModel, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  const std::string key = "tokenizer.ggml.eos_token_id";
+  const size_t at = bytes.find(key) + key.size() + sizeof(uint32_t);  // behind the value's type
+  std::memcpy(bytes.data() + at, &id, sizeof id);
+  const std::string model = dir_.Path("ends.gguf");
+  std::ofstream(model, std::ios::binary) << bytes;
+  const Finished finished = RunProgram({"generate", "-m", model, "-p", "In the beginning", "--temp",
+                                        "0", "--prefetch", "off", "-n", "20"});
+  EXPECT_EQ(finished.out, " of the");
+  EXPECT_THAT(finished.err, HasSubstr("| generated 3 tokens, "));
+}
+
+TEST_F(GenerateTest, SpecialReadsControlTokensInThePrompt) {
+  const Finished plain = Generate({"-p", "x<|end_of_text|>", "-n", "1"});
+  EXPECT_THAT(plain.err, testing::Not(HasSubstr("prompt 3 tokens")));
+  const Finished special = Generate({"-p", "x<|end_of_text|>", "-n", "1", "--special"});
+  EXPECT_THAT(special.err, HasSubstr("| prompt 3 tokens, "));  // BOS, x and EOS
 }
 
 TEST_F(GenerateTest, TheSameSeedGivesTheSameText) {

@@ -72,10 +72,11 @@ Result<std::string> ReadText(const TextOptions& options) {
   return *options.text;
 }
 
-Result<std::vector<int>> EncodeText(const Tokenizer& tokenizer, std::string_view text,
-                                    bool add_bos) {
+Result<std::vector<int>> EncodeText(const Tokenizer& tokenizer, std::string_view text, bool add_bos,
+                                    bool special) {
   size_t replaced = 0;
-  BITFETCH_ASSIGN_OR_RETURN(std::vector<int> tokens, tokenizer.Encode(text, add_bos, &replaced));
+  BITFETCH_ASSIGN_OR_RETURN(std::vector<int> tokens,
+                            tokenizer.Encode(text, add_bos, &replaced, special));
   WarnOfBrokenUtf8(replaced);
   return tokens;
 }

@@ -30,8 +30,8 @@ Result<std::string> ReadText(const TextOptions& options);
 Result<std::string> ReadTextFile(const std::string& path);
 
 // Tokenizer::Encode, with a warning if the text is not UTF-8.
-Result<std::vector<int>> EncodeText(const Tokenizer& tokenizer, std::string_view text,
-                                    bool add_bos);
+Result<std::vector<int>> EncodeText(const Tokenizer& tokenizer, std::string_view text, bool add_bos,
+                                    bool special = false);
 void WarnOfBrokenUtf8(size_t replaced);
 
 // "1,2,3"; ids from 0 on. The vocabulary is not looked at.

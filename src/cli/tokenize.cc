@@ -18,14 +18,16 @@ struct Options {
   std::string model;
   TextOptions text;
   bool no_bos = false;
+  bool special = false;
 };
 
 Result<int> RunTokenize(const Options& options) {
   BITFETCH_ASSIGN_OR_RETURN(const std::string text, ReadText(options.text));
   BITFETCH_ASSIGN_OR_RETURN(const GgufReader file, GgufReader::Open(options.model));
   BITFETCH_ASSIGN_OR_RETURN(const Tokenizer tokenizer, ReadTokenizer(file));
-  BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> tokens,
-                            EncodeText(tokenizer, text, tokenizer.add_bos() && !options.no_bos));
+  BITFETCH_ASSIGN_OR_RETURN(
+      const std::vector<int> tokens,
+      EncodeText(tokenizer, text, tokenizer.add_bos() && !options.no_bos, options.special));
   return Printed(fmt::format("{}\n", fmt::join(tokens, ",")));
 }
 
@@ -42,12 +44,15 @@ void AddTokenize(Command& program) {
 that begins or ends a text (BOS, EOS) where the model wants one. The file may hold a vocabulary
 without weights.
 
-example:
-  bitfetch tokenize -m models/tiny.gguf -p "In the beginning")"});
+examples:
+  bitfetch tokenize -m models/tiny.gguf -p "In the beginning"
+  bitfetch tokenize -m models/tiny.gguf --special -p "In the beginning<|end_of_text|>")"});
   AddModelPath(command, &options->model);
   AddTextOptions(command, &options->text);
   AddEscape(command, "-p", [options] { return options->text.Given(); });
   command.AddFlag("--no-bos", "leave out the token that begins a text (BOS)", &options->no_bos);
+  command.AddFlag("--special", "read the names of control tokens in the text as these tokens",
+                  &options->special);
   command.SetRun([options] { return RunTokenize(*options); });
 }
 

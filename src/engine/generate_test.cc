@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/read_tokenizer.h"
+#include "text/test_vocabulary.h"
 
 namespace bitfetch {
 namespace {
@@ -121,6 +122,33 @@ TEST_F(GenerateTest, GoesOnWithItsTailAsIfItHadNotStopped) {
   ASSERT_TRUE(Generate(*session, tokenizer_, greedy, first.generated.tail, {.max_tokens = 17},
                        on_text, {}, interrupted_));
   EXPECT_EQ(text, whole.text);
+}
+
+TEST_F(GenerateTest, StopsAtEveryTokenThatEndsATurnAndCountsIt) {
+  const auto prompt = tokenizer_.Encode("In the beginning", true).value();
+  const int end = tokenizer_.Encode(" house", false).value().at(0);  // after " of the"
+  for (const auto& key :
+       {&Vocabulary::eos, &Vocabulary::eot, &Vocabulary::eom, (int Vocabulary::*)(nullptr)}) {
+    Vocabulary vocabulary = TestVocabulary();
+    while (static_cast<int>(vocabulary.tokens.size()) < tokenizer_.size()) {
+      AddToken("", kNormalToken, &vocabulary);
+    }
+    if (key != nullptr) {
+      vocabulary.*key = end;
+    } else {
+      vocabulary.tokens[end] = "<end_of_turn>";
+    }
+    const Tokenizer tokenizer = Tokenizer::Create(vocabulary).value();
+    const auto session = OpenSession();
+    Sampler greedy = Sampler::Create({}).value();
+    const auto result = Generate(
+        *session, tokenizer, greedy, prompt, {.max_tokens = 100},
+        [](std::string_view) { return true; }, {}, interrupted_);
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->reason, StopReason::kStopToken);
+    EXPECT_EQ(result->tokens, 3);
+    EXPECT_EQ(result->tail, std::vector<int>{end});
+  }
 }
 
 TEST_F(GenerateTest, TheSameSeedGivesTheSameText) {

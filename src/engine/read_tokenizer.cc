@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -32,6 +33,14 @@ Result<std::string> PreTokenizer(const GgufReader& file) {
   return "llama-bpe";
 }
 
+// -1 where there is none.
+Result<int> SpecialToken(const GgufReader& file, std::string_view name, size_t tokens) {
+  BITFETCH_ASSIGN_OR_RETURN(const int64_t id, file.Get<int64_t>(Key(name), -1));
+  if (id >= -1 && id < static_cast<int64_t>(tokens)) return static_cast<int>(id);
+  Warn("{}: {} is {}, but there are {} tokens: taking none", file.path(), Key(name), id, tokens);
+  return -1;
+}
+
 Result<std::vector<std::string>> Strings(const GgufReader& file, std::string_view name) {
   BITFETCH_ASSIGN_OR_RETURN(const auto views, file.GetArray<std::string_view>(Key(name)));
   return std::vector<std::string>(views.begin(), views.end());
@@ -48,27 +57,22 @@ Result<Tokenizer> ReadTokenizer(const GgufReader& file) {
   if (file.Has(Key("token_type"))) {
     BITFETCH_ASSIGN_OR_RETURN(const auto types, file.GetArray<int64_t>(Key("token_type")));
     for (const int64_t type : types) {
-      if (type < kNormalToken || type > kByteToken) {
-        return Fail("{}: {} has type {}: there are 1 to 6", file.path(), Key("token_type"), type);
+      if (type < kUndefinedToken || type > kByteToken) {
+        return Fail("{}: {} has type {}: there are 0 to 6", file.path(), Key("token_type"), type);
       }
       vocabulary.types.push_back(static_cast<int>(type));
     }
   }
-  BITFETCH_ASSIGN_OR_RETURN(const int64_t bos, file.Get<int64_t>(Key("bos_token_id"), -1));
-  BITFETCH_ASSIGN_OR_RETURN(const int64_t eos, file.Get<int64_t>(Key("eos_token_id"), -1));
-  const auto size = static_cast<int64_t>(vocabulary.tokens.size());
-  for (const int64_t id : {bos, eos}) {
-    if (id < -1 || id >= size) {
-      return Fail("{}: {}bos_token_id or eos_token_id is {}: there are {} tokens", file.path(),
-                  kPrefix, id, size);
-    }
+  for (const auto& [name, id] :
+       {std::pair("bos_token_id", &vocabulary.bos), std::pair("eos_token_id", &vocabulary.eos),
+        std::pair("eot_token_id", &vocabulary.eot), std::pair("eom_token_id", &vocabulary.eom)}) {
+    BITFETCH_ASSIGN_OR_RETURN(*id, SpecialToken(file, name, vocabulary.tokens.size()));
   }
-  vocabulary.bos = static_cast<int>(bos);
-  vocabulary.eos = static_cast<int>(eos);
   // Every model of this kind was trained with BOS in front, and the published 2B4T file does not
   // say so.
-  BITFETCH_ASSIGN_OR_RETURN(vocabulary.add_bos, file.Get<bool>(Key("add_bos_token"), bos >= 0));
-  return Tokenizer::Create(std::move(vocabulary)).map_error([&](const Error& error) {
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.add_bos,
+                            file.Get<bool>(Key("add_bos_token"), vocabulary.bos >= 0));
+  return Tokenizer::Create(vocabulary).map_error([&](const Error& error) {
     return Error{fmt::format("{}: {}", file.path(), error.message)};
   });
 }

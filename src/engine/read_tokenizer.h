@@ -10,7 +10,8 @@ namespace bitfetch {
 
 // The tokenizer that a GGUF file describes (`tokenizer.ggml.*`); the file may hold nothing else. A
 // file of the kind "gpt2" that names no pre-tokenizer is read as llama-bpe, with a warning: the
-// published 2B4T file is such. Errors name the file and the key: a kind that is not byte-level BPE,
+// published 2B4T file is such. The id of a special token (BOS, EOS, EOT, EOM) that no token has is
+// not taken, with a warning. Errors name the file and the key: a kind that is not byte-level BPE,
 // keys that are missing or don't fit together.
 Result<Tokenizer> ReadTokenizer(const GgufReader& file);
 

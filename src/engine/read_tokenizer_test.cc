@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,8 +32,7 @@ struct Keys {
   std::vector<std::string> tokens = ByteTokens();
   std::vector<std::string> merges = {"h e", "l l"};
   std::vector<int32_t> types = {};
-  uint32_t bos = 257;
-  uint32_t eos = 256;
+  std::map<std::string, int64_t> ids = {{"bos_token_id", 257}, {"eos_token_id", 256}};
 };
 
 class ReadTokenizerTest : public testing::Test {
@@ -49,8 +49,7 @@ class ReadTokenizerTest : public testing::Test {
     writer.AddArray<std::string>("tokenizer.ggml.tokens", keys.tokens);
     writer.AddArray<std::string>("tokenizer.ggml.merges", keys.merges);
     if (!keys.types.empty()) writer.AddArray<int32_t>("tokenizer.ggml.token_type", keys.types);
-    writer.Add<uint32_t>("tokenizer.ggml.bos_token_id", keys.bos);
-    writer.Add<uint32_t>("tokenizer.ggml.eos_token_id", keys.eos);
+    for (const auto& [key, id] : keys.ids) writer.Add<int64_t>("tokenizer.ggml." + key, id);
     EXPECT_TRUE(writer.Open(path_));
     EXPECT_TRUE(writer.Commit());
     file_ = std::make_unique<GgufReader>(GgufReader::Open(path_).value());
@@ -84,14 +83,49 @@ TEST_F(ReadTokenizerTest, TakesLlamaBpeWhereThePublishedFileSaysNothing) {
   EXPECT_EQ(tokenizer->pre(), "llama-bpe");
 }
 
+TEST_F(ReadTokenizerTest, ATurnEndsAtTheTokensOfKeysAndNames) {
+  const auto tokenizer = Read([](Keys& keys) {
+    keys.tokens.insert(keys.tokens.end(), {"</turn>", "</msg>", "<|im_end|>"});
+    keys.types.clear();  // not one is said to be a control token
+    keys.ids["eot_token_id"] = 260;
+    keys.ids["eom_token_id"] = 261;
+  });
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  EXPECT_EQ(tokenizer->StopTokens(), (std::vector<int>{256, 260, 261, 262}));
+}
+
+TEST_F(ReadTokenizerTest, AnIdThatNoTokenHasIsNotTaken) {
+  for (const std::string key : {"bos_token_id", "eos_token_id", "eot_token_id", "eom_token_id"}) {
+    for (const int64_t id : {int64_t{260}, int64_t{-2}, int64_t{0xffffffff}, int64_t{1} << 40}) {
+      testing::internal::CaptureStderr();
+      const auto tokenizer = Read([&](Keys& keys) { keys.ids[key] = id; });
+      EXPECT_THAT(testing::internal::GetCapturedStderr(),
+                  HasSubstr(fmt::format(
+                      "tokenizer.ggml.{} is {}, but there are 260 tokens: taking none", key, id)));
+      ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+      EXPECT_EQ(tokenizer->bos(), key == "bos_token_id" ? -1 : 257);
+      EXPECT_EQ(tokenizer->eos(), key == "eos_token_id" ? -1 : 256);
+    }
+  }
+}
+
+TEST_F(ReadTokenizerTest, DuplicateAndEmptyTokensAreAccepted) {
+  const auto tokenizer = Read([](Keys& keys) {
+    keys.tokens.insert(keys.tokens.end(), {"he", "", ""});
+    keys.types.insert(keys.types.end(), {1, 4, 0});
+  });
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  EXPECT_EQ(tokenizer->Encode("hell", false), (std::vector<int>{258, 259}));
+  EXPECT_EQ(tokenizer->TokenBytes(260), "he");
+}
+
 TEST_F(ReadTokenizerTest, NamesTheFileAndWhatIsWrong) {
   EXPECT_THAT(Message([](Keys& keys) { keys.model = "llama"; }),
               AllOf(HasSubstr("vocabulary.gguf"), HasSubstr("'llama' is not supported")));
   EXPECT_THAT(Message([](Keys& keys) { keys.pre = "qwen2"; }), HasSubstr("qwen2"));
-  EXPECT_THAT(Message([](Keys& keys) { keys.bos = 260; }), HasSubstr("260"));
   EXPECT_THAT(Message([](Keys& keys) { keys.merges.emplace_back("zz z"); }), HasSubstr("zz z"));
   EXPECT_THAT(Message([](Keys& keys) { keys.tokens[5] = keys.tokens[6]; }),
-              HasSubstr("vocabulary.gguf"));
+              HasSubstr("vocabulary.gguf: the vocabulary has no token for byte 0x05"));
   EXPECT_NE(Message([](Keys& keys) { keys.types.resize(3); }), "accepted");
   EXPECT_NE(Message([](Keys& keys) {
               keys.tokens.clear();

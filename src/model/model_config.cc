@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/model_config.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string_view>
+#include <vector>
 
+#include "base/log.h"
 #include "base/printable.h"
+#include "model/model_config_effects.h"
 
 namespace bitfetch {
 namespace {
@@ -43,46 +49,50 @@ class ConfigReader {
     return value;
   }
 
-  // For keys that ask for what is not built: anything but `supported` is refused.
-  template <class T>
-  Status Only(std::string_view suffix, std::type_identity_t<T> supported) const {
-    BITFETCH_ASSIGN_OR_RETURN(const T value, gguf_.Get<T>(Key(suffix), supported));
-    if (value == supported) return {};
-    return Fail("{}: metadata key {} is {}: only {} is supported", gguf_.path(), Key(suffix), value,
-                supported);
-  }
-
  private:
   const GgufReader& gguf_;
   std::string_view architecture_;
 };
 
+// Several families of models go by the name bitnet: what tells them apart in this file.
+std::string WhoseBitNet(const GgufReader& gguf) {
+  std::vector<std::string> facts;
+  if (const auto kind = gguf.Get<std::string_view>("tokenizer.ggml.model")) {
+    facts.push_back(fmt::format("a tokenizer of the kind '{}'", Printable(*kind)));
+  }
+  const auto hidden = gguf.Get<int64_t>("bitnet.embedding_length");
+  const auto heads = gguf.Get<int64_t>("bitnet.attention.head_count");
+  if (hidden && heads && *heads > 0) {
+    facts.push_back(fmt::format("heads of {} dimensions", *hidden / *heads));
+  }
+  const bool has_scales = std::ranges::any_of(
+      gguf.tensors(), [](const GgufTensor& tensor) { return tensor.name.ends_with(".scale"); });
+  if (has_scales) facts.emplace_back("scales in tensors of their own");
+  if (facts.empty()) return "";
+  return fmt::format("; this file has {}{}", fmt::join(facts, ", "),
+                     has_scales ? ", as 1bitLLM's models have" : "");
+}
+
 Result<Architecture> ReadArchitecture(const GgufReader& gguf, std::string_view name) {
   if (name == "bitnet-b1.58" || name == "bitnet-25") return Architecture::kBitNet;
   if (name == "llama") return Architecture::kLlama;
-  if (name == "bitnet") {
-    return Fail(
-        "{}: architecture 'bitnet' (1bitLLM's models) is not supported: it needs a SentencePiece "
-        "tokenizer, scales in tensors of their own and heads of 100",
-        gguf.path());
-  }
-  return Fail("{}: architecture '{}' is not supported: only bitnet-b1.58, bitnet-25 and llama are",
-              gguf.path(), Printable(name));
+  return Fail(
+      "{}: architecture '{}' is not supported: only bitnet-b1.58, bitnet-25 and llama are{}",
+      gguf.path(), Printable(name), name == "bitnet" ? WhoseBitNet(gguf) : "");
 }
 
-Status CheckRope(const GgufReader& gguf, const ConfigReader& keys, int64_t head_dim) {
-  const std::string type_key = keys.Key("rope.scaling.type");
-  BITFETCH_ASSIGN_OR_RETURN(const std::string_view scaling,
-                            gguf.Get<std::string_view>(type_key, "none"));
-  if (scaling != "none" && scaling != "linear") {
-    return Fail("{}: metadata key {} is '{}', which is not supported", gguf.path(), type_key,
-                Printable(scaling));
+// Where the tokenizer says otherwise than `vocab_size`, it is right: it names each token.
+Status CheckVocabSize(const GgufReader& gguf, const std::string& key, int64_t rows) {
+  BITFETCH_ASSIGN_OR_RETURN(const int64_t vocab_size, gguf.Get<int64_t>(key, rows));
+  if (vocab_size == rows) return {};
+  const auto tokens = gguf.GetArray<std::string_view>("tokenizer.ggml.tokens");
+  if (!tokens || static_cast<int64_t>(tokens->size()) != rows) {
+    return Fail("{}: metadata key {} is {}, but tensor token_embd.weight has {} rows", gguf.path(),
+                key, vocab_size, rows);
   }
-  if (scaling == "linear" || !gguf.Has(type_key)) {
-    BITFETCH_RETURN_IF_ERROR(keys.Only<double>("rope.scaling.factor", 1));
-  }
-  BITFETCH_RETURN_IF_ERROR(keys.Only<double>("rope.scale_linear", 1));
-  return keys.Only<int64_t>("rope.dimension_count", head_dim);
+  Warn("{}: metadata key {} is {}, but there are {} tokens and rows of token_embd.weight",
+       gguf.path(), key, vocab_size, rows);
+  return {};
 }
 
 }  // namespace
@@ -137,9 +147,7 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
     return Fail("{}: {} heads of {} dimensions are not supported: wanted at most {} together",
                 gguf.path(), config.heads, config.head_dim, ModelConfig::kMaxWidth);
   }
-  BITFETCH_RETURN_IF_ERROR(keys.Only<int64_t>("attention.value_length", config.head_dim));
-  BITFETCH_RETURN_IF_ERROR(keys.Only<int64_t>("expert_count", 0));
-  BITFETCH_RETURN_IF_ERROR(CheckRope(gguf, keys, config.head_dim));
+  BITFETCH_RETURN_IF_ERROR(CheckEffects(gguf, architecture, config));
 
   BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* embedding, gguf.GetTensor("token_embd.weight"));
   config.vocab = embedding->rows();
@@ -147,12 +155,7 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
     return Fail("{}: tensor token_embd.weight has {} rows: wanted at most {}", gguf.path(),
                 config.vocab, ModelConfig::kMaxVocab);
   }
-  BITFETCH_ASSIGN_OR_RETURN(const int64_t vocab_size,
-                            keys.Size("vocab_size", ModelConfig::kMaxVocab, config.vocab));
-  if (vocab_size != config.vocab) {
-    return Fail("{}: metadata key {} is {}, but tensor token_embd.weight has {} rows", gguf.path(),
-                keys.Key("vocab_size"), vocab_size, config.vocab);
-  }
+  BITFETCH_RETURN_IF_ERROR(CheckVocabSize(gguf, keys.Key("vocab_size"), config.vocab));
   return config;
 }
 

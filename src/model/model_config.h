@@ -57,7 +57,8 @@ struct ModelConfig {
 
 // Architectures bitnet-b1.58, bitnet-25 (the same under an older name) and llama. Errors name the
 // file and the key: another architecture, a key that is missing, of the wrong type or out of range,
-// heads that don't divide, a form of RoPE that is not supported.
+// heads that don't divide, a key that asks for what the forward pass does not compute. A vocab_size
+// that is neither that of the tokenizer nor of the embedding, which agree, is a warning.
 Result<ModelConfig> ReadModelConfig(const GgufReader& gguf);
 
 }  // namespace bitfetch

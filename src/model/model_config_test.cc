@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <limits>
+#include <span>
 
 #include "base/temp_dir.h"
 #include "model/gguf_writer.h"
@@ -38,6 +39,16 @@ class Metadata {
     add_[key] = [=](GgufWriter* writer) { writer->Add<T>(key, value); };
     return *this;
   }
+  Metadata& SetScale() {
+    scale_ = true;
+    return *this;
+  }
+  Metadata& SetTokens(size_t count) {
+    add_["tokenizer.ggml.tokens"] = [=](GgufWriter* writer) {
+      writer->AddArray<std::string>("tokenizer.ggml.tokens", std::vector<std::string>(count, "x"));
+    };
+    return *this;
+  }
   Metadata& Unset(const std::string& key) {
     add_.erase(key);
     return *this;
@@ -50,9 +61,14 @@ class Metadata {
     const std::vector<int64_t> shape = {2560, 10};
     const std::vector<std::byte> data(2560 * 10 * 2);
     if (embedding) writer.AddTensor("token_embd.weight", TensorType::kF16, shape);
+    const std::vector<int64_t> one = {1};
+    if (scale_) writer.AddTensor("blk.0.attn_q.scale", TensorType::kF32, one);
     EXPECT_TRUE(writer.Open(dir.Path("m.gguf")));
     if (embedding) {
       EXPECT_TRUE(writer.Append(data));
+    }
+    if (scale_) {
+      EXPECT_TRUE(writer.Append(std::span(data).first(4)));
     }
     EXPECT_TRUE(writer.Commit());
     BITFETCH_ASSIGN_OR_RETURN(const GgufReader reader, GgufReader::Open(dir.Path("m.gguf")));
@@ -68,6 +84,7 @@ class Metadata {
 
  private:
   std::string arch_;
+  bool scale_ = false;  // a tensor of a scale
   std::map<std::string, std::function<void(GgufWriter*)>> add_;
 };
 
@@ -120,8 +137,18 @@ TEST(ModelConfig, OtherArchitecturesAreRefusedByName) {
             "architecture 'qwen2' is not supported: only bitnet-b1.58, bitnet-25 and llama are");
   EXPECT_THAT(Metadata("llama").Set<std::string>("general.architecture", "a\nb").ErrorOf(),
               ::testing::StartsWith("architecture 'a\\x0ab' is not supported"));
-  EXPECT_THAT(Metadata("bitnet").ErrorOf(),
-              ::testing::StartsWith("architecture 'bitnet' (1bitLLM's models) is not supported"));
+  EXPECT_EQ(Metadata("bitnet").ErrorOf(),
+            "architecture 'bitnet' is not supported: only bitnet-b1.58, bitnet-25 and llama are; "
+            "this file has heads of 128 dimensions");
+  EXPECT_EQ(Metadata("bitnet")
+                .Set<std::string>("tokenizer.ggml.model", "llama")
+                .Set<uint32_t>("bitnet.attention.head_count", 32)
+                .Set<uint32_t>("bitnet.embedding_length", 3200)
+                .SetScale()
+                .ErrorOf(),
+            "architecture 'bitnet' is not supported: only bitnet-b1.58, bitnet-25 and llama are; "
+            "this file has a tokenizer of the kind 'llama', heads of 100 dimensions, scales in "
+            "tensors of their own, as 1bitLLM's models have");
   EXPECT_EQ(Metadata("llama").Unset("general.architecture").ErrorOf(),
             "metadata key general.architecture is missing");
 }
@@ -139,7 +166,7 @@ TEST(ModelConfig, NeededKeysAreMissed) {
 TEST(ModelConfig, SizesAreBounded) {
   for (const char* suffix :
        {"context_length", "embedding_length", "block_count", "feed_forward_length",
-        "attention.head_count", "attention.head_count_kv", "vocab_size", "attention.key_length"}) {
+        "attention.head_count", "attention.head_count_kv", "attention.key_length"}) {
     const std::string key = std::string("llama.") + suffix;
     for (const int64_t size :
          {int64_t{0}, int64_t{-1}, int64_t{1} << 32, std::numeric_limits<int64_t>::max()}) {
@@ -180,24 +207,34 @@ TEST(ModelConfig, HeadsMustDivide) {
             "metadata key llama.attention.value_length is 64: only 128 is supported");
 }
 
-TEST(ModelConfig, WhatIsNotBuiltIsRefused) {
-  EXPECT_EQ(Metadata("llama").Set<uint32_t>("llama.rope.dimension_count", 64).ErrorOf(),
-            "metadata key llama.rope.dimension_count is 64: only 128 is supported");
-  EXPECT_EQ(Metadata("llama").Set<std::string>("llama.rope.scaling.type", "yarn").ErrorOf(),
-            "metadata key llama.rope.scaling.type is 'yarn', which is not supported");
-  EXPECT_EQ(Metadata("llama").Set<float>("llama.rope.scaling.factor", 2.f).ErrorOf(),
-            "metadata key llama.rope.scaling.factor is 2: only 1 is supported");
-  EXPECT_EQ(Metadata("llama").Set<float>("llama.rope.scale_linear", 4.f).ErrorOf(),
-            "metadata key llama.rope.scale_linear is 4: only 1 is supported");
-  EXPECT_EQ(Metadata("llama").Set<uint32_t>("llama.expert_count", 8).ErrorOf(),
-            "metadata key llama.expert_count is 8: only 0 is supported");
-  EXPECT_EQ(Metadata("llama").Set<uint32_t>("llama.vocab_size", 11).ErrorOf(),
-            "metadata key llama.vocab_size is 11, but tensor token_embd.weight has 10 rows");
-  EXPECT_EQ(Metadata("llama")
-                .Set<std::string>("llama.rope.scaling.type", "linear")
-                .Set<float>("llama.rope.scaling.factor", 1.f)
-                .ErrorOf(),
-            "");
+TEST(ModelConfig, WhatIsNotComputedIsRefused) {
+  EXPECT_EQ(Metadata("llama").Set<float>("llama.logit_scale", 2).ErrorOf(),
+            "metadata key llama.logit_scale is 2: only 1 or 0 is supported");
+  EXPECT_EQ(Metadata("bitnet-25").Set<uint32_t>("bitnet-25.attention.sliding_window", 64).ErrorOf(),
+            "metadata key bitnet-25.attention.sliding_window is 64: only 0 or at least 4096 is "
+            "supported");
+}
+
+TEST(ModelConfig, AVocabSizeThatDiffersIsAWarningWhereTokensAndRowsAgree) {
+  Metadata metadata("llama");
+  for (const int64_t size : {int64_t{11}, int64_t{0}, int64_t{1} << 40}) {
+    EXPECT_EQ(
+        metadata.Set<int64_t>("llama.vocab_size", size).ErrorOf(),
+        fmt::format("metadata key llama.vocab_size is {}, but tensor token_embd.weight has 10 "
+                    "rows",
+                    size));
+  }
+  metadata.SetTokens(11);
+  EXPECT_THAT(metadata.ErrorOf(), ::testing::EndsWith("token_embd.weight has 10 rows"));
+  metadata.SetTokens(10);
+  testing::internal::CaptureStderr();
+  const auto config = metadata.Set<uint32_t>("llama.vocab_size", 11).Read();
+  EXPECT_THAT(
+      testing::internal::GetCapturedStderr(),
+      ::testing::EndsWith("metadata key llama.vocab_size is 11, but there are 10 tokens and "
+                          "rows of token_embd.weight\n"));
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->vocab, 10);
 }
 
 TEST(ModelConfig, ReadsWhatTheTestModelWrites) {

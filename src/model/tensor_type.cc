@@ -35,11 +35,15 @@ constexpr std::array<std::pair<uint32_t, std::string_view>, 23> kOtherTypes = {{
     {25, "I16"},   {26, "I32"},    {27, "I64"},   {28, "F64"},     {29, "IQ1_M"},
 }};
 
-// BitNet's own, under numbers that ggml has since given to others.
-constexpr std::array<std::pair<uint32_t, std::string_view>, 3> kBitNetTypes = {{
+// Ternary weights in layouts of one engine: BitNet's own, under numbers that ggml has since given
+// to others, and ik_llama.cpp's.
+constexpr std::array<std::pair<uint32_t, std::string_view>, 6> kOtherTernaryTypes = {{
     {37, "I8_S"},
     {38, "TL1"},
     {39, "TL2, elsewhere MXFP4"},
+    {134, "IQ1_BN"},
+    {135, "IQ2_BN"},
+    {335, "IQ2_BN_R4"},
 }};
 
 const TypeFacts& Facts(TensorType type) {
@@ -55,7 +59,7 @@ Result<TensorType> TensorTypeOf(uint32_t number) {
   for (const TypeFacts& facts : kTypes) {
     if (static_cast<uint32_t>(facts.type) == number) return facts.type;
   }
-  for (const auto& [known, name] : kBitNetTypes) {
+  for (const auto& [known, name] : kOtherTernaryTypes) {
     if (known == number) {
       return Fail(
           "is of type {} ({}), which is not supported: convert the original model to I2_S "

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace bitfetch {
 namespace {
 
@@ -30,10 +32,16 @@ TEST(TensorType, SizesAreThoseOfTheFormats) {
 TEST(TensorType, OthersAreRefusedByName) {
   EXPECT_EQ(TensorTypeOf(2).error().message, "is of type 2 (Q4_0), which is not supported");
   EXPECT_EQ(TensorTypeOf(4).error().message, "is of the unknown type 4");
-  EXPECT_EQ(TensorTypeOf(38).error().message,
-            "is of type 38 (TL1), which is not supported: convert the original model to I2_S "
-            "(BitNet's converter with --outtype i2_s) or to TQ2_0 (llama.cpp's with --outtype "
-            "tq2_0)");
+  for (const auto& [number, name] :
+       {std::pair(37, "I8_S"), std::pair(38, "TL1"), std::pair(39, "TL2, elsewhere MXFP4"),
+        std::pair(134, "IQ1_BN"), std::pair(135, "IQ2_BN"), std::pair(335, "IQ2_BN_R4")}) {
+    EXPECT_EQ(
+        TensorTypeOf(number).error().message,
+        fmt::format("is of type {} ({}), which is not supported: convert the original model to "
+                    "I2_S (BitNet's converter with --outtype i2_s) or to TQ2_0 (llama.cpp's "
+                    "with --outtype tq2_0)",
+                    number, name));
+  }
 }
 
 }  // namespace

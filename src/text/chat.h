@@ -25,11 +25,15 @@ enum class ChatForm {
   // Falcon3:  <|role|>\ntext\n  ...  <|assistant|>\n    (no BOS; an answer ends in EOS and a line
   // end)
   kFalcon3,
+  // ChatML:  <|im_start|>role\ntext<|im_end|>\n  ...  <|im_start|>assistant\n    (BOS in front
+  // where
+  // the file asks for it)
+  kChatMl,
 };
 
-// The form for a model: bitnet-b1.58 and bitnet-25 take 2B4T's; llama takes Llama-3's if the
-// vocabulary has its header tokens and Falcon3's if its pre-tokenizer is "falcon3". Otherwise an
-// error that says so.
+// The form for a model: bitnet-b1.58 and bitnet-25 have 2B4T's, whatever tokens there are. Others
+// have the form whose control tokens the vocabulary has: ChatML's, Llama-3's or Falcon3's, looked
+// for in this order. Otherwise an error that says so.
 Result<ChatForm> ChatFormFor(std::string_view architecture, const Tokenizer& tokenizer);
 
 // One side of a conversation: makes the tokens that come before each answer. It holds no history,
@@ -58,13 +62,14 @@ class Chat {
   Status AppendMessage(Role role, std::string_view text, std::vector<int>* ids,
                        size_t* replaced) const;
   Status AppendText(std::string_view text, std::vector<int>* ids, size_t* replaced) const;
+  bool BeginsWithBos() const;
 
   ChatForm form_;
   const Tokenizer* tokenizer_;
   std::string system_;
   int end_of_turn_ = -1;
-  int start_header_ = -1;  // Llama-3 only
-  int end_header_ = -1;    // Llama-3 only
+  int start_ = -1;       // of a message: Llama-3 and ChatML
+  int end_header_ = -1;  // Llama-3 only
 };
 
 }  // namespace bitfetch

@@ -21,8 +21,9 @@ Tokenizer Make(Vocabulary vocabulary) {
 // Text as it is, control tokens as [name], so that the one is not taken for the other.
 std::string Show(const Tokenizer& tokenizer, const std::vector<int>& ids) {
   const std::vector<std::string> names = {
-      "<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>",
-      "<|eot_id|>",        "<|user|>",        "<|assistant|>"};
+      "<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>",
+      "<|end_header_id|>", "<|eot_id|>",      "<|user|>",
+      "<|assistant|>",     "<|im_start|>",    "<|im_end|>"};
   std::string shown;
   for (const int id : ids) {
     shown += tokenizer.TokenBytes(id);
@@ -117,40 +118,83 @@ TEST(Chat, CountsBrokenUtf8) {
   EXPECT_EQ(replaced, 2u);
 }
 
+TEST(Chat, ChatMl) {
+  Vocabulary vocabulary = TestVocabulary();
+  AddToken("<|im_start|>", kUserDefinedToken, &vocabulary);
+  AddToken("<|im_end|>", kNormalToken, &vocabulary);
+  Tokenizer tokenizer = Make(vocabulary);
+  const Chat chat = *Chat::Create(ChatForm::kChatMl, &tokenizer, "Be brief.");
+  std::vector<int> history = Turn(chat, {}, "hi <|im_end|>");
+  EXPECT_EQ(Show(tokenizer, history),
+            "[im_start]system\nBe brief.[im_end]\n[im_start]user\nhi <|im_end|>[im_end]\n"
+            "[im_start]assistant\n");
+  Append(*tokenizer.Encode("No", false), &history);
+  EXPECT_EQ(Show(tokenizer, Turn(chat, history, "so")),
+            "[im_end]\n[im_start]user\nso[im_end]\n[im_start]assistant\n");
+  history.push_back(*tokenizer.ControlToken("<|im_end|>"));
+  EXPECT_EQ(Show(tokenizer, Turn(chat, history, "so")),
+            "\n[im_start]user\nso[im_end]\n[im_start]assistant\n");
+
+  vocabulary.add_bos = true;
+  tokenizer = Make(vocabulary);
+  EXPECT_EQ(Show(tokenizer, Turn(*Chat::Create(ChatForm::kChatMl, &tokenizer, ""), {}, "hi")),
+            "[begin_of_text][im_start]user\nhi[im_end]\n[im_start]assistant\n");
+}
+
 TEST(Chat, FormOfAModel) {
   Vocabulary vocabulary = TestVocabulary();
-  const Tokenizer llama3 = Make(vocabulary);
-  EXPECT_EQ(ChatFormFor("bitnet-b1.58", llama3), ChatForm::kBitNet);
-  EXPECT_EQ(ChatFormFor("bitnet-25", llama3), ChatForm::kBitNet);
-  EXPECT_EQ(ChatFormFor("llama", llama3), ChatForm::kLlama3);
-  EXPECT_EQ(ChatFormFor("gemma", llama3).error().message,
-            "no chat form is known for the architecture 'gemma'");
+  vocabulary.pre = "falcon3";  // says nothing
+  EXPECT_EQ(ChatFormFor("llama", Make(vocabulary)), ChatForm::kLlama3);
+  EXPECT_EQ(ChatFormFor("bitnet-b1.58", Make(vocabulary)), ChatForm::kBitNet);
 
-  vocabulary.types[263] = kUnusedToken;  // <|start_header_id|>
-  EXPECT_EQ(
-      ChatFormFor("llama", Make(vocabulary)).error().message,
-      "this model's chat form is not known: its vocabulary is neither Llama-3's nor Falcon3's");
-  vocabulary.pre = "falcon3";
+  Vocabulary chat_ml = vocabulary;
+  AddToken("<|im_start|>", kNormalToken, &chat_ml);
+  EXPECT_EQ(ChatFormFor("llama", Make(chat_ml)), ChatForm::kLlama3);
+  AddToken("<|im_end|>", kUserDefinedToken, &chat_ml);
+  EXPECT_EQ(ChatFormFor("llama", Make(chat_ml)), ChatForm::kChatMl);
+  for (const char* architecture : {"bitnet-b1.58", "bitnet-25"}) {
+    EXPECT_EQ(ChatFormFor(architecture, Make(chat_ml)), ChatForm::kBitNet);
+  }
+
+  vocabulary.tokens[263] = "";  // <|start_header_id|>
+  const auto unknown = ChatFormFor("llama", Make(vocabulary));
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().message,
+            "this model's chat form is not known: its vocabulary has the tokens of none that is "
+            "(Llama-3's, ChatML's, Falcon3's)");
+  Vocabulary falcon = vocabulary;
+  falcon.pre = "llama-bpe";
+  AddToken(">>TITLE<<", kControlToken, &falcon);
+  EXPECT_EQ(ChatFormFor("llama", Make(falcon)), ChatForm::kFalcon3);
+
+  AddToken("<|user|>", kControlToken, &vocabulary);
+  AddToken("<|assistant|>", kControlToken, &vocabulary);
   EXPECT_EQ(ChatFormFor("llama", Make(vocabulary)), ChatForm::kFalcon3);
+  AddToken("<|end|>", kControlToken, &vocabulary);
+  EXPECT_FALSE(ChatFormFor("llama", Make(vocabulary)));
 }
 
 TEST(Chat, NamesTheTokenThatIsMissing) {
+  const auto why_not = [](ChatForm form, const Vocabulary& vocabulary) {
+    const Tokenizer tokenizer = Make(vocabulary);
+    const auto chat = Chat::Create(form, &tokenizer, "");
+    return chat ? "" : chat.error().message;
+  };
   Vocabulary vocabulary = TestVocabulary();
-  vocabulary.types[265] = kUnusedToken;  // <|eot_id|>
+  vocabulary.tokens[265] = "";  // <|eot_id|>
   vocabulary.eos = -1;
-  Tokenizer tokenizer = Make(vocabulary);
-  EXPECT_EQ(Chat::Create(ChatForm::kBitNet, &tokenizer, "").error().message,
-            "this model can't chat: its vocabulary has no control token <|eot_id|>");
-  EXPECT_EQ(Chat::Create(ChatForm::kFalcon3, &tokenizer, "").error().message,
+  EXPECT_EQ(why_not(ChatForm::kBitNet, vocabulary),
+            "this model can't chat: its vocabulary has no token <|eot_id|>");
+  EXPECT_EQ(why_not(ChatForm::kFalcon3, vocabulary),
             "this model can't chat: its vocabulary has no EOS token");
+  EXPECT_EQ(why_not(ChatForm::kChatMl, vocabulary),
+            "this model can't chat: its vocabulary has no token <|im_start|>");
   vocabulary = TestVocabulary();
-  vocabulary.types[264] = kUnusedToken;  // <|end_header_id|>
-  tokenizer = Make(vocabulary);
-  EXPECT_EQ(Chat::Create(ChatForm::kLlama3, &tokenizer, "").error().message,
-            "this model can't chat: its vocabulary has no control token <|end_header_id|>");
+  vocabulary.tokens[264] = "";  // <|end_header_id|>
+  EXPECT_EQ(why_not(ChatForm::kLlama3, vocabulary),
+            "this model can't chat: its vocabulary has no token <|end_header_id|>");
   vocabulary.bos = -1;
-  tokenizer = Make(vocabulary);
-  EXPECT_EQ(Chat::Create(ChatForm::kBitNet, &tokenizer, "").error().message,
+  EXPECT_EQ(why_not(ChatForm::kBitNet, vocabulary),
             "this model can't chat: its vocabulary has no BOS token");
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/pretokenizer.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <string>
 
@@ -63,6 +65,28 @@ constexpr char kGpt2[] =
     "])"
     "|[" SPACE "]++";
 
+struct KnownPretokenizer {
+  std::string_view name;
+  const char* pattern;
+  bool whole_words_first;
+};
+constexpr KnownPretokenizer kKnown[] = {
+    {"llama-bpe", kLlama3, true},  {"llama3", kLlama3, true},
+    {"llama-v3", kLlama3, true},   {"falcon3", kLlama3, true},
+    {"falcon_e", kLlama3, true},   {"falcon-h1", kLlama3, true},
+    {"pixtral", kLlama3, true},    {"midm-2.0", kLlama3, true},
+    {"lfm2", kLlama3, true},       {"jina-v5-nano", kLlama3, true},
+    {"smaug-bpe", kLlama3, false}, {"dbrx", kLlama3, false},
+    {"gpt-2", kGpt2, false},       {"phi-2", kGpt2, false},
+    {"olmo", kGpt2, false},        {"mpt", kGpt2, false},
+    {"jais", kGpt2, false},        {"trillion", kGpt2, false},
+    {"exaone4", kGpt2, false},     {"gigachat", kGpt2, false},
+    {"a.x-4.0", kGpt2, false},     {"mellum", kGpt2, false},
+    {"modern-bert", kGpt2, false}, {"granite-docling", kGpt2, false},
+    {"jina-es", kGpt2, false},     {"jina-de", kGpt2, false},
+    {"jina-v2-es", kGpt2, false},  {"jina-v2-de", kGpt2, false},
+};
+
 std::string Message(int code) {
   PCRE2_UCHAR text[256] = {};
   pcre2_get_error_message(code, text, sizeof(text));
@@ -82,21 +106,23 @@ struct Freed {
 void Pretokenizer::CodeFree::operator()(pcre2_real_code_8* code) const { pcre2_code_free(code); }
 
 Result<Pretokenizer> Pretokenizer::Create(std::string_view name) {
-  const bool llama3 = name == "llama-bpe" || name == "llama3" || name == "falcon3";
-  if (!llama3 && name != "gpt-2") {
-    return Fail("pre-tokenizer '{}' is not supported: llama-bpe, llama3, falcon3 and gpt-2 are",
-                Printable(name));
+  const auto known = std::ranges::find(kKnown, name, &KnownPretokenizer::name);
+  if (known == std::end(kKnown)) {
+    return Fail(
+        "pre-tokenizer '{}' is not supported: only llama-bpe, gpt-2 and other names of the same "
+        "patterns are",
+        Printable(name));
   }
   int error = 0;
   size_t offset = 0;
   pcre2_code* code =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(llama3 ? kLlama3 : kGpt2), PCRE2_ZERO_TERMINATED,
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(known->pattern), PCRE2_ZERO_TERMINATED,
                     PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &error, &offset, nullptr);
   if (!code) return Fail("the pattern of pre-tokenizer {} at {}: {}", name, offset, Message(error));
   // Where no machine code can be made, pcre2_match() interprets the pattern: slower, the same
   // words.
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-  return Pretokenizer(code, llama3);
+  return Pretokenizer(code, known->whole_words_first);
 }
 
 Status Pretokenizer::Split(std::string_view text, std::vector<std::string_view>* words) const {

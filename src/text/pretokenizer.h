@@ -19,11 +19,12 @@ namespace bitfetch {
 // PCRE2's: its `\s` has U+180E too, and Debian 12's PCRE2 10.42 knows Unicode 14.
 class Pretokenizer {
  public:
-  // `name` as in `tokenizer.ggml.pre`: "llama-bpe", "llama3" or "falcon3" (one pattern), or
-  // "gpt-2".
+  // `name` as in `tokenizer.ggml.pre`: "llama-bpe", "gpt-2" or one of the names that converters
+  // have given to the same patterns.
   static Result<Pretokenizer> Create(std::string_view name);
 
-  // Llama-3's tokenizer takes a word that is a token as it is, before any merge (`ignore_merges`).
+  // Llama-3's tokenizer, and most that share its pattern, take a word that is a token as it is,
+  // before any merge (`ignore_merges`).
   bool whole_words_first() const { return whole_words_first_; }
 
   // Appends the words of `text`, which must be valid UTF-8: views into it that together are the

@@ -71,12 +71,19 @@ TEST(Pretokenizer, Llama3SplitsAsTheOriginalPattern) {
 }
 TEST(Pretokenizer, Gpt2SplitsAsTheOriginalPattern) { CompareWithTheOriginal("gpt-2", kGpt2); }
 
-TEST(Pretokenizer, OtherNamesOfLlama3) {
-  for (const char* name : {"llama3", "falcon3"}) {
-    EXPECT_EQ(Split(name, "I'M 12345"), (Words{"I", "'M", " ", "123", "45"}));
-    EXPECT_TRUE(Pretokenizer::Create(name)->whole_words_first());
+TEST(Pretokenizer, OtherNamesOfThePatterns) {
+  for (const char* name : {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon_e", "falcon-h1",
+                           "pixtral", "midm-2.0", "lfm2", "jina-v5-nano", "smaug-bpe", "dbrx"}) {
+    EXPECT_EQ(Split(name, "I'M 12345"), (Words{"I", "'M", " ", "123", "45"})) << name;
+    const bool merges_first = std::string(name) == "smaug-bpe" || std::string(name) == "dbrx";
+    EXPECT_EQ(Pretokenizer::Create(name)->whole_words_first(), !merges_first) << name;
   }
-  EXPECT_FALSE(Pretokenizer::Create("gpt-2")->whole_words_first());
+  for (const char* name : {"gpt-2", "phi-2", "olmo", "mpt", "jais", "trillion", "exaone4",
+                           "gigachat", "a.x-4.0", "mellum", "modern-bert", "granite-docling",
+                           "jina-es", "jina-de", "jina-v2-es", "jina-v2-de"}) {
+    EXPECT_EQ(Split(name, "I'M 12345"), (Words{"I", "'", "M", " 12345"})) << name;
+    EXPECT_FALSE(Pretokenizer::Create(name)->whole_words_first()) << name;
+  }
 }
 
 TEST(Pretokenizer, UnicodeSpaces) {
@@ -139,7 +146,8 @@ TEST(Pretokenizer, NamesWhatItDoesNotSupport) {
   const Result<Pretokenizer> pretokenizer = Pretokenizer::Create("tekken");
   ASSERT_FALSE(pretokenizer);
   EXPECT_EQ(pretokenizer.error().message,
-            "pre-tokenizer 'tekken' is not supported: llama-bpe, llama3, falcon3 and gpt-2 are");
+            "pre-tokenizer 'tekken' is not supported: only llama-bpe, gpt-2 and other names of the "
+            "same patterns are");
 }
 
 }  // namespace

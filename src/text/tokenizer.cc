@@ -5,6 +5,7 @@
 #include <iterator>
 #include <limits>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 
 #include "base/printable.h"
@@ -23,30 +24,62 @@ Status CheckShape(const Vocabulary& vocabulary) {
   }
   for (size_t id = 0; id < vocabulary.types.size(); ++id) {
     const int type = vocabulary.types[id];
-    if (type < kNormalToken || type > kByteToken) {
+    if (type < kUndefinedToken || type > kByteToken) {
       return Fail("token {} has type {}, which is not known", id, type);
     }
   }
   for (const auto& [name, id] :
-       {std::pair("BOS", vocabulary.bos), std::pair("EOS", vocabulary.eos)}) {
+       {std::pair("BOS", vocabulary.bos), std::pair("EOS", vocabulary.eos),
+        std::pair("EOT", vocabulary.eot), std::pair("EOM", vocabulary.eom)}) {
     if (id < -1 || id >= static_cast<int64_t>(count)) {
       return Fail("{} token {} is out of range: the vocabulary has {} tokens", name, id, count);
     }
   }
-  std::unordered_map<std::string_view, size_t> seen;
-  seen.reserve(count);
-  for (size_t id = 0; id < count; ++id) {
-    const auto [first, is_new] = seen.try_emplace(vocabulary.tokens[id], id);
-    if (!is_new)
-      return Fail("tokens {} and {} are both \"{}\"", first->second, id,
-                  Printable(vocabulary.tokens[id]));
-  }
   return {};
+}
+
+constexpr std::string_view kEndsOfTurn[] = {"<|eot_id|>",   "<|eom_id|>",    "<|end_of_text|>",
+                                            "<|im_end|>",   "<|endoftext|>", "<|end|>",
+                                            "<end_of_turn>"};
+
+// Whether no text is meant by a token of this name, whatever its type. With a letter inside it is
+// no word that a pre-tokenizer would leave whole, as "<||>" is.
+bool IsMarker(std::string_view token) {
+  const auto is_within = [&](std::string_view open, std::string_view close) {
+    return token.size() > open.size() + close.size() && token.starts_with(open) &&
+           token.ends_with(close);
+  };
+  const bool has_letter = std::ranges::any_of(
+      token, [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
+  return (has_letter && (is_within("<|", "|>") || is_within(">>", "<<"))) ||
+         token == "<start_of_turn>" || token == "<end_of_turn>";
+}
+
+// Where the first part of a merge ends; npos: it has one part only.
+size_t MergeSpace(std::string_view merge) { return merge.find(' ', 1); }
+
+// Whether text becomes this token by itself, as a byte or through a merge.
+bool IsWord(std::string_view token, const std::vector<std::string>& merges) {
+  if (const auto bytes = FromByteAlphabet(token); bytes && bytes->size() == 1) return true;
+  return std::ranges::any_of(merges, [&](std::string_view merge) {
+    const size_t space = MergeSpace(merge);
+    return space != std::string_view::npos && merge.size() == token.size() + 1 &&
+           token.starts_with(merge.substr(0, space)) && token.ends_with(merge.substr(space + 1));
+  });
+}
+
+bool IsControl(const Vocabulary& vocabulary, int id) {
+  const std::string& token = vocabulary.tokens[id];
+  const int type = vocabulary.types.empty() ? kNormalToken : vocabulary.types[id];
+  if (type == kControlToken || type == kUnknownToken || IsMarker(token)) return true;
+  const bool named_by_key =
+      id == vocabulary.bos || id == vocabulary.eos || id == vocabulary.eot || id == vocabulary.eom;
+  return named_by_key && (type == kUserDefinedToken || !IsWord(token, vocabulary.merges));
 }
 
 }  // namespace
 
-Result<Tokenizer> Tokenizer::Create(Vocabulary vocabulary) {
+Result<Tokenizer> Tokenizer::Create(const Vocabulary& vocabulary) {
   BITFETCH_RETURN_IF_ERROR(CheckShape(vocabulary));
   BITFETCH_ASSIGN_OR_RETURN(Pretokenizer pretokenizer, Pretokenizer::Create(vocabulary.pre));
   Tokenizer tokenizer(std::move(pretokenizer));
@@ -55,49 +88,77 @@ Result<Tokenizer> Tokenizer::Create(Vocabulary vocabulary) {
   tokenizer.eos_ = vocabulary.eos;
   tokenizer.add_bos_ = vocabulary.add_bos;
 
+  BITFETCH_RETURN_IF_ERROR(tokenizer.AddTokens(vocabulary));
+  BITFETCH_RETURN_IF_ERROR(tokenizer.AddMerges(vocabulary.merges));
+  return tokenizer;
+}
+
+Status Tokenizer::AddTokens(const Vocabulary& vocabulary) {
   const int count = static_cast<int>(vocabulary.tokens.size());
-  tokenizer.bytes_.resize(count);
-  tokenizer.normal_.reserve(count);
+  bytes_.resize(count);
+  normal_.reserve(count);
+  std::unordered_set<std::string_view> seen;
+  seen.reserve(count);
   for (int id = 0; id < count; ++id) {
-    std::string& token = vocabulary.tokens[id];
-    switch (vocabulary.types.empty() ? kNormalToken : vocabulary.types[id]) {
-      case kNormalToken:
-      case kByteToken:
-        if (std::optional<std::string> bytes = FromByteAlphabet(token)) {
-          tokenizer.normal_.try_emplace(*bytes, id);
-          tokenizer.bytes_[id] = *std::move(bytes);
-        } else {  // as in the original: itself, where a model says it, but no text is read as it
-          tokenizer.bytes_[id] = std::move(token);
-        }
-        break;
-      case kControlToken:
-        tokenizer.control_.try_emplace(std::move(token), id);
-        break;
-      case kUserDefinedToken:
-        if (token.empty()) return Fail("user-defined token {} is empty", id);
-        if (!IsUtf8(token)) return Fail("user-defined token {} is not UTF-8", id);
-        tokenizer.user_defined_[static_cast<unsigned char>(token[0])].push_back(id);
-        tokenizer.bytes_[id] = std::move(token);
-        break;
-      default:
-        break;
+    const std::string& token = vocabulary.tokens[id];
+    const int type = vocabulary.types.empty() ? kNormalToken : vocabulary.types[id];
+    if (std::ranges::find(kEndsOfTurn, token) != std::end(kEndsOfTurn)) stop_tokens_.push_back(id);
+    if (token.empty()) continue;
+    if (IsControl(vocabulary, id)) {
+      const bool is_first = control_.try_emplace(token, id).second;
+      if (is_first && IsUtf8(token)) {
+        user_defined_and_control_[static_cast<unsigned char>(token[0])].push_back({token, id});
+      }
+      continue;
+    }
+    if (type == kUnusedToken) continue;
+    const bool is_first = seen.insert(token).second;
+    if (type == kUserDefinedToken) {
+      if (!IsUtf8(token)) return Fail("user-defined token {} is not UTF-8", id);
+      bytes_[id] = token;
+      if (!is_first) continue;
+      for (Markers* markers : {&user_defined_, &user_defined_and_control_}) {
+        (*markers)[static_cast<unsigned char>(token[0])].push_back({token, id});
+      }
+    } else if (std::optional<std::string> bytes = FromByteAlphabet(token)) {
+      if (is_first) normal_.try_emplace(*bytes, id);
+      bytes_[id] = *std::move(bytes);
+    } else {  // as in the original: itself, where a model says it, but no text is read as it
+      bytes_[id] = token;
     }
   }
-  for (std::vector<int>& ids : tokenizer.user_defined_) {
-    std::ranges::sort(ids, std::greater(), [&](int id) { return tokenizer.bytes_[id].size(); });
+  for (Markers* markers : {&user_defined_, &user_defined_and_control_}) {
+    for (std::vector<Marker>& same_byte : *markers) {
+      std::ranges::stable_sort(same_byte, std::greater(),
+                               [](const Marker& m) { return m.text.size(); });
+    }
   }
+  for (const int id : {vocabulary.eos, vocabulary.eot, vocabulary.eom}) {
+    if (id >= 0) stop_tokens_.push_back(id);
+  }
+  std::ranges::sort(stop_tokens_);
+  stop_tokens_.erase(std::unique(stop_tokens_.begin(), stop_tokens_.end()), stop_tokens_.end());
 
   for (int byte = 0; byte < 256; ++byte) {
-    const auto found = tokenizer.normal_.find(std::string(1, static_cast<char>(byte)));
-    if (found == tokenizer.normal_.end())
-      return Fail("the vocabulary has no token for byte {:#04x}", byte);
-    tokenizer.byte_ids_[byte] = found->second;
+    const auto found = normal_.find(std::string(1, static_cast<char>(byte)));
+    if (found == normal_.end()) return Fail("the vocabulary has no token for byte {:#04x}", byte);
+    byte_ids_[byte] = found->second;
   }
+  return {};
+}
 
-  tokenizer.merges_.Reserve(vocabulary.merges.size());
-  for (size_t i = 0; i < vocabulary.merges.size(); ++i) {
-    const std::string_view merge = vocabulary.merges[i];
-    const size_t space = merge.find(' ', 1);
+bool Tokenizer::MeetsControlToken(std::string_view merge) const {
+  const size_t space = MergeSpace(merge);
+  const std::string left(merge.substr(0, space));
+  const std::string right(merge.substr(space + 1));
+  return control_.contains(left) || control_.contains(right) || control_.contains(left + right);
+}
+
+Status Tokenizer::AddMerges(const std::vector<std::string>& merges) {
+  merges_.Reserve(merges.size());
+  for (size_t i = 0; i < merges.size(); ++i) {
+    const std::string_view merge = merges[i];
+    const size_t space = MergeSpace(merge);
     if (space == std::string_view::npos)
       return Fail("merge {} has no space: \"{}\"", i, Printable(merge));
     const auto left = FromByteAlphabet(merge.substr(0, space));
@@ -106,40 +167,48 @@ Result<Tokenizer> Tokenizer::Create(Vocabulary vocabulary) {
     int ids[3] = {};
     int part = 0;
     for (const auto& bytes : {left, right, result}) {
-      const auto found = bytes ? tokenizer.normal_.find(*bytes) : tokenizer.normal_.end();
-      if (found == tokenizer.normal_.end()) {
-        constexpr const char* kNames[] = {"left part", "right part", "result"};
-        return Fail("merge {} (\"{}\"): its {} is not a token", i, Printable(merge), kNames[part]);
-      }
+      const auto found = bytes ? normal_.find(*bytes) : normal_.end();
+      if (found == normal_.end()) break;
       ids[part++] = found->second;
     }
-    tokenizer.merges_.Add(ids[0], ids[1], ids[2]);
+    if (part < 3) {
+      if (MeetsControlToken(merge)) continue;
+      constexpr const char* kNames[] = {"left part", "right part", "result"};
+      return Fail("merge {} (\"{}\"): its {} is not a token", i, Printable(merge), kNames[part]);
+    }
+    merges_.Add(ids[0], ids[1], ids[2]);
   }
-  return tokenizer;
+  return {};
 }
 
-Result<std::vector<int>> Tokenizer::Encode(std::string_view text, bool add_bos,
-                                           size_t* replaced) const {
+Result<std::vector<int>> Tokenizer::Encode(std::string_view text, bool add_bos, size_t* replaced,
+                                           bool special) const {
   const std::string mended = ReplaceBrokenUtf8(text, replaced);
   if (mended.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
     return Fail("a text of {} bytes is too long to be encoded at once", mended.size());
   }
-  std::vector<int> ids;
-  if (add_bos && bos_ >= 0) ids.push_back(bos_);
-
+  const Markers& markers = special ? user_defined_and_control_ : user_defined_;
   const std::string_view all = mended;
+  const auto marker_at = [&](size_t at) -> const Marker* {
+    const std::vector<Marker>& candidates = markers[static_cast<unsigned char>(all[at])];
+    const auto found = std::ranges::find_if(
+        candidates, [&](const Marker& m) { return all.substr(at).starts_with(m.text); });
+    return found == candidates.end() ? nullptr : &*found;
+  };
+
+  std::vector<int> ids;
+  const Marker* first = all.empty() ? nullptr : marker_at(0);
+  if (add_bos && bos_ >= 0 && !(first && first->id == bos_)) ids.push_back(bos_);
   size_t plain = 0;  // where what has not been encoded begins
   for (size_t at = 0; at < all.size();) {
-    const std::vector<int>& candidates = user_defined_[static_cast<unsigned char>(all[at])];
-    const auto found = std::ranges::find_if(
-        candidates, [&](int id) { return all.substr(at).starts_with(bytes_[id]); });
-    if (found == candidates.end()) {
+    const Marker* marker = marker_at(at);
+    if (!marker) {
       ++at;
       continue;
     }
     BITFETCH_RETURN_IF_ERROR(EncodePlain(all.substr(plain, at - plain), &ids));
-    ids.push_back(*found);
-    at += bytes_[*found].size();
+    ids.push_back(marker->id);
+    at += marker->text.size();
     plain = at;
   }
   BITFETCH_RETURN_IF_ERROR(EncodePlain(all.substr(plain), &ids));
@@ -182,17 +251,6 @@ std::optional<int> Tokenizer::ControlToken(std::string_view name) const {
   const auto found = control_.find(name);
   if (found == control_.end()) return std::nullopt;
   return found->second;
-}
-
-std::vector<int> Tokenizer::StopTokens() const {
-  std::vector<int> ids;
-  if (eos_ >= 0) ids.push_back(eos_);
-  for (const char* name : {"<|eot_id|>", "<|end_of_text|>", "<|im_end|>", "<|endoftext|>"}) {
-    if (const std::optional<int> id = ControlToken(name)) ids.push_back(*id);
-  }
-  std::ranges::sort(ids);
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  return ids;
 }
 
 }  // namespace bitfetch

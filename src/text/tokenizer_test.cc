@@ -37,7 +37,7 @@ std::vector<int> Encode(const Tokenizer& tokenizer, const std::string& text) {
 }
 
 constexpr int kSpaceT = 256, kHe = 257, kSpaceThe = 258, kIn = 259, kIng = 260, kBos = 261,
-              kEos = 262;
+              kEos = 262, kEot = 265;
 
 TEST(Tokenizer, Merges) {
   const Tokenizer tokenizer = Make(TestVocabulary());
@@ -151,15 +151,120 @@ TEST(Tokenizer, DecodeNamesAnIdThatIsOutOfRange) {
   }
 }
 
-TEST(Tokenizer, ControlAndStopTokens) {
-  Vocabulary vocabulary = TestVocabulary();
-  const int im_end = AddToken("<|im_end|>", kControlToken, &vocabulary);
-  AddToken("<|endoftext|>", kUserDefinedToken, &vocabulary);  // text, so it stops nothing
-  const Tokenizer tokenizer = Make(std::move(vocabulary));
-  EXPECT_EQ(tokenizer.ControlToken("<|eot_id|>"), 265);
+TEST(Tokenizer, ControlTokens) {
+  const Tokenizer tokenizer = Make(TestVocabulary());
+  EXPECT_EQ(tokenizer.ControlToken("<|eot_id|>"), kEot);
   EXPECT_EQ(tokenizer.ControlToken("<|eot|>"), std::nullopt);
   EXPECT_EQ(tokenizer.ControlToken("he"), std::nullopt);
-  EXPECT_THAT(tokenizer.StopTokens(), ElementsAre(kEos, 265, im_end));
+  EXPECT_THAT(tokenizer.StopTokens(), ElementsAre(kEos, kEot));
+}
+
+constexpr TokenType kAllTypes[] = {kUndefinedToken,   kNormalToken, kUnknownToken, kControlToken,
+                                   kUserDefinedToken, kUnusedToken, kByteToken};
+
+TEST(Tokenizer, ATurnEndsAtTheseNamesWhateverTheirType) {
+  for (const TokenType type : kAllTypes) {
+    for (const char* name : {"<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|im_end|>",
+                             "<|endoftext|>", "<|end|>", "<end_of_turn>"}) {
+      Vocabulary vocabulary = TestVocabulary();
+      vocabulary.tokens[kEot] = vocabulary.tokens[kEos] = "";
+      vocabulary.eos = -1;
+      const int id = AddToken(name, type, &vocabulary);
+      const Tokenizer tokenizer = Make(vocabulary);
+      EXPECT_THAT(tokenizer.StopTokens(), ElementsAre(id)) << name << " " << type;
+      EXPECT_EQ(tokenizer.ControlToken(name), id);
+      EXPECT_EQ(tokenizer.TokenBytes(id), "");
+      const std::string text = fmt::format("a{}b", name);
+      const std::vector<int> typed = Encode(tokenizer, text);
+      EXPECT_THAT(typed, testing::Not(testing::Contains(id))) << name << " " << type;
+      EXPECT_EQ(tokenizer.Decode(typed), text);
+      EXPECT_THAT(*tokenizer.Encode(text, false, nullptr, /*special=*/true),
+                  ElementsAre('a', id, 'b'));
+    }
+  }
+}
+
+TEST(Tokenizer, ATurnEndsWhereKeysSay) {
+  Vocabulary vocabulary = TestVocabulary();
+  vocabulary.eot = AddToken("STOP", kUserDefinedToken, &vocabulary);
+  vocabulary.eom = AddToken("</msg>", kNormalToken, &vocabulary);
+  const Tokenizer tokenizer = Make(vocabulary);
+  EXPECT_THAT(tokenizer.StopTokens(), ElementsAre(kEos, kEot, vocabulary.eot, vocabulary.eom));
+  EXPECT_THAT(Encode(tokenizer, "STOP"), ElementsAre('S', 'T', 'O', 'P'));
+  EXPECT_EQ(tokenizer.Encode("</msg>STOP", false, nullptr, true),
+            (std::vector<int>{vocabulary.eom, vocabulary.eot}));
+}
+
+TEST(Tokenizer, AWordStaysTextThoughAKeySaysThatItEnds) {
+  Vocabulary vocabulary = TestVocabulary();
+  vocabulary.eos = kIng;
+  vocabulary.eot = '\n';
+  const Tokenizer tokenizer = Make(vocabulary);
+  EXPECT_THAT(tokenizer.StopTokens(), ElementsAre('\n', kIng, kEos, kEot));
+  EXPECT_THAT(Encode(tokenizer, "ing\n"), ElementsAre(kIng, '\n'));
+  EXPECT_EQ(tokenizer.TokenBytes(kIng), "ing");
+}
+
+TEST(Tokenizer, AWordOfPunctuationIsNoMarker) {
+  Vocabulary vocabulary = TestVocabulary();
+  const int word = AddToken(">>><<", kNormalToken, &vocabulary);
+  const Tokenizer tokenizer = Make(vocabulary);
+  EXPECT_THAT(Encode(tokenizer, ">>><<"), ElementsAre(word));
+  EXPECT_EQ(tokenizer.TokenBytes(word), ">>><<");
+}
+
+TEST(Tokenizer, MergesNeverMakeAControlToken) {
+  Vocabulary vocabulary = TestVocabulary();
+  vocabulary.merges.insert(vocabulary.merges.begin(), {"< |", "<| |", "<|| >", "<||> x"});
+  for (const char* token : {"<|", "<||", "<||>"}) AddToken(token, kNormalToken, &vocabulary);
+  vocabulary.eot = AddToken("<||>x", kNormalToken, &vocabulary);
+  vocabulary.types.back() = kControlToken;
+  const Tokenizer tokenizer = Make(vocabulary);
+  EXPECT_THAT(Encode(tokenizer, "<||>x"), testing::Not(testing::Contains(vocabulary.eot)));
+}
+
+TEST(Tokenizer, ReadsControlTokensInATextWhenAsked) {
+  Vocabulary vocabulary = TestVocabulary();
+  const int longer = AddToken("<|eot_id|>!", kUserDefinedToken, &vocabulary);
+  const int unknown = AddToken("<unk>", kUnknownToken, &vocabulary);
+  const Tokenizer tokenizer = Make(vocabulary);
+  const auto encode = [&](const std::string& text, bool add_bos = false) {
+    return *tokenizer.Encode(text, add_bos, nullptr, /*special=*/true);
+  };
+  EXPECT_THAT(encode("a<|eot_id|> the<unk>"), ElementsAre('a', kEot, kSpaceThe, unknown));
+  EXPECT_THAT(encode("<|eot_id|>!<|eot_id|>"), ElementsAre(longer, kEot));
+  EXPECT_THAT(encode("<|eot_id"), testing::Not(testing::Contains(kEot)));
+  EXPECT_THAT(encode(""), ElementsAre());
+  EXPECT_THAT(encode("", true), ElementsAre(kBos));
+  EXPECT_THAT(encode("x", true), ElementsAre(kBos, 'x'));
+  EXPECT_THAT(encode("<|begin_of_text|>x", true), ElementsAre(kBos, 'x'));
+  EXPECT_THAT(encode("<|begin_of_text|>x"), ElementsAre(kBos, 'x'));
+}
+
+TEST(Tokenizer, OfEqualTokensTheFirstIsReadAndTheOthersOnlyWritten) {
+  Vocabulary vocabulary = TestVocabulary();
+  const std::vector<int> before = Encode(Make(vocabulary), "the thing");
+  const int normal = AddToken("he", kNormalToken, &vocabulary);
+  const int user = AddToken("he", kUserDefinedToken, &vocabulary);
+  const int first = AddToken("xyz", kUserDefinedToken, &vocabulary);
+  const int second = AddToken("xyz", kUserDefinedToken, &vocabulary);
+  const int eot = AddToken("<|eot_id|>", kControlToken, &vocabulary);
+  const Tokenizer tokenizer = Make(vocabulary);
+  EXPECT_EQ(Encode(tokenizer, "the thing"), before);
+  EXPECT_THAT(Encode(tokenizer, "xyz"), ElementsAre(first));
+  for (const int id : {normal, user}) EXPECT_EQ(tokenizer.TokenBytes(id), "he");
+  EXPECT_EQ(tokenizer.TokenBytes(second), "xyz");
+  EXPECT_EQ(tokenizer.ControlToken("<|eot_id|>"), kEot);
+  EXPECT_THAT(tokenizer.StopTokens(), ElementsAre(kEos, kEot, eot));
+}
+
+TEST(Tokenizer, EmptyTokensArePadding) {
+  Vocabulary vocabulary = TestVocabulary();
+  for (const TokenType type : kAllTypes) AddToken("", type, &vocabulary);
+  const Tokenizer tokenizer = Make(vocabulary);
+  EXPECT_THAT(Encode(tokenizer, "the"), ElementsAre('t', kHe));
+  for (int id = kEot + 1; id < tokenizer.size(); ++id) EXPECT_EQ(tokenizer.TokenBytes(id), "");
+  EXPECT_EQ(tokenizer.Encode("x", false, nullptr, true), std::vector<int>{'x'});
 }
 
 TEST(Tokenizer, ManyThreadsAtOnce) {
@@ -198,10 +303,6 @@ TEST(Tokenizer, NamesWhatIsWrongWithAVocabulary) {
                                           testing::Not(HasSubstr("\x1b"))));
 
   bad = TestVocabulary();
-  bad.tokens[260] = "he";
-  EXPECT_EQ(WhyNot(bad), "tokens 257 and 260 are both \"he\"");
-
-  bad = TestVocabulary();
   bad.tokens[0xab] = "something";
   EXPECT_EQ(WhyNot(bad), "the vocabulary has no token for byte 0xab");
   bad = TestVocabulary();
@@ -209,14 +310,15 @@ TEST(Tokenizer, NamesWhatIsWrongWithAVocabulary) {
   EXPECT_EQ(WhyNot(bad), "the vocabulary has no token for byte 0x41");
 
   for (const int id : {-2, 266, std::numeric_limits<int>::max(), std::numeric_limits<int>::min()}) {
-    bad = TestVocabulary();
-    bad.bos = id;
-    EXPECT_EQ(WhyNot(bad), "BOS token " + std::to_string(id) +
-                               " is out of range: the vocabulary has 266 tokens");
-    bad = TestVocabulary();
-    bad.eos = id;
-    EXPECT_EQ(WhyNot(bad), "EOS token " + std::to_string(id) +
-                               " is out of range: the vocabulary has 266 tokens");
+    for (const auto& [name, member] :
+         {std::pair("BOS", &Vocabulary::bos), std::pair("EOS", &Vocabulary::eos),
+          std::pair("EOT", &Vocabulary::eot), std::pair("EOM", &Vocabulary::eom)}) {
+      bad = TestVocabulary();
+      bad.*member = id;
+      EXPECT_EQ(
+          WhyNot(bad),
+          fmt::format("{} token {} is out of range: the vocabulary has 266 tokens", name, id));
+    }
   }
 
   bad = TestVocabulary();
@@ -229,9 +331,7 @@ TEST(Tokenizer, NamesWhatIsWrongWithAVocabulary) {
   bad.pre = "";
   EXPECT_THAT(WhyNot(bad), HasSubstr("pre-tokenizer '' is not supported"));
   bad = TestVocabulary();
-  AddToken("", kUserDefinedToken, &bad);
-  EXPECT_EQ(WhyNot(bad), "user-defined token 266 is empty");
-  bad.tokens.back() = "\x82";  // would cut a character in two
+  AddToken("\x82", kUserDefinedToken, &bad);  // would cut a character in two
   EXPECT_EQ(WhyNot(bad), "user-defined token 266 is not UTF-8");
 }
 
