@@ -16,4 +16,4 @@ cd "$root"
 echo '$ ./run.sh generate -m models/tiny.gguf -p "In the beginning" -n 128' >&2
 "$program" generate -m models/tiny.gguf -p "In the beginning" -n 128
 echo
-echo "Next: ./run.sh bench attention shows how fast attention reads a long KV cache, without and with prefetching." >&2
+echo 'Next: ./run.sh bench attention shows how fast attention reads the KV cache here, with prefetching and without.' >&2

@@ -21,15 +21,16 @@ configure() {
   cmake --preset "$preset" --fresh && echo "$here" >"$configured"
 }
 
-# Ninja's "[3/80] Building..." as one changing line for someone who watches, as one line in all for a log.
+# Ninja's "[3/80] Building..." as one changing line for someone who watches, as a line every ten seconds for a log.
 progress() {
-  local line said=
+  local line said= next=$SECONDS
   while IFS= read -r line; do
     if [[ ! $line =~ ^(\[[0-9]+/[0-9]+\])\ (Building|Linking) ]]; then continue; fi
     if [[ -t 2 ]]; then
       printf '\r\033[Kbuilding %s %s' "$folder" "${BASH_REMATCH[1]}" >&2
-    elif [[ ! $said ]]; then
-      echo "building $folder" >&2
+    elif ((SECONDS >= next)); then
+      echo "building $folder ${BASH_REMATCH[1]}" >&2
+      next=$((SECONDS + 10))
     fi
     said=yes
   done

@@ -50,7 +50,7 @@ typedef struct bitfetch_session bitfetch_session;
 
 typedef struct bitfetch_session_options {
   int threads;          /* 0: what affinity and cgroup allow */
-  int64_t context;      /* tokens; 0: what the model was made for */
+  int64_t context;      /* tokens; 0: the model's, or what half of the free memory holds */
   const char* kv_type;  /* "f32", "f16", "bf16", "q8_0", "q4_0", or K:V as "q8_0:q4_0" */
   const char* pages;    /* under the KV cache: "huge" or "4k" */
   const char* prefetch; /* inside attention: "auto", "off", or so many bytes: "4096" */

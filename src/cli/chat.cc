@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/escapes.h"
 #include "cli/interrupt.h"
 #include "cli/line_reader.h"
 #include "cli/model_options.h"
@@ -169,18 +170,25 @@ void AddChat(Command& program) {
   Command& command = program.Add(
       "chat",
       {.usage = "-m MODEL [options]",
-       .summary = "talk with a model",
+       .summary = "hold a conversation with a model",
        .more =
            R"(Reads a line at a time from stdin and writes answers to stdout. Words that begin with / are
-commands: /help lists them. Ctrl-C stops an answer, Ctrl-D ends the chat.
+commands: /help lists them. Ctrl-C stops an answer, Ctrl-D ends the chat. llama.cpp's spellings of
+the options work too: `bitfetch generate --help` says which.
 
 examples:
-  bitfetch chat -m model.gguf --system "You answer in one sentence."
-  echo "What is a cache?" | bitfetch chat -m model.gguf --temp 0)"});
+  bitfetch chat -m models/tiny.gguf --system "You answer in one sentence."
+  echo "Who is he?" | bitfetch chat -m models/tiny.gguf --temp 0)"});
   AddModelOptions(command, &options->model);
-  command.AddText("--system", "TEXT", "what the model is told before the conversation",
+  command.AddText("--system", "TEXT",
+                  "the system message: what the model is told before the conversation",
                   &options->system);
   AddSamplingOptions(command, &options->sampling);
+  AddEscape(command, "--system and --stop", [options] {
+    std::vector<std::string*> texts = {&options->system};
+    for (std::string& stop : options->sampling.generate.stops) texts.push_back(&stop);
+    return texts;
+  });
   command.SetRun([options] { return RunChat(*options); });
 }
 

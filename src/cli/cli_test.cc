@@ -84,7 +84,7 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
       {{"generate", "-m", "x"}, "a text is missing: give -p or -f"},
       {With({"generate"}, {"-p", "x", "-f", "y"}), "-p and -f cannot both be given"},
       {With({"generate"}, {"-p", "x", "y"}), "'y' is not expected here"},
-      {With({"generate"}, {"-p", "x", "--temperature", "1"}), "there is no option '--temperature'"},
+      {With({"generate"}, {"-p", "x", "--warmth", "1"}), "there is no option '--warmth'"},
       {With({"generate"}, {"-p", "x", "-t", "3"}), "--threads: given twice"},
       {With({"tokenize"}, {"-p", "x", "--no-bos=no"}), "--no-bos: takes no value"},
       {{"generate", "-m", "x", "-p", "x", "-t", "0"}, "--threads: 0 is out of range: wanted 1 to"},
@@ -107,11 +107,17 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
       {With({"generate"}, {"-p", "x", "--pages", "1g"}), "--pages: "},
       {{"generate", "-m", "x", "-p", "x", "--prefetch", "maybe"}, "--prefetch: "},
       {With({"generate"}, {"-p", "x", "--prefetch-ahead", "64"}), "--prefetch-ahead: '64' is not"},
-      {{"info"}, "give -m or --machine"},
+      {{"info"}, "nothing to show: give -m or --machine"},
+      {With({"generate"}, {"-p", "x", "-ngl"}), "-ngl: its value is missing"},
+      {With({"generate"}, {"-p", "x", "-nothing", "1"}), "there is no option '-nothing'"},
+      {With({"generate"}, {"-p", "x", "-sys", "y"}), "there is no option '-sys'"},
+      {With({"generate"}, {"-p", "x", "-ctk", "q5"}), "--cache-type-k: 'q5' is no type"},
+      {With({"generate"}, {"-p", "x", "-fa", "x"}), "-fa: 'x' is not known: wanted on, off"},
+      {With({"generate"}, {"-e", "-p", "a\\q"}), "-e: '\\q' is no escape"},
       {{"tune", "now"}, "'now' is not expected here"},
       {{"tokenize", "-m", "x"}, "a text is missing"},
-      {{"detokenize", "-m", "x", "--tokens", "1,,2"}, "--tokens: '' is not a whole number"},
-      {{"detokenize", "-m", "x", "--tokens", "1,-2"}, "--tokens: -2 is out of range"},
+      {{"detokenize", "-m", "x", "--ids", "1,,2"}, "--ids: '' is not a whole number"},
+      {{"detokenize", "-m", "x", "--tokens", "1,-2"}, "--ids: -2 is out of range"},
       {{"logits", "-m", "x", "--tokens", "1"}, "--out is required"},
       {With({"perplexity"}, {"-f", "x", "-c", "2"}), "--ctx: 2 is out of range"},
       {{"synth"}, "--out is required"},
@@ -128,6 +134,38 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
     EXPECT_THAT(finished.err, HasSubstr(each.message));
     EXPECT_THAT(finished.err, HasSubstr("\nusage: bitfetch"));
     EXPECT_EQ(Lines(finished.err), 2) << finished.err;
+  }
+}
+
+TEST_F(CliTest, EveryExampleInHelpRunsAsItStands) {
+  if (!std::string_view(BITFETCH_EMULATOR).empty()) GTEST_SKIP() << "a shell runs them";
+  ASSERT_EQ(symlink(BITFETCH_SOURCE_DIR "/models", dir_.Path("models").c_str()), 0);
+  int examples = 0;
+  for (const std::string& name : kCommands) {
+    if (name == "bench" || name == "tune") continue;  // they measure for a while
+    std::istringstream help(RunProgram({name, "--help"}).out);
+    for (std::string line; std::getline(help, line);) {
+      const size_t program = line.find("bitfetch " + name);
+      if (!line.starts_with("  ") || program == std::string::npos) continue;
+      if (line.find("bitnet-2b4t --out") != std::string::npos) continue;  // 1.2 GB
+      const std::string command =
+          fmt::format("cd '{}' && ({}'{}'{}) </dev/null 2>&1 >out", dir_.path(),
+                      line.substr(0, program), BITFETCH_PROGRAM, line.substr(program + 8));
+      FILE* run = popen(command.c_str(), "r");
+      ASSERT_NE(run, nullptr);
+      std::string said;
+      for (int c; (c = std::fgetc(run)) != EOF;) said += static_cast<char>(c);
+      EXPECT_EQ(pclose(run), 0) << line << '\n' << said;
+      ++examples;
+    }
+  }
+  EXPECT_GE(examples, 10);
+}
+
+TEST_F(CliTest, NoLineOfHelpIsTooLongForATerminal) {
+  for (const std::string& name : kCommands) {
+    std::istringstream help(RunProgram({name, "--help"}).out);
+    for (std::string line; std::getline(help, line);) EXPECT_LE(line.size(), 100u) << line;
   }
 }
 
@@ -231,7 +269,7 @@ TEST_F(CliTest, TokensBecomeTheSameText) {
 
     std::string tokens = given.out;
     tokens.pop_back();
-    const Finished back = RunProgram({"detokenize", "-m", kModel, "--tokens", tokens});
+    const Finished back = RunProgram({"detokenize", "-m", kModel, "--ids", tokens});
     EXPECT_EQ(back.code, 0);
     EXPECT_EQ(back.out, text) << "BOS has no text, and nothing is added";
     EXPECT_EQ(back.err, "");
@@ -331,8 +369,7 @@ TEST_F(CliTest, PerplexityIsWhatLogitsSay) {
       list += std::to_string(in_window[i]) + (i + 1 < kContext ? "," : "");
       if (i > kContext / 2) rest += (rest.empty() ? "" : ",") + std::to_string(in_window[i]);
     }
-    const Finished logits_run =
-        RunProgram(With({"logits"}, {"--tokens", list, "-o", dir_.Path("l")}));
+    const Finished logits_run = RunProgram(With({"logits"}, {"--ids", list, "-o", dir_.Path("l")}));
     ASSERT_EQ(logits_run.code, 0) << logits_run.err;
     EXPECT_EQ(logits_run.out, "");
     EXPECT_EQ(logits_run.err, "");

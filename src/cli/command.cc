@@ -1,28 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/command.h"
 
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 #include <system_error>
 #include <utility>
 
+#include "base/log.h"
 #include "base/printable.h"
 #include "cli/interrupt.h"
+#include "cli/llama_spellings.h"
 #include "cli/output.h"
 
 namespace bitfetch {
 namespace {
 
-// CLI11's help, with our line of usage.
+// The text in lines of at most `width`, broken at spaces.
+std::string Wrapped(std::string text, size_t width) {
+  for (size_t line = 0; text.size() - line > width;) {
+    const size_t space = text.rfind(' ', line + width);
+    if (space == std::string::npos || space <= line) break;
+    text[space] = '\n';
+    line = space + 1;
+  }
+  return text;
+}
+
+// CLI11's help, with our line of usage, and no line longer than 100 characters.
 class HelpFormatter : public CLI::Formatter {
  public:
-  explicit HelpFormatter(std::string usage) : usage_(std::move(usage)) { column_width(32); }
+  explicit HelpFormatter(std::string usage) : usage_(std::move(usage)) { column_width(kColumn); }
   std::string make_usage(const CLI::App*, std::string) const override {
     return fmt::format("\nusage: {}\n", usage_);
   }
+  std::string make_subcommand(const CLI::App* command) const override {
+    std::ostringstream text;
+    CLI::detail::format_help(text, command->get_name(),
+                             Wrapped(command->get_description(), 100 - kColumn), kColumn);
+    return text.str();
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return Wrapped(option->get_description(), 100 - kColumn);
+  }
 
  private:
+  static constexpr size_t kColumn = 28;
+
   std::string usage_;
 };
 
@@ -119,37 +147,62 @@ Command::Option Command::AddPath(const std::string& names, const std::string& va
 }
 
 int Command::Main(int argc, const char* const* argv) {
+  std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  std::span<const std::string> own = arguments;
+  const Command& command = Chosen(&own);
+  TranslatedArguments translated = {{own.begin(), own.end()}, {}};
+  if (command.TakesModel()) {
+    const auto kind_of = [&](std::string_view name) {
+      const CLI::Option* option = command.app_->get_option_no_throw(std::string(name));
+      return option == nullptr                 ? OptionKind::kUnknown
+             : option->get_expected_max() == 0 ? OptionKind::kFlag
+                                               : OptionKind::kWithValue;
+    };
+    auto result = TranslateLlamaSpellings(own, kind_of);
+    if (!result) return command.BadUsage(result.error().message);
+    translated = *std::move(result);
+  }
+  arguments.resize(arguments.size() - own.size());
+  arguments.insert(arguments.end(), translated.arguments.begin(), translated.arguments.end());
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+
   try {
-    app_->parse(argc, argv);
+    app_->parse(std::move(arguments));
   } catch (const CLI::CallForHelp&) {
     return Finish(Printed(app_->help()));
   } catch (const CLI::CallForVersion& version) {
     return Finish(Printed(fmt::format("{}\n", version.what())));
   } catch (const CLI::ExtrasError&) {
     const std::string first = Printable(app_->remaining(true).front());
-    const Command& chosen = Chosen();
     const std::string_view what = first.starts_with('-') ? "there is no option '{}'"
-                                  : chosen.run_          ? "'{}' is not expected here"
+                                  : command.run_         ? "'{}' is not expected here"
                                                          : "there is no command '{}'";
-    return chosen.BadUsage(fmt::format(fmt::runtime(what), first));
+    return command.BadUsage(fmt::format(fmt::runtime(what), first));
   } catch (const CLI::ParseError& error) {
-    return Chosen().BadUsage(Wording(error));
+    return command.BadUsage(Wording(error));
   }
 
-  const Command& command = Chosen();
   if (!command.run_) return command.BadUsage("a command is missing");
   for (const auto& check : command.checks_) {
     if (const Status status = check(); !status) return command.BadUsage(status.error().message);
   }
+  if (!translated.ignored.empty()) {
+    Warn("llama.cpp's options that have no meaning here are ignored: {}",
+         fmt::join(translated.ignored, ", "));
+  }
   return Finish(command.run_());
 }
 
-const Command& Command::Chosen() const {
+const Command& Command::Chosen(std::span<const std::string>* arguments) const {
   for (const auto& command : commands_) {
-    if (command->app_->parsed()) return command->Chosen();
+    if (arguments->empty() || command->app_->get_name() != arguments->front()) continue;
+    *arguments = arguments->subspan(1);
+    return command->Chosen(arguments);
   }
   return *this;
 }
+
+bool Command::TakesModel() const { return app_->get_option_no_throw("--model") != nullptr; }
 
 std::string Command::Path() const {
   std::string path = app_->get_name();

@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,8 +84,10 @@ class Command {
  private:
   Command(CLI::App* app, const Help& help);
   void SetUp(const Help& help);
-  const Command& Chosen() const;  // the deepest command that the arguments name
-  std::string Path() const;       // "bitfetch bench memory"
+  // The deepest command that the first arguments name; those are taken off `arguments`.
+  const Command& Chosen(std::span<const std::string>* arguments) const;
+  bool TakesModel() const;
+  std::string Path() const;  // "bitfetch bench memory"
   int BadUsage(std::string_view what) const;
 
   std::unique_ptr<CLI::App> owned_;  // of the program

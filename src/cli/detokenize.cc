@@ -28,15 +28,18 @@ Result<int> RunDetokenize(const Options& options) {
 
 void AddDetokenize(Command& program) {
   const auto options = std::make_shared<Options>();
-  Command& command = program.Add("detokenize", {.usage = "-m MODEL --tokens 1,2,3",
-                                                .summary = "show token ids as text",
-                                                .more = R"(The file may hold a vocabulary alone.
+  Command& command = program.Add(
+      "detokenize",
+      {.usage = "-m MODEL --ids 1,2,3",
+       .summary = "show the text of token ids",
+       .more = R"(Prints the text and nothing else. The file may hold a vocabulary without weights.
 
 example:
-  bitfetch detokenize -m models/tiny.gguf --tokens 73,110)"});
+  bitfetch detokenize -m models/tiny.gguf --ids 73,110)"});
   AddModelPath(command, &options->model);
   command
-      .AddParsed("--tokens", "IDS", "token ids, with commas between", &options->tokens, ParseTokens)
+      .AddParsed("--ids,--tokens", "IDS", "the token ids, with commas between them",
+                 &options->tokens, ParseTokens)
       .Required();
   command.SetRun([options] { return RunDetokenize(*options); });
 }

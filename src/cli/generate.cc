@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/escapes.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
@@ -91,17 +92,30 @@ Result<int> RunGenerate(const Options& options) {
 
 void AddGenerate(Command& program) {
   const auto options = std::make_shared<Options>();
-  Command& command =
-      program.Add("generate", {.usage = "-m MODEL (-p TEXT | -f FILE) [options]",
-                               .summary = "write on from a text",
-                               .more = R"(Only what the model writes goes to stdout, not the prompt.
+  Command& command = program.Add(
+      "generate",
+      {.usage = "-m MODEL (-p TEXT | -f FILE) [options]",
+       .summary = "let a model continue a text",
+       .more =
+           R"(Only what the model writes goes to stdout, not the prompt. The last line on stderr says how long
+loading, reading the prompt and writing took, and the seed.
 
-example:
-  bitfetch generate -m models/tiny.gguf -p "In the beginning" -n 100 --seed 7)"});
+llama.cpp's spellings of these options work too, such as --n-predict, --ctx-size, -s, -r, -ctk and
+-ctv. Those that have no meaning here, such as -ngl, -fa and --mlock, are ignored with a warning.
+
+examples:
+  bitfetch generate -m models/tiny.gguf -p "In the beginning" -n 100 --seed 7
+  bitfetch generate -m models/tiny.gguf -e -p "In the beginning\n" --stop "\n" --temp 0)"});
   AddModelOptions(command, &options->model);
   AddTextOptions(command, &options->text);
   AddSamplingOptions(command, &options->sampling);
-  command.AddFlag("--profile", "where the time of a token went, by stage", &options->profile);
+  AddEscape(command, "-p and --stop", [options] {
+    std::vector<std::string*> texts = options->text.Given();
+    for (std::string& stop : options->sampling.generate.stops) texts.push_back(&stop);
+    return texts;
+  });
+  command.AddFlag("--profile", "show at the end where the time of a token went, stage by stage",
+                  &options->profile);
   command.SetRun([options] { return RunGenerate(*options); });
 }
 

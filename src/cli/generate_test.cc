@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generating text, talking, and how both end.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -89,7 +90,9 @@ TEST_F(GenerateTest, NoSettingChangesTheText) {
   };
   const std::string expected = with({"--prefetch", "off", "-t", "1"});
   EXPECT_FALSE(expected.empty());
-  EXPECT_EQ(with({}), expected) << "by the law";
+  EXPECT_EQ(with({}), expected);
+  EXPECT_EQ(with({"--prefetch", "auto", "--prefetch-ahead", "auto"}), expected);
+  EXPECT_EQ(with({"--prefetch", "law", "--prefetch-ahead", "law"}), expected);
   EXPECT_EQ(with({"-t", "3", "--prefetch", "4096", "--prefetch-ahead", "off"}), expected);
   EXPECT_EQ(with({"--pages", "4k", "--no-mmap", "-c", "40", "--prefetch", "off"}), expected);
 }
@@ -119,6 +122,66 @@ TEST_F(GenerateTest, EndsBeforeAStopText) {
   EXPECT_EQ(with({"--stop", stop}), text.substr(0, text.find(stop)));
   EXPECT_EQ(with({"--stop", "no such text", "--stop", stop}), text.substr(0, text.find(stop)));
   EXPECT_EQ(with({"--stop", "[" + stop + "]"}), text);
+}
+
+TEST_F(GenerateTest, ReadsEscapesIfAsked) {
+  std::ofstream(dir_.Path("prompt")) << "And God said,\n";
+  const std::vector<std::string> end = {"-n", "30", "--temp", "0"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), end.begin(), end.end());
+    return Generate(more).out;
+  };
+  const std::string text = with({"-f", dir_.Path("prompt")});
+  EXPECT_EQ(with({"-e", "-p", "And God said,\\n"}), text);
+  EXPECT_NE(with({"-p", "And God said,\\n"}), text);
+
+  const std::string stop = text.substr(text.size() / 2, 1);
+  const std::string escaped = fmt::format("\\x{:02x}", static_cast<unsigned char>(stop[0]));
+  const std::vector<std::string> stopped = {"-f", dir_.Path("prompt"), "--stop", escaped};
+  EXPECT_EQ(with(stopped), text);
+  std::vector<std::string> with_escapes = stopped;
+  with_escapes.insert(with_escapes.begin(), "--escape");
+  EXPECT_EQ(with(with_escapes), text.substr(0, text.find(stop)));
+}
+
+TEST_F(GenerateTest, UnderstandsTheSpellingsOfLlamaCpp) {
+  const Finished ours = Generate({"-p", "In the", "--tokens", "9", "--ctx", "40", "--seed", "5",
+                                  "--kv-type", "q8_0:q4_0", "--stop", "x", "--temp", "2"});
+  const Finished theirs =
+      Generate({"-p", "In the", "--n-predict", "9", "--ctx-size", "40", "-s", "5", "-ctk", "q8_0",
+                "-ctv", "q4_0", "-r", "x", "--temperature", "2", "-ngl", "0"});
+  EXPECT_EQ(theirs.out, ours.out);
+  EXPECT_EQ(Lines(theirs.err), 1) << theirs.err;
+  EXPECT_NE(Generate({"-p", "In the", "-n", "9", "-s", "6", "--temp", "2"}).out, ours.out);
+
+  const Finished ignored =
+      Generate({"-p", "In the", "-n", "9", "-ngl", "99", "-fa", "on", "--mlock", "-s", "5"});
+  EXPECT_EQ(Lines(ignored.err), 2) << ignored.err;
+  EXPECT_EQ(ignored.err.rfind("warning: ", 0), 0u) << ignored.err;
+  EXPECT_THAT(ignored.err, HasSubstr("ignored: -ngl, -fa, --mlock\n"));
+  EXPECT_EQ(ignored.out, Generate({"-p", "In the", "-n", "9", "-s", "5"}).out);
+}
+
+TEST_F(GenerateTest, TheContextIsWhatHalfOfTheMemoryHolds) {
+  const std::string path = dir_.Path("long.gguf");  // 2 TiB of KV cache
+  ASSERT_EQ(RunProgram({"synth", "-o", path, "--layers", "8", "--heads", "16", "--kv-heads", "16",
+                        "--head-dim", "128", "--ctx", "16777216"})
+                .code,
+            0);
+  const std::vector<std::string> generate = {"generate", "-m",         path, "--kv-type", "f32",
+                                             "-p",       "x",          "-n", "2",         "-t",
+                                             "2",        "--prefetch", "off"};
+  const Finished less = RunProgram(generate);
+  EXPECT_EQ(less.code, 0) << less.err;
+  EXPECT_EQ(Lines(less.err), 2) << less.err;
+  EXPECT_THAT(less.err, ContainsRegex("^warning: .*/long.gguf: the context is [0-9]+ tokens, "
+                                      "whose KV cache takes half of the free memory; the model was "
+                                      "made for 16777216"));
+  std::vector<std::string> given = generate;
+  given.insert(given.end(), {"-c", "100"});
+  EXPECT_EQ(Lines(RunProgram(given).err), 1);
+  given.back() = "16777216";
+  ExpectError(RunProgram(given), "GB of memory are free");
 }
 
 TEST_F(GenerateTest, SaysThatTheContextIsFull) {
@@ -185,7 +248,7 @@ TEST_F(GenerateTest, OnATerminalALineEndIsAdded) {
   ASSERT_EQ(unlockpt(terminal), 0);
   const std::string name = ptsname(terminal);
   const int held = open(name.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC);  // keeps what is written
-  const std::vector<std::string> detokenize = {"detokenize", "-m", kModel, "--tokens", "73"};
+  const std::vector<std::string> detokenize = {"detokenize", "-m", kModel, "--ids", "73"};
   const std::string text = RunProgram(detokenize).out;
   EXPECT_EQ(RunProgram(detokenize, "", name).code, 0);
   char shown[64];
@@ -229,7 +292,10 @@ TEST_F(ChatTest, AnswersLineByLineUntilTheEnd) {
   EXPECT_EQ(Lines(two.err), 1);
   EXPECT_THAT(two.err, HasSubstr("| generated 12 tokens, "));  // of both answers
   EXPECT_GT(two.out.size(), one.out.size());
-  EXPECT_NE(RunProgram(Chat({"-n", "6", "--system", "Answer."}), "Who is he?\n").out, one.out);
+  const Finished system = RunProgram(Chat({"-n", "6", "--system", "Answer.\n"}), "Who is he?\n");
+  EXPECT_NE(system.out, one.out);
+  EXPECT_EQ(RunProgram(Chat({"-n", "6", "-e", "-sys", "Answer.\\n"}), "Who is he?\n").out,
+            system.out);
 }
 
 TEST_F(ChatTest, ClearForgetsTheConversation) {

@@ -87,8 +87,9 @@ void AddTensors(const GgufReader& file, Facts& facts) {
             Count(all.elements - ternary.elements));
   facts.Add("tensors", "{}, {}", all.tensors, Bytes(static_cast<double>(all.bytes)));
   for (const auto& [type, sum] : types) {
-    facts.Add(fmt::format("  {}", TensorTypeName(type)), "{} of {} parameters, {}", sum.tensors,
-              Count(sum.elements), Bytes(static_cast<double>(sum.bytes)));
+    facts.Add(fmt::format("  {}", TensorTypeName(type)), "{} parameters in {} tensor{}, {}",
+              Count(sum.elements), sum.tensors, sum.tensors == 1 ? "" : "s",
+              Bytes(static_cast<double>(sum.bytes)));
   }
 }
 
@@ -122,20 +123,20 @@ Status AddModel(const std::string& path, Facts& facts) {
   facts.Add("architecture", "{}", Printable(architecture));
   facts.Add("layers", "{}, {} wide, feed-forward {} wide", config.layers, config.hidden,
             config.ffn);
-  facts.Add("attention", "{} heads of {}, {} to each of {} KV heads", config.heads, config.head_dim,
-            config.heads / config.kv_heads, config.kv_heads);
+  facts.Add("attention", "{} heads of {} dimensions; {} heads share each of {} KV heads",
+            config.heads, config.head_dim, config.heads / config.kv_heads, config.kv_heads);
   facts.Add("context", "{} tokens, RoPE theta {}", config.context, config.rope_theta);
   AddTensors(file, facts);
   BITFETCH_RETURN_IF_ERROR(AddTokenizer(file, facts));
-  facts.Add("KV cache", "in memory, as it fills");
+  facts.Add("KV cache", "takes memory as it fills");
   for (const KvType type : kKvTypes) {
     if (config.head_dim % KvDimStep(type) != 0) continue;
     const KvLayout layout{
         static_cast<int>(config.kv_heads), static_cast<int>(config.head_dim), {type, type}};
     const double token = static_cast<double>(layout.block_bytes()) / kTileTokens *
                          static_cast<double>(config.layers);
-    facts.Add(fmt::format("  {}", KvTypeName(type)), "{} a token, {} for {} tokens", Bytes(token),
-              Bytes(token * static_cast<double>(config.context)), config.context);
+    facts.Add(fmt::format("  {}", KvTypeName(type)), "{} for each token, {} for {} tokens",
+              Bytes(token), Bytes(token * static_cast<double>(config.context)), config.context);
   }
   return {};
 }
@@ -147,9 +148,9 @@ std::string HugePages() {
   if (!buffer) return "not known: " + buffer.error().message;
   for (size_t i = 0; i < kAsked; i += 4096) buffer->data()[i] = std::byte{1};
   const size_t given = buffer->HugeBytes();
-  if (given == 0) return "asked for, but the system gives 4 KiB ones";
-  if (given < kAsked) return "the system gives some of those asked for";
-  return "the system gives those asked for";
+  if (given == 0) return "the system gives 4 KiB pages where huge ones are asked for";
+  if (given < kAsked) return "the system gives some of the huge pages that are asked for";
+  return "the system gives the huge pages that are asked for";
 }
 
 // What the law says to decode attention in the shape of BitNet b1.58 2B4T.
@@ -165,10 +166,11 @@ void AddLaw(const MachineProfile& profile, Isa isa, int threads, Facts& facts) {
       const std::string name =
           fmt::format("  {}, {} pages", BlockPlacementName(placement), PageSizeName(pages));
       if (plan.on) {
-        facts.Add(name, "{} bytes ahead over {} streams into {}", plan.distance_bytes, plan.streams,
+        facts.Add(name, "{} bytes ahead over {} stream{} into {}", plan.distance_bytes,
+                  plan.streams, plan.streams == 1 ? "" : "s",
                   plan.hint == PrefetchHint::kL1 ? "L1" : "L2");
       } else {
-        facts.Add(name, "off: it would not pay");
+        facts.Add(name, "off: it would not make attention faster");
       }
     }
   }
@@ -183,17 +185,17 @@ Status AddMachine(Facts& facts) {
   facts.Add("bitfetch", "{}", BITFETCH_VERSION);
   facts.Add("CPU", "{}", topology.cpu);
   facts.Add("ISAs", "{}; chosen: {}", fmt::join(isas, ", "), IsaName(kernels->isa));
-  facts.Add("cores", "{} with {} hardware threads; {} used", topology.cores, topology.cpus,
-            topology.threads);
+  facts.Add("cores", "{} with {} hardware threads; {} threads are used", topology.cores,
+            topology.cpus, topology.threads);
   const ProbedProfile probed =
       ReadOrMeasureProfile(topology, ProbeEffort::kQuick, BITFETCH_VERSION,
                            AttentionProbe(*kernels, ProbeEffort::kQuick, {KvTypes{}}));
   if (!probed.warning.empty()) Warn("{}", probed.warning);
   const MachineProfile& profile = probed.profile;
   if (topology.cache_source != CacheSource::kDefault) {
-    facts.Add("caches", "as {} tells", CacheSourceName(topology.cache_source));
+    facts.Add("caches", "sizes from {}", CacheSourceName(topology.cache_source));
   } else {
-    facts.Add("caches", "nobody tells: {}",
+    facts.Add("caches", "the system does not tell their sizes: {}",
               profile.source == ProfileSource::kTune ? "measured" : "assumed");
   }
   facts.Add("  L1 data", "{}, lines of {} bytes", CacheBytes(profile.l1d_bytes),
@@ -205,7 +207,8 @@ Status AddMachine(Facts& facts) {
 
   facts.Append(ProfileText(profile));
   const std::string path = ProfilePath();
-  facts.Add("profile", "{}", path.empty() ? "kept nowhere" : path);
+  facts.Add("profile", "{}",
+            path.empty() ? "kept nowhere: neither XDG_CACHE_HOME nor HOME names a folder" : path);
   AddLaw(profile, kernels->isa, topology.threads, facts);
   return {};
 }
@@ -222,17 +225,24 @@ Result<int> RunInfo(const Options& options) {
 
 void AddInfo(Command& program) {
   const auto options = std::make_shared<Options>();
-  Command& command = program.Add("info", {.usage = "-m MODEL | --machine",
-                                          .summary = "tell about a model, or about this machine",
-                                          .more = R"(examples:
+  Command& command = program.Add(
+      "info",
+      {.usage = "-m MODEL | --machine",
+       .summary = "show facts about a model, or about this machine",
+       .more =
+           R"(Of a model: its shape, its types, its tokenizer, and how much memory a KV cache takes. Of the
+machine: which kernels it can run, its caches, whether it gives huge pages, how fast its memory was
+measured to be, and what prefetching follows from that.
+
+examples:
   bitfetch info -m models/tiny.gguf
   bitfetch info --machine)"});
-  command.AddPath("-m,--model", "MODEL", "the model, a GGUF file", &options->model);
-  command.AddFlag("--machine", "this machine, and what the prefetch law makes of it",
+  command.AddPath("-m,--model", "MODEL", "the model: a GGUF file", &options->model);
+  command.AddFlag("--machine", "show this machine, and how the prefetch law decides on it",
                   &options->machine);
   command.Require([options]() -> Status {
     if (!options->model.empty() || options->machine) return {};
-    return Fail("give -m or --machine");
+    return Fail("nothing to show: give -m or --machine");
   });
   command.SetRun([options] { return RunInfo(*options); });
 }

@@ -52,18 +52,23 @@ Result<int> RunLogits(const Options& options) {
 
 void AddLogits(Command& program) {
   const auto options = std::make_shared<Options>();
-  Command& command =
-      program.Add("logits", {.usage = "-m MODEL --tokens 1,2,3 --out FILE [options]",
-                             .summary = "write what the model says after each of some tokens",
-                             .more = R"(The file is float32, little-endian, [tokens][vocabulary].
+  Command& command = program.Add(
+      "logits",
+      {.usage = "-m MODEL --ids 1,2,3 --out FILE [options]",
+       .summary = "write the logits behind each of some tokens to a file",
+       .more =
+           R"(Runs the model over the tokens. For each of them the file holds the scores (logits) that the model
+gives to every token of the vocabulary as the next one: float32, little-endian,
+[tokens][vocabulary].
 
 example:
-  bitfetch logits -m models/tiny.gguf --tokens 73,110 --out logits.f32)"});
+  bitfetch logits -m models/tiny.gguf --ids 73,110 --out logits.f32)"});
   AddModelOptions(command, &options->model);
   command
-      .AddParsed("--tokens", "IDS", "token ids, with commas between", &options->tokens, ParseTokens)
+      .AddParsed("--ids,--tokens", "IDS", "the token ids, with commas between them",
+                 &options->tokens, ParseTokens)
       .Required();
-  command.AddPath("-o,--out", "FILE", "where to write", &options->out).Required();
+  command.AddPath("-o,--out", "FILE", "the file to write", &options->out).Required();
   command.SetRun([options] { return RunLogits(*options); });
 }
 

@@ -14,17 +14,27 @@ int Run(int argc, char** argv) {
     SayError(RunBenchProgram(argv).message);
     return kExitError;
   }
-  Command program("bitfetch",
-                  {.usage = "COMMAND [options]",
-                   .summary = "BitNet b1.58 language models on ordinary CPUs, with a KV cache that "
-                              "is fetched before it is\nneeded.",
-                   .more = R"(Try first:
+  Command program(
+      "bitfetch",
+      {.usage = "COMMAND [options]",
+       .summary = "Runs BitNet b1.58 language models (ternary weights) on ordinary CPUs, with "
+                  "a KV cache that is\nfetched before it is needed.",
+       .more = R"(Try first:
   bitfetch generate -m models/tiny.gguf -p "In the beginning" -n 100
   bitfetch info --machine
   bitfetch bench attention
 
-bitfetch COMMAND --help has the options of each command, and an example. What was asked for goes to
-stdout, all else to stderr. Exit codes: 0; 1 after an error; 2 for bad usage; 130 after Ctrl-C.)"});
+Models are GGUF files; models/tiny.gguf is in the repository of bitfetch. `bitfetch COMMAND --help`
+explains the options of a command and shows an example. What a command was asked for goes to stdout;
+progress, timings, warnings and errors go to stderr.
+
+Exit codes:
+  0    all went well
+  1    an error, which one line on stderr names: error: ...
+  2    the command line is wrong
+  130  ended by Ctrl-C (SIGINT)
+  143  ended by SIGTERM
+  129  ended by SIGHUP)"});
   AddGenerate(program);
   AddChat(program);
   AddInfo(program);

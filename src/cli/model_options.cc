@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/model_options.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
+#include "base/printable.h"
 #include "base/thread_pool.h"
 #include "cli/progress_line.h"
 #include "machine/clock.h"
@@ -14,6 +16,13 @@ namespace {
 // Whether it fits into memory is for the session to say; this only keeps it a number of tokens.
 constexpr int64_t kMaxContext = int64_t{1} << 50;
 
+Result<KvType> ParseKvType(std::string_view text) {
+  for (const KvType type : kKvTypes) {
+    if (KvTypeName(type) == text) return type;
+  }
+  return Fail("'{}' is no type of KV cache: wanted f32, f16, bf16, q8_0 or q4_0", Printable(text));
+}
+
 }  // namespace
 
 Result<bool> ParsePrefetchAhead(std::string_view text) {
@@ -23,29 +32,43 @@ Result<bool> ParsePrefetchAhead(std::string_view text) {
 }
 
 void AddModelPath(Command& command, std::string* path) {
-  command.AddPath("-m,--model", "MODEL", "the model, a GGUF file", path).Required();
+  command.AddPath("-m,--model", "MODEL", "the model: a GGUF file", path).Required();
 }
 
 void AddModelOptions(Command& command, ModelOptions* options, const std::string& context_default) {
   SessionOptions& session = options->session;
   AddModelPath(command, &options->path);
-  command.AddParsed("-t,--threads", "N", "threads (default: what affinity and cgroup allow)",
-                    &session.threads, Integer<int>(1, ThreadPool::kMaxThreads));
-  command.AddParsed("-c,--ctx", "N",
-                    fmt::format("tokens that the context holds (default: {})", context_default),
-                    &session.context, Integer<int64_t>(1, kMaxContext));
   command.AddParsed(
-      "--kv-type", "TYPE",
-      "how keys and values are kept: f32, f16 (default), bf16, q8_0 or q4_0, or K:V as q8_0:q4_0",
-      &session.kv_types, ParseKvTypes);
-  command.AddParsed("--pages", "SIZE", "OS pages under the KV cache: huge (default) or 4k",
+      "-t,--threads", "N",
+      "how many threads compute (default: as many as CPU affinity and cgroup allow this process)",
+      &session.threads, Integer<int>(1, ThreadPool::kMaxThreads));
+  command.AddParsed("-c,--ctx", "N",
+                    fmt::format("how many tokens the context holds (default: {})", context_default),
+                    &session.context, Integer<int64_t>(1, kMaxContext));
+  command.AddParsed("--kv-type", "TYPE",
+                    "how the KV cache stores keys and values: f32, f16 (default), bf16, q8_0 or "
+                    "q4_0; or one type for each, as in q8_0:q4_0",
+                    &session.kv_types, ParseKvTypes);
+  command.AddParsed("--cache-type-k", "TYPE", "the type of keys alone (-ctk in llama.cpp)",
+                    &session.kv_types.k, ParseKvType);
+  command.AddParsed("--cache-type-v", "TYPE", "the type of values alone (-ctv in llama.cpp)",
+                    &session.kv_types.v, ParseKvType);
+  command.AddParsed("--pages", "SIZE",
+                    "size of the OS pages under the KV cache: huge (2 MiB where the system gives "
+                    "them; default) or 4k",
                     &session.pages, ParsePageSize);
   command.AddParsed("--prefetch", "HOW",
-                    "inside attention: law (default), off, or so many bytes ahead",
+                    "how far ahead attention prefetches the KV cache: auto (what suits this "
+                    "machine; default), off, or so many bytes. It changes speed, never the result",
                     &session.prefetch, ParsePrefetchSetting);
-  command.AddParsed("--prefetch-ahead", "HOW", "before attention: law (default) or off",
+  command.AddParsed("--prefetch-ahead", "HOW",
+                    "whether prefetching begins while the layer's queries, keys and values are "
+                    "computed: auto (default) or off",
                     &session.prefetch_ahead, ParsePrefetchAhead);
-  command.AddFlag("--no-mmap", "read the whole file into memory first", &options->no_mmap);
+  command.AddFlag("--no-mmap",
+                  "read the whole file into memory first, instead of mapping it and reading what "
+                  "is needed",
+                  &options->no_mmap);
 }
 
 Result<OpenedSession> OpenSession(const ModelOptions& options) {
@@ -56,10 +79,18 @@ Result<OpenedSession> OpenSession(const ModelOptions& options) {
   BITFETCH_ASSIGN_OR_RETURN(
       std::unique_ptr<Session> session,
       Session::Open(options.path, session_options, line.Percent("loading the model")));
+  const int64_t context = session->context();
   const int64_t made_for = session->model().config().context;
-  if (session->context() > made_for) {
+  if (context > made_for) {
     Warn("{}: the model was made for a context of {} tokens, not {}: what it writes may get worse",
-         options.path, made_for, session->context());
+         options.path, made_for, context);
+  }
+  if (options.session.context == 0 &&
+      context < std::min(made_for, session_options.max_default_context)) {
+    Warn(
+        "{}: the context is {} tokens, whose KV cache takes half of the free memory; the model was "
+        "made for {}: --ctx sets another, and a smaller --kv-type makes room for more",
+        options.path, context, made_for);
   }
   return OpenedSession{std::move(session), (NowNs() - start) * 1e-9};
 }

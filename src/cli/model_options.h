@@ -21,10 +21,12 @@ struct ModelOptions {
 
 // -m, and what every command takes that runs a model. `context_default` is what the help says of
 // --ctx.
-void AddModelOptions(Command& command, ModelOptions* options,
-                     const std::string& context_default = "what the model was made for");
+void AddModelOptions(
+    Command& command, ModelOptions* options,
+    const std::string& context_default =
+        "the model's context, or what half of the free memory holds if that is less");
 
-// "law" or "off".
+// "auto" (or "law", which is the same) or "off".
 Result<bool> ParsePrefetchAhead(std::string_view text);
 
 struct OpenedSession {
@@ -32,8 +34,8 @@ struct OpenedSession {
   double seconds;  // that it took
 };
 
-// Shows progress. Warns of a context that is longer than what the model was made for. Errors: those
-// of Session::Open.
+// Shows progress. Warns of a context that is longer than what the model was made for, or shorter
+// for want of memory. Errors: those of Session::Open.
 Result<OpenedSession> OpenSession(const ModelOptions& options);
 
 }  // namespace bitfetch

@@ -59,17 +59,18 @@ void AddPerplexity(Command& program) {
       {.usage = "-m MODEL -f FILE [options]",
        .summary = "measure how well the model predicts a text",
        .more =
-           R"(Counts as llama.cpp does: windows of --ctx tokens that begin with BOS, the second half of each
-scored.
+           R"(Prints the perplexity (lower is better), and bits for each byte of text, which can be compared
+between vocabularies. Counts as llama.cpp does: the text is cut into windows of --ctx tokens that
+begin with BOS, and the second half of each window is scored.
 
 example:
   bitfetch perplexity -m models/tiny.gguf -f models/heldout.txt --ctx 512)"});
-  AddModelOptions(command, &options->model, "512, or the model's if that is shorter");
-  command.AddPath("-f,--file", "FILE", "the text", &options->file).Required();
+  AddModelOptions(command, &options->model, "512, or the model's context if that is shorter");
+  command.AddPath("-f,--file", "FILE", "the text to predict", &options->file).Required();
   command.Require([options]() -> Status {
     const int64_t context = options->model.session.context;
     if (context == 0 || context >= kMinPerplexityContext) return {};
-    return Fail("--ctx: {} is out of range: windows of {} tokens are the least", context,
+    return Fail("--ctx: {} is out of range: the shortest window has {} tokens", context,
                 kMinPerplexityContext);
   });
   command.SetRun([options] { return RunPerplexity(*options); });

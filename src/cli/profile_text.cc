@@ -57,7 +57,7 @@ std::string ReadsText(const MachineProfile& profile) {
     table.Add(fmt::format("{}, {} bytes a load", Threads(read.threads), read.width_bytes),
               read.streams, read.bytes_per_s * 1e-9);
   }
-  return table.Text("streaming read, GB/s, by streams", 1);
+  return table.Text("peak read bandwidth, GB/s, by streams", 1);
 }
 
 std::string GainsText(const KernelSpeed& kernel) {
@@ -70,7 +70,7 @@ std::string GainsText(const KernelSpeed& kernel) {
                 gain.streams, paged ? gain.paged : gain.contiguous);
     }
   }
-  return table.Text("  gain of prefetching, by streams", 2);
+  return table.Text("  speedup of prefetching, by streams", 2);
 }
 
 }  // namespace
@@ -85,19 +85,20 @@ std::string ProfileText(const MachineProfile& profile) {
                                                                             : "measured by tune";
   line("memory", fmt::format("{} ({})", ProfileSourceName(profile.source), source));
   if (profile.measured()) {
-    line("  huge pages", profile.huge_pages ? "the system gave those asked for"
-                                            : "asked for, but the system gave 4 KiB ones");
+    line("  huge pages", profile.huge_pages ? "the system gave the huge pages that were asked for"
+                                            : "asked for, but the system gave 4 KiB pages");
   }
   line("  latency", fmt::format("{:.0f} ns on huge pages, {:.0f} ns on 4 KiB pages",
                                 profile.latency_ns, profile.latency_4k_ns));
   line("  under load",
-       fmt::format("{:.0f} ns on huge pages, {:.0f} ns on 4 KiB pages; nine in ten within {:.0f} "
-                   "ns more",
+       fmt::format("{:.0f} ns on huge pages, {:.0f} ns on 4 KiB pages; nine loads in ten take at "
+                   "most {:.0f} ns more",
                    profile.loaded_latency_ns, profile.loaded_latency_4k_ns, profile.jitter_ns));
-  line("  misses in flight", fmt::format("{:.1f} to a core", profile.misses_in_flight));
+  line("  misses in flight",
+       fmt::format("{:.1f} at a time for each core", profile.misses_in_flight));
   text += ReadsText(profile);
   for (const KernelSpeed& kernel : profile.kernels) {
-    line("attention", fmt::format("{}{}{:.1f} GB/s a thread on data in L2", kernel.name,
+    line("attention", fmt::format("{}{}{:.1f} GB/s for each thread on data in L2", kernel.name,
                                   kernel.name.empty() ? "" : ": ", kernel.hot_bytes_per_s * 1e-9));
     text += GainsText(kernel);
   }

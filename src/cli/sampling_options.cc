@@ -28,27 +28,39 @@ Result<std::string> ParseStop(std::string_view text) {
 
 void AddSamplingOptions(Command& command, SamplingOptions* options) {
   SamplerOptions& sampler = options->sampler;
-  command.AddParsed("-n,--tokens", "N", "tokens to write at most; -1: until the end (default)",
-                    &options->generate.max_tokens, Integer<int64_t>(-1, INT32_MAX));
-  command.AddParsed("--temp", "X", "temperature; 0 always takes the likeliest token (default: 0.8)",
-                    &sampler.temperature, Number(0, 1000));
-  command.AddParsed("--top-k", "N", "choose among the N likeliest; 0: among all (default: 40)",
+  command.AddParsed(
+      "-n,--tokens", "N",
+      "write so many tokens at most; -1: until the model stops or the context is full "
+      "(default)",
+      &options->generate.max_tokens, Integer<int64_t>(-1, INT32_MAX));
+  command.AddParsed(
+      "--temp", "X",
+      "temperature: higher makes the text more random, 0 always takes the likeliest token "
+      "(default: 0.8)",
+      &sampler.temperature, Number(0, 1000));
+  command.AddParsed("--top-k", "N",
+                    "choose among the N likeliest tokens only; 0: among all (default: 40)",
                     &sampler.top_k, Integer<int>(0));
-  command.AddParsed("--top-p", "P",
-                    "choose among the likeliest that add up to this probability (default: 0.95)",
-                    &sampler.top_p, [](std::string_view text) { return ParseAboveZero(text, 1); });
+  command.AddParsed(
+      "--top-p", "P",
+      "choose among the likeliest tokens whose probabilities add up to P (default: 0.95)",
+      &sampler.top_p, [](std::string_view text) { return ParseAboveZero(text, 1); });
   command.AddParsed("--min-p", "P",
-                    "leave out what is less likely than this share of the likeliest (default: "
-                    "0.05)",
+                    "leave out tokens less likely than P times the likeliest (default: 0.05)",
                     &sampler.min_p, Number(0, 1));
   command.AddParsed("--repeat-penalty", "X",
-                    "make the last 64 tokens less likely; 1: as likely as ever (default)",
+                    "make the last 64 tokens less likely by this factor; 1: no penalty (default)",
                     &sampler.repeat_penalty,
                     [](std::string_view text) { return ParseAboveZero(text, 1000); });
-  command.AddParsed("--seed", "N", "the same seed gives the same text (default: another each time)",
-                    &options->seed, Integer<uint64_t>(0, INT64_MAX));
+  command.AddParsed(
+      "--seed", "N",
+      "seed of the random choice: the same seed gives the same text (default: a new one "
+      "each time, named in the last line)",
+      &options->seed, Integer<uint64_t>(0, INT64_MAX));
   command
-      .AddOption("--stop", "TEXT", "end before this text; may be given several times",
+      .AddOption("--stop", "TEXT",
+                 "stop where the model writes this text, which is not shown; may be given several "
+                 "times",
                  [stops = &options->generate.stops](const std::string& text) -> Status {
                    BITFETCH_ASSIGN_OR_RETURN(std::string stop, ParseStop(text));
                    stops->push_back(std::move(stop));

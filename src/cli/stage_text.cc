@@ -32,7 +32,7 @@ std::vector<StageShare> StageShares(const StageProfile& profile, int64_t tokens,
 
 std::string StageTable(const StageProfile& profile, int64_t tokens, double read_gb_per_s) {
   std::string text =
-      "stage        us a token  of the time  MB a token    GB/s  of the streaming read\n";
+      "stage        us a token  of the time  MB a token    GB/s  share of peak read bandwidth\n";
   for (const StageShare& share : StageShares(profile, tokens, read_gb_per_s)) {
     text += fmt::format("{:<11}  {:>10.1f}  {:>9.1f} %", share.stage, share.us_per_token,
                         100 * share.share);

@@ -17,7 +17,7 @@ struct StageShare {
   double share;  // of the time
   double bytes_per_token;
   double gb_per_s;
-  double fraction;  // of the streaming read
+  double fraction;  // of peak read bandwidth
 };
 
 // The stages that `tokens` tokens went through, and the whole of them.

@@ -54,16 +54,22 @@ void AddSynth(Command& program) {
   const auto options = std::make_shared<Options>();
   options->shape = SynthShapeNamed("tiny").value();
   Command& command = program.Add(
-      "synth", {.usage = "--out FILE [--shape NAME] [options]",
-                .summary = "write a model with random weights, for measuring and tests",
-                .more = R"(The numbers change the named shape. The same options give the same file.
+      "synth",
+      {.usage = "--out FILE [--shape NAME] [options]",
+       .summary = "write a model with random weights, for measuring and tests",
+       .more =
+           R"(What such a model writes is noise, but it takes as much time and memory as a trained one of the same
+shape (bitnet-2b4t: 1.2 GB). The other options change the named shape. The same options always give
+the same file.
 
 examples:
-  bitfetch synth --shape bitnet-2b4t --out 2b4t.gguf
-  bitfetch synth --layers 4 --hidden 512 --ffn 1024 --out small.gguf)"});
-  command.AddPath("-o,--out", "FILE", "where to write", &options->out).Required();
-  command.AddParsed("--shape", "NAME", "bitnet-2b4t, falcon3-1b or tiny (default)", &options->shape,
-                    SynthShapeNamed);
+  bitfetch synth --shape tiny --out tiny-random.gguf
+  bitfetch synth --layers 4 --hidden 512 --ffn 1024 --out small.gguf
+  bitfetch synth --shape bitnet-2b4t --out 2b4t.gguf)"});
+  command.AddPath("-o,--out", "FILE", "the file to write", &options->out).Required();
+  command.AddParsed("--shape", "NAME",
+                    "the shape to begin with: bitnet-2b4t, falcon3-1b or tiny (default)",
+                    &options->shape, SynthShapeNamed);
   const auto add = [&](const std::string& name, const std::string& value, const std::string& help,
                        auto SynthShape::*field, auto parse) {
     command.AddOption(
@@ -78,29 +84,34 @@ examples:
                         int64_t SynthShape::*field) {
     add(name, "N", help, field, Integer<int64_t>(1));
   };
-  size("layers", "layers", &SynthShape::layers);
+  size("layers", "number of layers", &SynthShape::layers);
   size("hidden", "width of the residual stream", &SynthShape::hidden);
   size("ffn", "width of the feed-forward layer", &SynthShape::ffn);
-  size("heads", "query heads", &SynthShape::heads);
-  size("kv-heads", "KV heads", &SynthShape::kv_heads);
+  size("heads", "number of query heads", &SynthShape::heads);
+  size("kv-heads", "number of KV heads, each of which serves the same number of query heads",
+       &SynthShape::kv_heads);
   size("head-dim", "dimensions of a head, a multiple of 16", &SynthShape::head_dim);
-  size("vocab", fmt::format("tokens; from {} on the file has a tokenizer", kMinSynthTokenizer),
+  size("vocab",
+       fmt::format("tokens in the vocabulary; from {} on the file has a tokenizer too",
+                   kMinSynthTokenizer),
        &SynthShape::vocab);
-  size("ctx", "context that the model says it was made for", &SynthShape::context);
-  add("arch", "NAME", "bitnet-b1.58, bitnet-25 or llama", &SynthShape::architecture,
+  size("ctx", "context that the file says the model was made for, in tokens", &SynthShape::context);
+  add("arch", "NAME", "architecture: bitnet-b1.58, bitnet-25 or llama", &SynthShape::architecture,
       [](std::string_view text) -> Result<std::string> {
         for (const std::string_view known : {"bitnet-b1.58", "bitnet-25", "llama"}) {
           if (text == known) return std::string(text);
         }
         return Fail("'{}' is not known: wanted bitnet-b1.58, bitnet-25 or llama", text);
       });
-  add("type", "TYPE", "of the ternary weights: I2_S, TQ1_0 or TQ2_0", &SynthShape::weights,
+  add("type", "TYPE", "type of the ternary weights: I2_S, TQ1_0 or TQ2_0", &SynthShape::weights,
       TypeAmong(std::array{TensorType::kI2_S, TensorType::kTQ1_0, TensorType::kTQ2_0}));
-  add("embedding", "TYPE", "of the embedding: F16, F32 or BF16", &SynthShape::embedding,
+  add("embedding", "TYPE", "type of the embedding: F16, F32 or BF16", &SynthShape::embedding,
       TypeAmong(std::array{TensorType::kF16, TensorType::kF32, TensorType::kBF16}));
-  add("seed", "N", "of the random weights (default: 1)", &SynthShape::seed,
+  add("seed", "N", "seed of the random weights (default: 1)", &SynthShape::seed,
       Integer<uint64_t>(0, INT64_MAX));
-  command.AddFlag("--own-output", "an output head that is not the embedding", &options->own_output);
+  command.AddFlag("--own-output",
+                  "give the model an output head of its own, instead of using the embedding",
+                  &options->own_output);
   command.SetRun([options] { return RunSynth(*options); });
 }
 

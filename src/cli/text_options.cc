@@ -24,7 +24,7 @@ Result<std::string> ReadAll(const std::string& name, int fd) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Fail("{}: {}", name, std::generic_category().message(errno));
     size += static_cast<size_t>(got);
-    if (size > kMaxBytes) return Fail("{}: a text of more than 1 GiB", name);
+    if (size > kMaxBytes) return Fail("{}: the text has more than 1 GiB", name);
     if (got == 0) break;
   }
   text.resize(size);
@@ -33,10 +33,23 @@ Result<std::string> ReadAll(const std::string& name, int fd) {
 
 }  // namespace
 
+std::vector<std::string*> TextOptions::Given() {
+  if (!text || from_stdin) return {};
+  return {&*text};
+}
+
 void AddTextOptions(Command& command, TextOptions* options) {
-  command.AddParsed("-p,--prompt", "TEXT", "the text; - reads it from stdin", &options->text,
-                    [](std::string_view text) { return Result<std::string>(text); });
-  command.AddParsed("-f,--file", "FILE", "a file with the text", &options->file,
+  command.AddOption(
+      "-p,--prompt", "TEXT",
+      "the text; - reads it from stdin. A \\n in it is a backslash and an n, unless -e "
+      "is given",
+      [options](const std::string& text) -> Status {
+        options->text = text;
+        options->from_stdin = text == "-";
+        return {};
+      });
+  command.AddParsed("-f,--file", "FILE", "a file with the text, in which -e reads no escapes",
+                    &options->file,
                     [](std::string_view text) { return Result<std::string>(text); });
   command.Require([options]() -> Status {
     if (options->text && options->file) return Fail("-p and -f cannot both be given");
@@ -55,7 +68,7 @@ Result<std::string> ReadTextFile(const std::string& path) {
 
 Result<std::string> ReadText(const TextOptions& options) {
   if (options.file) return ReadTextFile(*options.file);
-  if (options.text == "-") return ReadAll("stdin", STDIN_FILENO);
+  if (options.from_stdin) return ReadAll("stdin", STDIN_FILENO);
   return *options.text;
 }
 

@@ -14,8 +14,12 @@ namespace bitfetch {
 
 // Where a text comes from: exactly one is given.
 struct TextOptions {
-  std::optional<std::string> text;  // "-": stdin
+  std::optional<std::string> text;
+  bool from_stdin = false;  // the text was "-"
   std::optional<std::string> file;
+
+  // The text, if it was given itself: what -e reads escapes in.
+  std::vector<std::string*> Given();
 };
 
 // -p and -f.

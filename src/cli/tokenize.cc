@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/escapes.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/text_options.h"
@@ -32,15 +33,21 @@ Result<int> RunTokenize(const Options& options) {
 
 void AddTokenize(Command& program) {
   const auto options = std::make_shared<Options>();
-  Command& command = program.Add("tokenize", {.usage = "-m MODEL (-p TEXT | -f FILE) [options]",
-                                              .summary = "show a text as token ids",
-                                              .more = R"(The file may hold a vocabulary alone.
+  Command& command = program.Add(
+      "tokenize",
+      {.usage = "-m MODEL (-p TEXT | -f FILE) [options]",
+       .summary = "show the token ids of a text",
+       .more =
+           R"(Prints the ids on one line with commas between them, as the model would read them, with a token
+that begins or ends a text (BOS, EOS) where the model wants one. The file may hold a vocabulary
+without weights.
 
 example:
   bitfetch tokenize -m models/tiny.gguf -p "In the beginning")"});
   AddModelPath(command, &options->model);
   AddTextOptions(command, &options->text);
-  command.AddFlag("--no-bos", "without the token that begins a text", &options->no_bos);
+  AddEscape(command, "-p", [options] { return options->text.Given(); });
+  command.AddFlag("--no-bos", "leave out the token that begins a text (BOS)", &options->no_bos);
   command.SetRun([options] { return RunTokenize(*options); });
 }
 

@@ -42,11 +42,12 @@ void AddTune(Command& program) {
   Command& command = program.Add(
       "tune",
       {.usage = "",
-       .summary = "measure this machine for the prefetch law",
+       .summary = "measure this machine, so that prefetching suits it",
        .more =
-           R"(Takes 3 seconds, more where the system is slow to give memory, and keeps the result for this
-user ($XDG_CACHE_HOME/bitfetch, or ~/.cache). Without it, the first run of a model measures for a
-moment. The machine should be idle.
+           R"(Measures latency and speed of the memory and what prefetching gains, which is what --prefetch auto
+goes by. Takes 3 seconds, or more where the system is slow to give memory, while which the machine
+should be idle. The result is kept for this user (in $XDG_CACHE_HOME/bitfetch, or in ~/.cache).
+Without it, the first run of a model measures in passing, more roughly.
 
 example:
   bitfetch tune)"});

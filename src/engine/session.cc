@@ -51,17 +51,25 @@ class ProfileInBackground {
   std::future<ProbedProfile> probed_;
 };
 
-Status CheckMemory(const std::string& path, const KvConfig& config, int64_t context) {
+double BlockBytes(const KvConfig& config) {
   const KvLayout layout{config.kv_heads, config.head_dim, config.types};
-  const double token_bytes =
-      static_cast<double>(layout.block_bytes()) / kTileTokens * config.layers;
-  const double needed = token_bytes * static_cast<double>(context);
+  return static_cast<double>(layout.block_bytes()) * config.layers;
+}
+
+// In tokens, whole blocks.
+int64_t HalfOfFreeMemory(const KvConfig& config) {
+  const double blocks = static_cast<double>(AvailableMemory()) / 2 / BlockBytes(config);
+  return std::max<int64_t>(static_cast<int64_t>(blocks), 1) * kTileTokens;
+}
+
+Status CheckMemory(const std::string& path, const KvConfig& config) {
+  const int64_t context = config.limit;
+  const double needed = BlockBytes(config) / kTileTokens * static_cast<double>(context);
   const auto available = static_cast<double>(AvailableMemory());
   if (needed <= available) return {};
   return Fail(
       "{}: a context of {} tokens needs {:.1f} GB of KV cache, and {:.1f} GB of memory are free: "
-      "choose a smaller "
-      "--ctx or --kv-type",
+      "choose a smaller --ctx or --kv-type",
       path, context, needed * 1e-9, available * 1e-9);
 }
 
@@ -84,17 +92,18 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
   session->machine_ = profile.Get();
 
   const ModelConfig& config = session->model_->config();
-  session->context_ = options.context == 0 ? std::min(config.context, options.max_default_context)
-                                           : options.context;
-  const KvConfig kv{.layers = static_cast<int>(config.layers),
-                    .kv_heads = static_cast<int>(config.kv_heads),
-                    .head_dim = static_cast<int>(config.head_dim),
-                    .types = options.kv_types,
-                    .limit = session->context_,
-                    .pages = options.pages,
-                    .placement = options.placement,
-                    .l2_budget_bytes = PrefetchBudget(session->machine_.l2_bytes)};
-  BITFETCH_RETURN_IF_ERROR(CheckMemory(path, kv, session->context_));
+  KvConfig kv{.layers = static_cast<int>(config.layers),
+              .kv_heads = static_cast<int>(config.kv_heads),
+              .head_dim = static_cast<int>(config.head_dim),
+              .types = options.kv_types,
+              .pages = options.pages,
+              .placement = options.placement,
+              .l2_budget_bytes = PrefetchBudget(session->machine_.l2_bytes)};
+  kv.limit = options.context != 0
+                 ? options.context
+                 : std::min({config.context, options.max_default_context, HalfOfFreeMemory(kv)});
+  session->context_ = kv.limit;
+  BITFETCH_RETURN_IF_ERROR(CheckMemory(path, kv));
   auto cache = KvCache::Create(kv);
   if (!cache) {
     return Fail("{}: no KV cache for a context of {} tokens: {}", path, session->context_,

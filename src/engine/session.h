@@ -24,8 +24,10 @@
 namespace bitfetch {
 
 struct SessionOptions {
-  int threads = 0;      // 0: what affinity and cgroup allow
-  int64_t context = 0;  // tokens; 0: what the model was made for, but at most `max_default_context`
+  int threads = 0;  // 0: what affinity and cgroup allow
+  // Tokens; 0: what the model was made for, but at most `max_default_context`, and no more than
+  // half of the free memory holds.
+  int64_t context = 0;
   int64_t max_default_context = std::numeric_limits<int64_t>::max();
   KvTypes kv_types = {};
   PageSize pages = PageSize::kHuge;

@@ -15,21 +15,27 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
 
+#ifndef BITFETCH_WITHOUT_AVX2
 #define BITFETCH_TERNARY_ISA avx2
 #define BITFETCH_TERNARY_TARGET "avx2"
 #define BITFETCH_TERNARY_LEAVES "kernels/ternary_avx2-inl.h"
 #include "kernels/ternary-inl.h"
+#endif
 
+#ifndef BITFETCH_WITHOUT_AVX512
 #define BITFETCH_TERNARY_ISA avx512
 #define BITFETCH_TERNARY_TARGET "avx2,avx512f,avx512bw"
 #define BITFETCH_TERNARY_LEAVES "kernels/ternary_avx512-inl.h"
 #include "kernels/ternary-inl.h"
+#endif
 
+#ifndef BITFETCH_WITHOUT_AVX512VNNI
 #define BITFETCH_TERNARY_VNNI
 #define BITFETCH_TERNARY_ISA avx512vnni
 #define BITFETCH_TERNARY_TARGET "avx2,avx512f,avx512bw,avx512vl,avx512vnni"
 #define BITFETCH_TERNARY_LEAVES "kernels/ternary_avx512-inl.h"
 #include "kernels/ternary-inl.h"
+#endif
 
 #elif defined(__aarch64__)
 #include <arm_neon.h>

@@ -80,4 +80,8 @@ std::optional<JsonValue> ParseJson(std::string_view text) {
   return builder.Take();
 }
 
+std::string QuoteJson(std::string_view text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace bitfetch

@@ -30,6 +30,9 @@ struct JsonValue {
 // Nothing if `text` is no JSON, or nested more than 16 deep.
 std::optional<JsonValue> ParseJson(std::string_view text);
 
+// `text` as a JSON string, with its quotes. What is no UTF-8 becomes U+FFFD.
+std::string QuoteJson(std::string_view text);
+
 }  // namespace bitfetch
 
 #endif  // BITFETCH_MACHINE_JSON_VALUE_H_

@@ -4,7 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <initializer_list>
+#include <optional>
 #include <type_traits>
 
 #include "machine/json_value.h"
@@ -123,11 +124,7 @@ void GetNamed(Fields& fields, const char* key, std::initializer_list<T> all, Nam
 // Writes one JSON object.
 class ObjectText {
  public:
-  void Add(std::string_view name, std::string_view text) {
-    // One that is no UTF-8 must not throw.
-    AddJson(name,
-            nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  }
+  void Add(std::string_view name, std::string_view text) { AddJson(name, QuoteJson(text)); }
   template <class T>
   requires std::is_arithmetic_v<T>
   void Add(std::string_view name, T value) { AddJson(name, fmt::format("{}", value)); }

@@ -17,7 +17,7 @@ struct PrefetchSetting {
   enum class Mode { kAuto, kOff, kBytes };
 
   Mode mode = Mode::kAuto;
-  int64_t bytes = 0;      // for kBytes: 1..kMaxBytes
+  int64_t bytes = 0;       // for kBytes: 1..kMaxBytes
   bool named_law = false;  // for kAuto: given by its other word
 
   bool operator==(const PrefetchSetting&) const = default;

@@ -18,8 +18,8 @@ TEST(PrefetchSetting, ComesBackAsItWasGiven) {
 }
 
 TEST(PrefetchSetting, QuotesWhatItCannotRead) {
-  for (const char* text : {"", "on", "Auto", " auto", "Law", "0", "-64", "+64", "064", "0x40", "64k", "64 ",
-                           "1e3", "1048577", "99999999999999999999"}) {
+  for (const char* text : {"", "on", "Auto", " auto", "Law", "0", "-64", "+64", "064", "0x40",
+                           "64k", "64 ", "1e3", "1048577", "99999999999999999999"}) {
     const auto setting = ParsePrefetchSetting(text);
     ASSERT_FALSE(setting.has_value()) << text;
     EXPECT_THAT(setting.error().message, HasSubstr(fmt::format("'{}' is no prefetch", text)));
