@@ -13,8 +13,8 @@ namespace bitfetch {
 // Measures decode attention in the shape of BitNet b1.58 2B4T over cold KV for the machine profile:
 // over each of these types, how fast it goes on data in L2, and what it gains by prefetching along
 // 1 to 16 streams into L1 and into L2, at the law's own distance, over itself without; in order and
-// in shuffled blocks. kTune tries every breadth, with one thread and with all. Takes what time it
-// is given.
+// in shuffled blocks. kTune tries every number of streams, with one thread and with all. Takes what
+// time it is given.
 KernelProbe AttentionProbe(const Kernels& kernels, ProbeEffort effort,
                            const std::vector<KvTypes>& types);
 

@@ -14,7 +14,7 @@ namespace {
 // A gain below this is within the noise of measuring it.
 constexpr double kNoise = 1.02;
 
-// The part of L2 that a lead may always take: lines that wait there cost nothing else.
+// The part of L2 that a distance may always take: lines that wait there cost nothing else.
 constexpr int64_t kL2Part = 16;
 
 // What a thread uses at most, in bytes per nanosecond.

@@ -56,8 +56,8 @@ void AddBenchAttention(Command& bench) {
 
 Attention of one token reads a KV cache that no cache of the CPU holds. Peak read bandwidth is what
 the fastest plain read reaches on the same threads and pages, measured in turn with attention; the
-speedup is over the first row with --prefetch off. To see how much is noise, measure a setting twice,
-as in --prefetch off,off,auto.
+speedup is over the first row with --prefetch off. To see how much is noise, measure a setting
+twice, as in --prefetch off,off,auto.
 
 examples:
   bitfetch bench attention

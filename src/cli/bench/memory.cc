@@ -68,8 +68,8 @@ void AddBenchMemory(Command& bench) {
                  .summary = "measure how fast this machine reads memory that no cache holds",
                  .more = fmt::format(R"({}
 
-Rows with 0 streams are plain loads; the others prefetch what the same loads read, along 1, 2, 4 and 8
-streams. Peak read bandwidth is the fastest of those that read in the order of addresses.
+Rows with 0 streams are plain loads; the others prefetch what the same loads read, along 1, 2, 4 and
+8 streams. Peak read bandwidth is the fastest of those that read in the order of addresses.
 
 examples:
   bitfetch bench memory

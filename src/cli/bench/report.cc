@@ -217,10 +217,10 @@ void AddBenchReport(Command& bench) {
       {.usage = "--out DIR [--quick] [-m MODEL]",
        .summary = "measure all of this, and write report.html with pictures, and report.json",
        .more =
-           R"(report.html opens in a browser without a network. It shows this machine; attention's share of the
-peak read bandwidth; what its first loads wait for; --prefetch auto beside fixed distances;
-tokens/s; and where the time of a token goes. Without -m, a model with random weights in the shape of BitNet
-b1.58 2B4T is written for it (1.2 GB beside the report) and removed in the end.
+           R"(report.html opens in a browser without a network. It shows this machine; attention's share of peak
+read bandwidth; what its first loads wait for; --prefetch auto beside fixed distances; tokens/s; and
+where the time of a token goes. Without -m, a model with random weights in the shape of BitNet b1.58
+2B4T is written for it (1.2 GB beside the report) and removed in the end.
 
 examples:
   bitfetch bench report --out report --quick
