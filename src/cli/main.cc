@@ -36,7 +36,7 @@ void HoldStandardStreams() {
     }
   }
   SayError(message);
-  _exit(kExitError);
+  EndAtOnce(kExitError);
 }
 
 int Main(int argc, char** argv) {
@@ -56,7 +56,8 @@ int Main(int argc, char** argv) {
   bitfetch bench attention
 
 bitfetch COMMAND --help has the options of each command, and an example. What was asked for goes to
-stdout, all else to stderr. Exit codes: 0; 1 after an error; 2 for bad usage; 130 after Ctrl-C.)"});
+stdout, all else to stderr. Exit codes: 0; 1 after an error; 2 for bad usage; 130 after Ctrl-C,
+143 after SIGTERM, 129 after SIGHUP.)"});
   AddGenerate(program);
   AddChat(program);
   AddInfo(program);
