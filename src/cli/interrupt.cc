@@ -11,6 +11,7 @@
 
 #include "base/temporary_file.h"
 #include "cli/progress_line.h"
+#include "cli/terminal.h"
 
 namespace bitfetch {
 namespace {
@@ -50,6 +51,7 @@ void HandleInterrupts() {
 void EndAtOnce(int code) {
   RemoveTemporaryFiles();
   ProgressLine::Erase();
+  RestoreTerminal();
   _exit(code);
 }
 

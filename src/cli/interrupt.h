@@ -15,7 +15,7 @@ namespace bitfetch {
 void HandleInterrupts();
 
 // Ends the program where it is, on any thread, in a signal handler too: temporary files
-// (base/temporary_file.h) are removed.
+// (base/temporary_file.h) are removed, and the terminal is left as it was found.
 [[noreturn]] void EndAtOnce(int code);
 
 // From now on the first Ctrl-C only sets Interrupted(), for a command that ends in its own way; the
