@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "base/temp_dir.h"
@@ -132,6 +133,25 @@ TEST_F(ChatTerminalTest, TheHistoryIsKept) {
   std::filesystem::remove(history);
   std::filesystem::create_directory(history);
   EXPECT_THAT(Typed("a\rb\r").err, HasSubstr("warning: the history is not kept: " + history));
+}
+
+TEST_F(ChatTerminalTest, TheHistoryHoldsUtf8AndDoesNotGrowForEver) {
+  Typed("h\u00e9 \\ \u4e2d\r");
+  ExpectAsPiped(kUp + "\r", "h\u00e9 \\ \u4e2d\n");
+
+  const std::string history = dir_.Path("bitfetch/history");
+  {
+    std::ofstream file(history);
+    file << "_HiStOrY_V2_\n";
+    for (int i = 0; i < 1500; ++i) file << "text" << i << '\n';
+  }
+  Typed("");
+  std::ifstream file(history);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 1001u);
+  EXPECT_EQ(lines[1], "text500");
+  EXPECT_EQ(lines.back(), "text1499");
 }
 
 TEST_F(ChatTerminalTest, CtrlCStopsAnAnswerAndTwiceEnds) {
