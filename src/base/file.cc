@@ -129,7 +129,7 @@ Result<FileWriter> FileWriter::Create(const std::string& path) {
     if (!S_ISREG(status.st_mode)) {
       const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
       if (fd < 0) return FailErrno(path);
-      return FileWriter(path, "", fd);
+      return FileWriter(path, nullptr, fd);
     }
     if (access(path.c_str(), W_OK) != 0) return FailErrno(path);
     mode = status.st_mode & 07777;
@@ -139,10 +139,10 @@ Result<FileWriter> FileWriter::Create(const std::string& path) {
   }
   static std::atomic<int> count{0};
   for (;;) {
-    std::string temporary = fmt::format("{}.{}-{}.tmp", target, getpid(), count++);
-    const int fd =
-        open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode.value_or(0666));
-    if (fd >= 0) {
+    int fd = -1;
+    auto temporary = TemporaryFile::Create(fmt::format("{}.{}-{}.tmp", target, getpid(), count++),
+                                           mode.value_or(0666), &fd);
+    if (temporary) {
       // What the umask took away; a file system without modes has none to keep.
       if (mode) std::ignore = fchmod(fd, *mode);
       return FileWriter(std::move(target), std::move(temporary), fd);
@@ -153,7 +153,7 @@ Result<FileWriter> FileWriter::Create(const std::string& path) {
 
 FileWriter::FileWriter(FileWriter&& other) noexcept
     : path_(std::move(other.path_)),
-      temporary_(std::exchange(other.temporary_, {})),
+      temporary_(std::move(other.temporary_)),
       fd_(std::exchange(other.fd_, -1)),
       size_(other.size_),
       buffer_(std::move(other.buffer_)) {}
@@ -167,11 +167,8 @@ FileWriter& FileWriter::operator=(FileWriter&& other) noexcept {
   return *this;
 }
 
-FileWriter::~FileWriter() { Discard(); }
-
-void FileWriter::Discard() {
-  if (fd_ >= 0) close(std::exchange(fd_, -1));
-  if (!temporary_.empty()) unlink(std::exchange(temporary_, {}).c_str());
+FileWriter::~FileWriter() {
+  if (fd_ >= 0) close(fd_);
 }
 
 Status FileWriter::Append(std::span<const std::byte> bytes) {
@@ -207,11 +204,9 @@ Status FileWriter::WriteOut(std::span<const std::byte> bytes) {
 Status FileWriter::Commit() {
   BITFETCH_RETURN_IF_ERROR(Flush());
   // Late errors of a full disk or a network file system show only here.
-  if (!temporary_.empty() && fsync(fd_) != 0) return FailErrno(path_);
+  if (temporary_ && fsync(fd_) != 0) return FailErrno(path_);
   if (close(std::exchange(fd_, -1)) != 0) return FailErrno(path_);
-  if (temporary_.empty()) return {};
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) return FailErrno(path_);
-  temporary_.clear();
+  if (temporary_ && !temporary_->MoveTo(path_)) return FailErrno(path_);
   return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "base/temporary_file.h"
 
 namespace bitfetch {
 
@@ -47,8 +49,8 @@ class MappedFile {
 };
 
 // Writes a file from front to back. Until Commit the bytes go to a temporary name beside it, so
-// that a full disk or an interruption leaves what was there. What exists and is no regular file
-// (a pipe, /dev/stdout) is written to directly.
+// that a full disk or a signal that ends the program (base/temporary_file.h) leaves what was there.
+// What exists and is no regular file (a pipe, /dev/stdout) is written to directly.
 class FileWriter {
  public:
   static Result<FileWriter> Create(const std::string& path);
@@ -68,14 +70,13 @@ class FileWriter {
   Status Commit();
 
  private:
-  FileWriter(std::string path, std::string temporary, int fd)
+  FileWriter(std::string path, std::unique_ptr<TemporaryFile> temporary, int fd)
       : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
   Status WriteOut(std::span<const std::byte> bytes);
   Status Flush();
-  void Discard();
 
   std::string path_;
-  std::string temporary_;  // empty where the file itself is written to
+  std::unique_ptr<TemporaryFile> temporary_;  // null where the file itself is written to
   int fd_ = -1;
   int64_t size_ = 0;
   std::vector<std::byte> buffer_;

@@ -11,7 +11,11 @@ namespace bitfetch {
 // Whether every byte is a printable ASCII character (a space included).
 bool IsPrintableAscii(std::string_view text);
 
-// Text that fits into one line of a terminal: control bytes as \xNN, UTF-8 as it is.
+// Text that a terminal shows and does not obey: control characters (C0, DEL, and C1 as UTF-8 or as
+// single bytes) as \xNN for each byte; line ends, tabs and the rest of UTF-8 as they are.
+std::string WithoutControls(std::string_view text);
+
+// The same in one line: line ends and tabs as \xNN too.
 std::string OneLine(std::string_view text);
 
 // Text from outside, safe inside a one-line error: other bytes as \xNN, and cut after `limit` bytes

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/chat.h"
 
-#include <unistd.h>
-
 #include <memory>
 
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/escapes.h"
 #include "cli/interrupt.h"
-#include "cli/line_reader.h"
+#include "cli/message_reader.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/progress_line.h"
@@ -24,7 +23,8 @@ namespace {
 constexpr std::string_view kChatHelp = R"(/clear  forget the conversation (also /reset)
 /help   this text
 /exit   end (also Ctrl-D)
-Ctrl-C stops an answer. Everything else is said to the model, a line at a time.
+"""     begins a message of several lines, and ends it
+Ctrl-C stops an answer. Everything else is said to the model, a line or a paste at a time.
 )";
 
 struct Options {
@@ -36,9 +36,10 @@ struct Options {
 // A conversation on stdin and stdout.
 class Conversation {
  public:
-  Conversation(Session& session, const Tokenizer& tokenizer, const Chat& chat, Sampler sampler,
-               const GenerateOptions& options, Timings* timings)
-      : session_(session),
+  Conversation(MessageReader& messages, Session& session, const Tokenizer& tokenizer,
+               const Chat& chat, Sampler sampler, const GenerateOptions& options, Timings* timings)
+      : messages_(messages),
+        session_(session),
         tokenizer_(tokenizer),
         chat_(chat),
         sampler_(std::move(sampler)),
@@ -46,16 +47,14 @@ class Conversation {
         timings_(*timings) {}
 
   Result<int> Run() {
-    const bool prompts = isatty(STDIN_FILENO) == 1;
-    if (prompts) Say("/help tells what can be typed.\n");
-    LineReader lines;
-    std::string line;
-    bool interrupted_before = false;  // while the last line was waited for
+    const bool on_terminal = messages_.on_terminal();
+    if (on_terminal) Say("/help tells what can be typed.\n");
+    MessageReader::Message message;
+    bool interrupted_before = false;  // while the last message was waited for
     while (true) {
-      if (prompts) Say("> ");
-      BITFETCH_ASSIGN_OR_RETURN(const LineReader::Outcome outcome, lines.Read(&line));
+      BITFETCH_ASSIGN_OR_RETURN(const LineReader::Outcome outcome, messages_.Read(&message));
       if (outcome == LineReader::Outcome::kEnd) {
-        if (prompts) Say("\n");
+        if (on_terminal) Say("\n");
         return kExitOk;
       }
       if (outcome == LineReader::Outcome::kInterrupted) {
@@ -67,26 +66,36 @@ class Conversation {
         continue;
       }
       interrupted_before = false;
-      if (line == "/exit") return kExitOk;
-      if (line == "/help") {
-        Say(kChatHelp);
-      } else if (line == "/clear" || line == "/reset") {
-        session_.Truncate(0);
-        tail_.clear();
-      } else if (line.starts_with('/') && line.find(' ') == std::string::npos) {
-        Say(fmt::format("{} is not known: /help tells what is\n", line));
-      } else if (line.find_first_not_of(" \t") != std::string::npos) {
-        BITFETCH_RETURN_IF_ERROR(Answer(line, prompts));
+      const std::string& text = message.text;
+      const std::string_view word =
+          std::string_view(text).substr(0, text.find_last_not_of(" \t") + 1);
+      if (!message.quoted && word.starts_with('/') &&
+          word.find_first_of(" \t\n") == std::string_view::npos) {
+        if (word == "/exit") return kExitOk;
+        Obey(word);
+      } else if (text.find_first_not_of(" \t\n") != std::string::npos) {
+        BITFETCH_RETURN_IF_ERROR(Answer(text, on_terminal));
       }
     }
   }
 
  private:
-  Status Answer(const std::string& line, bool go_on_when_full) {
+  void Obey(std::string_view command) {
+    if (command == "/help") {
+      Say(kChatHelp);
+    } else if (command == "/clear" || command == "/reset") {
+      session_.Truncate(0);
+      tail_.clear();
+    } else {
+      Say(fmt::format("{} is not known: /help tells what is\n", OneLine(command)));
+    }
+  }
+
+  Status Answer(const std::string& text, bool go_on_when_full) {
     std::vector<int> history = session_.tokens();
     history.insert(history.end(), tail_.begin(), tail_.end());
     size_t replaced = 0;
-    BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> turn, chat_.Turn(history, line, &replaced));
+    BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> turn, chat_.Turn(history, text, &replaced));
     WarnOfBrokenUtf8(replaced);
     std::vector<int> prompt = tail_;
     prompt.insert(prompt.end(), turn.begin(), turn.end());
@@ -105,7 +114,7 @@ class Conversation {
     Status printed;
     const auto on_text = [&](std::string_view piece) {
       progress.Clear();
-      printed = Print(piece);
+      printed = PrintModelText(piece);
       return printed.has_value();
     };
     const Result<Generated> answer = Generate(session_, tokenizer_, sampler_, prompt, options_,
@@ -116,7 +125,7 @@ class Conversation {
     BITFETCH_RETURN_IF_ERROR(printed);
     BITFETCH_RETURN_IF_ERROR(Print("\n"));
     if (session_.length() == before) {
-      Say("stopped before the line was read: it is not part of the conversation\n");
+      Say("stopped before the message was read: it is not part of the conversation\n");
       return {};
     }
     timings_.Add(*answer);
@@ -127,6 +136,7 @@ class Conversation {
     return {};
   }
 
+  MessageReader& messages_;
   Session& session_;
   const Tokenizer& tokenizer_;
   const Chat& chat_;
@@ -137,6 +147,7 @@ class Conversation {
 };
 
 Result<int> RunChat(const Options& options) {
+  MessageReader messages;  // first, for what is typed while the model is loaded
   BITFETCH_ASSIGN_OR_RETURN(const OpenedSession opened, OpenSession(options.model));
   Session& session = *opened.session;
   const GgufReader& file = session.model().file();
@@ -156,7 +167,7 @@ Result<int> RunChat(const Options& options) {
   CatchInterrupts();
   Timings timings(opened.seconds);
   BITFETCH_ASSIGN_OR_RETURN(const int code,
-                            Conversation(session, tokenizer, chat, std::move(sampler),
+                            Conversation(messages, session, tokenizer, chat, std::move(sampler),
                                          options.sampling.generate, &timings)
                                 .Run());
   if (!timings.empty()) Say(timings.Line(sampler_options));
@@ -172,9 +183,12 @@ void AddChat(Command& program) {
       {.usage = "-m MODEL [options]",
        .summary = "hold a conversation with a model",
        .more =
-           R"(Reads a line at a time from stdin and writes answers to stdout. Words that begin with / are
-commands: /help lists them. Ctrl-C stops an answer, Ctrl-D ends the chat. llama.cpp's spellings of
-the options work too: `bitfetch generate --help` says which.
+           R"(Reads a line at a time from stdin and writes answers to stdout. """ begins a message of several
+lines, and """ at the end of a line ends it. Words that begin with / are commands: /help lists them.
+Ctrl-C stops an answer, Ctrl-D ends the chat. On a terminal lines can be edited, a paste of several
+lines is one message, and the arrow keys bring back what was said before: $XDG_STATE_HOME/bitfetch/
+history keeps it (else ~/.local/state/bitfetch/history).
+llama.cpp's spellings of the options work too: `bitfetch generate --help` says which.
 
 examples:
   bitfetch chat -m models/tiny.gguf --system "You answer in one sentence."

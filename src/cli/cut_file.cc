@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "cli/interrupt.h"
 #include "cli/output.h"
 
 namespace bitfetch {
@@ -73,7 +74,7 @@ void OnBusError(int number, siginfo_t* info, void*) {
   Say(file);
   Say(": the file was cut (or could not be read) while it was in use; --no-mmap reads a model into "
       "memory first\n");
-  _exit(kExitError);
+  EndAtOnce(kExitError);
 }
 
 }  // namespace

@@ -19,9 +19,9 @@ struct Options {
 Result<int> RunDetokenize(const Options& options) {
   BITFETCH_ASSIGN_OR_RETURN(const GgufReader file, GgufReader::Open(options.model));
   BITFETCH_ASSIGN_OR_RETURN(const Tokenizer tokenizer, ReadTokenizer(file));
-  BITFETCH_ASSIGN_OR_RETURN(std::string text, tokenizer.Decode(options.tokens));
-  if (StdoutIsTerminal()) text += '\n';
-  return Printed(text);
+  BITFETCH_ASSIGN_OR_RETURN(const std::string text, tokenizer.Decode(options.tokens));
+  BITFETCH_RETURN_IF_ERROR(PrintModelText(text));
+  return Printed(StdoutIsTerminal() ? "\n" : "");
 }
 
 }  // namespace

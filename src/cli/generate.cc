@@ -55,7 +55,7 @@ Result<int> RunGenerate(const Options& options) {
     } else {
       line.Show(fmt::format("generating: {} bytes", bytes));
     }
-    printed = Print(piece);
+    printed = PrintModelText(piece);
     return printed.has_value();
   };
   BITFETCH_ASSIGN_OR_RETURN(const Generated generated,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generating text, talking, and how both end.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -267,24 +266,6 @@ TEST_F(GenerateTest, CtrlCWhileReadingThePromptEndsToo) {
   EXPECT_EQ(finished.err, "stopped while reading the prompt\n");
 }
 
-TEST_F(GenerateTest, OnATerminalALineEndIsAdded) {
-  const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-  ASSERT_GE(terminal, 0);
-  ASSERT_EQ(grantpt(terminal), 0);
-  ASSERT_EQ(unlockpt(terminal), 0);
-  const std::string name = ptsname(terminal);
-  const int held = open(name.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC);  // keeps what is written
-  const std::vector<std::string> detokenize = {"detokenize", "-m", kModel, "--ids", "73"};
-  const std::string text = RunProgram(detokenize).out;
-  EXPECT_EQ(RunProgram(detokenize, "", name).code, 0);
-  char shown[64];
-  const ssize_t got = read(terminal, shown, sizeof shown);
-  ASSERT_GT(got, 0);
-  EXPECT_EQ(std::string(shown, static_cast<size_t>(got)), text + "\r\n");
-  close(held);
-  close(terminal);
-}
-
 // --- chat
 
 class ChatTest : public GenerateTest {
@@ -335,11 +316,22 @@ TEST_F(ChatTest, ClearForgetsTheConversation) {
 }
 
 TEST_F(ChatTest, CommandsAreNotSaidToTheModel) {
-  const Finished finished = RunProgram(Chat({"-n", "6"}), "/help\n/nothing\n/exit\nWho is he?\n");
+  const Finished finished =
+      RunProgram(Chat({"-n", "6"}), "/help\n/nothing\n/exit \t\nWho is he?\n");
   EXPECT_EQ(finished.code, 0);
   EXPECT_EQ(finished.out, "");
   EXPECT_THAT(finished.err, HasSubstr("/clear"));
   EXPECT_THAT(finished.err, HasSubstr("/nothing is not known"));
+}
+
+TEST_F(ChatTest, QuotesHoldAMessageOfSeveralLines) {
+  const std::vector<std::string> chat = Chat({"-n", "6"});
+  const std::string expected = RunProgram(chat, "\"\"\"Who\nis he?\"\"\"\n").out;
+  EXPECT_EQ(Lines(RunProgram(chat, "Who\nis he?\n").err), 1);
+  EXPECT_NE(RunProgram(chat, "Who\nis he?\n").out, expected);
+  EXPECT_EQ(RunProgram(chat, "\"\"\"\nWho\nis he?\n\"\"\" \n/exit\n").out, expected);
+  EXPECT_EQ(RunProgram(chat, "\"\"\"Who\nis he?").out, expected) << "cut off by the end";
+  EXPECT_EQ(RunProgram(chat, "\"\"\"/exit\"\"\"\n").out.empty(), false);
 }
 
 TEST_F(ChatTest, SaysWhenTheContextIsFull) {
@@ -417,22 +409,6 @@ TEST_F(ChatTest, ABusErrorThatIsNoCutFileEndsItAsEver) {
   WaitUntilItReads(program);
   program.Signal(SIGBUS);
   EXPECT_EQ(program.Wait().code, -SIGBUS);
-}
-
-// --- files that are being written
-
-TEST_F(GenerateTest, CtrlCLeavesNoHalfWrittenFile) {
-  Program program({"synth", "-o", dir_.Path("large.gguf"), "--shape", "bitnet-2b4t"});
-  const auto written = [&] {
-    for (const auto& entry : std::filesystem::directory_iterator(dir_.path())) {
-      if (entry.path().filename().string().find("large") == 0) return true;
-    }
-    return false;
-  };
-  while (!written()) usleep(1000);
-  program.Signal(SIGINT);
-  EXPECT_EQ(program.Wait().code, 130);
-  EXPECT_FALSE(written());
 }
 
 }  // namespace

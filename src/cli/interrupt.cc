@@ -9,7 +9,9 @@
 #include <csignal>
 #include <cstdint>
 
-#include "cli/output.h"
+#include "base/temporary_file.h"
+#include "cli/progress_line.h"
+#include "cli/terminal.h"
 
 namespace bitfetch {
 namespace {
@@ -21,8 +23,8 @@ std::atomic<bool> interrupted{false};
 // would go unnoticed.
 int interruptions = -1;
 
-void OnInterrupt(int) {
-  if (!caught || interrupted.exchange(true)) _exit(kExitInterrupted);
+void OnSignal(int number) {
+  if (number != SIGINT || !caught || interrupted.exchange(true)) EndAtOnce(128 + number);
   const int saved = errno;
   const uint64_t one = 1;
   if (write(interruptions, &one, sizeof one) < 0) {
@@ -36,9 +38,21 @@ void OnInterrupt(int) {
 void HandleInterrupts() {
   interruptions = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   struct sigaction action = {};
-  action.sa_handler = OnInterrupt;
+  action.sa_handler = OnSignal;
   action.sa_flags = SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGXCPU}) {
+    struct sigaction before = {};
+    sigaction(number, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(number, &action, nullptr);
+  }
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void EndAtOnce(int code) {
+  RemoveTemporaryFiles();
+  ProgressLine::Erase();
+  RestoreTerminal();
+  _exit(code);
 }
 
 void CatchInterrupts() { caught = true; }
@@ -53,12 +67,13 @@ void ForgetInterrupt() {
   interrupted = false;
 }
 
-bool WaitForInput(int fd) {
+bool WaitForInput(int fd, const std::function<void()>& on_signal) {
   pollfd waiting[] = {{fd, POLLIN, 0}, {interruptions, POLLIN, 0}};
   while (!interrupted) {
-    if (poll(waiting, 2, -1) < 0 && errno != EINTR) return true;  // read() will tell what is wrong
+    const int ready = poll(waiting, 2, -1);
     if (interrupted) return false;
-    if (waiting[0].revents != 0) return true;
+    if (ready >= 0 || errno != EINTR) return true;  // read() will tell what is wrong
+    if (on_signal) on_signal();
   }
   return false;
 }

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ctrl-C.
+// Ctrl-C, and the other signals that end the program.
 #ifndef BITFETCH_CLI_INTERRUPT_H_
 #define BITFETCH_CLI_INTERRUPT_H_
 
 #include <atomic>
+#include <functional>
 
 namespace bitfetch {
 
-// From now on Ctrl-C ends the program with kExitInterrupted. Called once, before any thread starts.
+// From now on Ctrl-C (SIGINT), SIGTERM, SIGHUP and SIGXCPU end the program by EndAtOnce with 128
+// and the signal's number; those that the program was started to ignore (nohup, trap '' INT) stay
+// ignored. A file that meets its limit of size (SIGXFSZ) is an error of write(). Called once,
+// before any thread starts.
 void HandleInterrupts();
+
+// Ends the program where it is, on any thread, in a signal handler too: temporary files
+// (base/temporary_file.h) are removed, and the terminal is left as it was found.
+[[noreturn]] void EndAtOnce(int code);
 
 // From now on the first Ctrl-C only sets Interrupted(), for a command that ends in its own way; the
 // second one ends the program.
@@ -18,8 +26,9 @@ void CatchInterrupts();
 const std::atomic<bool>& Interrupted();
 void ForgetInterrupt();
 
-// Waits until `fd` can be read; false: there was a Ctrl-C before.
-bool WaitForInput(int fd);
+// Waits until `fd` can be read; false: there was a Ctrl-C before. Calls `on_signal`, where given,
+// after any other signal that was handled meanwhile.
+bool WaitForInput(int fd, const std::function<void()>& on_signal = {});
 
 }  // namespace bitfetch
 

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "cli/byte_order_mark.h"
 #include "cli/interrupt.h"
 
 namespace bitfetch {
@@ -15,16 +16,15 @@ Result<LineReader::Outcome> LineReader::Read(std::string* line) {
   size_t searched = 0;
   while (true) {
     if (const size_t end = buffered_.find('\n', searched); end != std::string::npos) {
-      *line = buffered_.substr(0, end);
+      const Result<Outcome> outcome = Take(end + 1, line);
+      if (line->ends_with('\n')) line->pop_back();
       if (line->ends_with('\r')) line->pop_back();
-      buffered_.erase(0, end + 1);
-      return Outcome::kLine;
+      return outcome;
     }
     searched = buffered_.size();
     if (ended_) {
       if (buffered_.empty()) return Outcome::kEnd;
-      *line = std::exchange(buffered_, {});
-      return Outcome::kLine;
+      return Take(buffered_.size(), line);
     }
     if (!WaitForInput(STDIN_FILENO)) return Outcome::kInterrupted;
     char piece[1 << 16];
@@ -34,6 +34,13 @@ Result<LineReader::Outcome> LineReader::Read(std::string* line) {
     ended_ = got == 0;
     buffered_.append(piece, static_cast<size_t>(got));
   }
+}
+
+Result<LineReader::Outcome> LineReader::Take(size_t bytes, std::string* line) {
+  *line = buffered_.substr(0, bytes);
+  buffered_.erase(0, bytes);
+  if (std::exchange(first_, false)) BITFETCH_RETURN_IF_ERROR(DropByteOrderMark("stdin", line));
+  return Outcome::kLine;
 }
 
 }  // namespace bitfetch

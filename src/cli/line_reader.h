@@ -14,11 +14,15 @@ class LineReader {
   enum class Outcome { kLine, kEnd, kInterrupted };
 
   // The next line, without its end, into `*line`; also a last one that has no end. After an
-  // interruption nothing is lost: the next call goes on. Errors: what the system says.
+  // interruption nothing is lost: the next call goes on. UTF-8's byte-order mark is no part of the
+  // first line. Errors: what the system says; a first line that is marked as UTF-16 or UTF-32.
   Result<Outcome> Read(std::string* line);
 
  private:
+  Result<Outcome> Take(size_t bytes, std::string* line);
+
   std::string buffered_;
+  bool first_ = true;
   bool ended_ = false;
 };
 

@@ -29,14 +29,12 @@ Result<int> RunLogits(const Options& options) {
   BITFETCH_RETURN_IF_ERROR(session.CheckRoom(options.tokens.size()));
   BITFETCH_ASSIGN_OR_RETURN(FileWriter writer, FileWriter::Create(options.out));
 
-  CatchInterrupts();
   ProgressLine line;
   const Progress progress = line.Percent("computing logits");
   const auto vocab = static_cast<size_t>(session.model().config().vocab);
   std::vector<float> logits(std::min<size_t>(ForwardPass::kMaxBatch, options.tokens.size()) *
                             vocab);
   for (size_t done = 0; done < options.tokens.size();) {
-    if (Interrupted()) return kExitInterrupted;
     const size_t count = std::min<size_t>(ForwardPass::kMaxBatch, options.tokens.size() - done);
     BITFETCH_RETURN_IF_ERROR(
         session.AppendBatch(std::span(options.tokens).subspan(done, count), logits.data()));

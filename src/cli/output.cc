@@ -35,6 +35,10 @@ Status Print(std::string_view text) {
   return Fail("stdout: {}", std::generic_category().message(error));
 }
 
+Status PrintModelText(std::string_view text) {
+  return StdoutIsTerminal() ? Print(WithoutControls(text)) : Print(text);
+}
+
 Result<int> Printed(std::string_view text) {
   BITFETCH_RETURN_IF_ERROR(Print(text));
   return kExitOk;

@@ -23,6 +23,10 @@ enum ExitCode {
 // nobody reads any more.
 Status Print(std::string_view text);
 
+// The same of what a model writes: control characters are shown as \xNN where stdout is a terminal,
+// which might obey them, and stay as they are elsewhere. `text` is whole characters.
+Status PrintModelText(std::string_view text);
+
 // The last thing a command does: the exit code, after printing `text`.
 Result<int> Printed(std::string_view text);
 

@@ -31,7 +31,6 @@ Result<int> RunPerplexity(const Options& options) {
   BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> tokens,
                             EncodeText(tokenizer, text, tokenizer.add_bos()));
 
-  CatchInterrupts();
   ProgressLine line;
   const auto on_window = [&](const Perplexity& so_far, int64_t windows) {
     line.Show(fmt::format("perplexity {:.4f} after {} of {} windows", so_far.perplexity,

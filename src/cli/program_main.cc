@@ -37,7 +37,7 @@ void HoldStandardStreams() {
     }
   }
   SayError(message);
-  _exit(kExitError);
+  EndAtOnce(kExitError);
 }
 
 }  // namespace

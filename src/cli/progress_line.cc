@@ -7,6 +7,8 @@
 
 namespace bitfetch {
 
+std::atomic<bool> ProgressLine::drawn{false};
+
 ProgressLine::ProgressLine(std::chrono::milliseconds wait)
     : terminal_(StderrIsTerminal()), next_(std::chrono::steady_clock::now() + wait) {}
 
@@ -15,12 +17,12 @@ void ProgressLine::Show(std::string_view text) {
   const auto now = std::chrono::steady_clock::now();
   if (now < next_) return;
   next_ = now + std::chrono::milliseconds(100);
-  drawn_ = true;
+  drawn = true;
   Say(fmt::format("\r{}\x1b[K", text));
 }
 
-void ProgressLine::Clear() {
-  if (std::exchange(drawn_, false)) Say("\r\x1b[K");
+void ProgressLine::Erase() {
+  if (drawn.exchange(false)) Say("\r\x1b[K");
 }
 
 Progress ProgressLine::Percent(std::string what) {

@@ -2,6 +2,7 @@
 #ifndef BITFETCH_CLI_PROGRESS_LINE_H_
 #define BITFETCH_CLI_PROGRESS_LINE_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -24,14 +25,18 @@ class ProgressLine {
   void Show(std::string_view text);
 
   // Removes the line; it comes back with the next Show.
-  void Clear();
+  void Clear() { Erase(); }
+
+  // The same of any line, for a signal handler.
+  static void Erase();
 
   // "loading 42 %", and nothing when all is done. Not to be called after the line is destroyed.
   Progress Percent(std::string what);
 
  private:
+  static std::atomic<bool> drawn;  // there is one stderr
+
   bool terminal_;
-  bool drawn_ = false;
   std::chrono::steady_clock::time_point next_;  // not before then
 };
 

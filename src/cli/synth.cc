@@ -39,7 +39,6 @@ Result<int> RunSynth(const Options& options) {
   SynthShape shape = options.shape;
   for (const auto& change : options.changes) change(shape);
   shape.own_output |= options.own_output;
-  CatchInterrupts();
   ProgressLine line;
   const Status written =
       WriteSynthModel(options.out, shape, line.Percent("writing the model"), Interrupted());

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <mutex>
 #include <sstream>
 #include <string>
@@ -33,9 +34,10 @@ struct Finished {
 class Program {
  public:
   // `stdout_to`: a file to open in place of a pipe that is read. Of the pipe no more is read than
-  // `max_out` and what comes with it; then its end is closed.
+  // `max_out` and what comes with it; then its end is closed. `terminal`: what stdin and
+  // stderr are in place of pipes.
   explicit Program(const std::vector<std::string>& arguments, const std::string& stdout_to = "",
-                   size_t max_out = SIZE_MAX) {
+                   size_t max_out = SIZE_MAX, const std::function<void()>& prepare = {}) {
     std::vector<std::string> words;
     std::istringstream emulator(BITFETCH_EMULATOR);
     for (std::string word; std::getline(emulator, word, '|');) words.push_back(word);
@@ -53,11 +55,13 @@ class Program {
     pid_ = fork();
     if (pid_ == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
-      signal(SIGPIPE, SIG_DFL);
+      // Whatever this test was started to ignore.
+      for (const int number : {SIGPIPE, SIGINT, SIGHUP, SIGTERM}) signal(number, SIG_DFL);
       if (!stdout_to.empty()) out[1] = open(stdout_to.c_str(), O_WRONLY | O_NOCTTY);
       dup2(in[0], STDIN_FILENO);
       dup2(out[1], STDOUT_FILENO);
       dup2(err[1], STDERR_FILENO);
+      if (prepare) prepare();
       execvp(argv[0], argv.data());
       _exit(127);
     }
@@ -86,6 +90,7 @@ class Program {
     if (stdin_ >= 0) close(std::exchange(stdin_, -1));
   }
   void Signal(int number) { kill(pid_, number); }
+  pid_t pid() const { return pid_; }
 
   // Waits until stdout has at least so many bytes, or ended.
   std::string WaitForOut(size_t bytes) {

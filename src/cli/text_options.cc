@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/log.h"
+#include "cli/byte_order_mark.h"
 
 namespace bitfetch {
 namespace {
@@ -28,6 +29,7 @@ Result<std::string> ReadAll(const std::string& name, int fd) {
     if (got == 0) break;
   }
   text.resize(size);
+  BITFETCH_RETURN_IF_ERROR(DropByteOrderMark(name, &text));
   return text;
 }
 

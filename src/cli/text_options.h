@@ -25,7 +25,8 @@ struct TextOptions {
 // -p and -f.
 void AddTextOptions(Command& command, TextOptions* options);
 
-// The text. Errors name the file: not there, no permission, a directory, larger than a text can be.
+// The text; of a file or stdin without UTF-8's byte-order mark. Errors name the file: not there, no
+// permission, a directory, larger than a text can be, marked as UTF-16 or UTF-32.
 Result<std::string> ReadText(const TextOptions& options);
 Result<std::string> ReadTextFile(const std::string& path);
 

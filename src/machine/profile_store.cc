@@ -2,11 +2,11 @@
 #include "machine/profile_store.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
 #include "base/file.h"
+#include "base/user_folder.h"
 #include "machine/profile_json.h"
 
 namespace bitfetch {
@@ -16,21 +16,11 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxFileBytes = 1 << 20;  // a real one has some kilobytes
 
-std::string AbsolutePathIn(const char* variable) {
-  const char* value = std::getenv(variable);
-  return value != nullptr && value[0] == '/' ? value : "";
-}
-
 }  // namespace
 
 std::string ProfilePath() {
-  std::string folder = AbsolutePathIn("XDG_CACHE_HOME");
-  if (folder.empty()) {
-    const std::string home = AbsolutePathIn("HOME");
-    if (home.empty()) return "";
-    folder = home + "/.cache";
-  }
-  return folder + "/bitfetch/profile.json";
+  const std::string folder = UserFolder("XDG_CACHE_HOME", ".cache");
+  return folder.empty() ? "" : folder + "/profile.json";
 }
 
 LoadedProfile LoadProfile(const std::string& path, const Topology& topology,

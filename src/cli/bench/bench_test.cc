@@ -257,5 +257,21 @@ TEST_F(BenchTest, ReportSaysAtOnceWhereItCannotBeWritten) {
   EXPECT_EQ(RunProgram({"bench", "report"}).code, 2);
 }
 
+TEST_F(BenchTest, AReportThatIsEndedLeavesNoModel) {
+  const std::string out = dir_.Path("report");
+  const auto of_model = [&] {
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(out, none)) {
+      if (entry.path().filename().string().starts_with("report-model")) return true;
+    }
+    return false;
+  };
+  Program program({"bench", "report", "--out", out, "--quick"});
+  while (!of_model()) usleep(1000);
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.Wait().code, 143);
+  EXPECT_TRUE(std::filesystem::is_empty(out));
+}
+
 }  // namespace
 }  // namespace bitfetch

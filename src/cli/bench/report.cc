@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/file.h"
+#include "base/temporary_file.h"
 #include "bench/report_html.h"
 #include "cli/bench/commands.h"
 #include "cli/bench/runs.h"
@@ -127,7 +128,6 @@ class Runner {
 
  private:
   Status Show(const std::string& part, double share) {
-    if (Interrupted()) return Fail("interrupted");
     const double seconds = (NowNs() - begin_ns_) * 1e-9;
     std::string left;
     if (share > 0.03) left = fmt::format(", {} left", Minutes(seconds / share * (1 - share)));
@@ -140,28 +140,12 @@ class Runner {
   ProgressLine line_{std::chrono::milliseconds(0)};
 };
 
-// A model of random weights at a path that was free, for as long as this lives.
-class ScratchModel {
- public:
-  explicit ScratchModel(std::string path) : path_(std::move(path)) {}
-  ~ScratchModel() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  ScratchModel(const ScratchModel&) = delete;
-  ScratchModel& operator=(const ScratchModel&) = delete;
-
-  Status Write() const {
-    BITFETCH_ASSIGN_OR_RETURN(const SynthShape shape, SynthShapeNamed("bitnet-2b4t"));
-    return WriteSynthModel(path_, shape, {}, Interrupted());
-  }
-
- private:
-  std::string path_;
-};
+Status WriteRandomModel(const std::string& path) {
+  BITFETCH_ASSIGN_OR_RETURN(const SynthShape shape, SynthShapeNamed("bitnet-2b4t"));
+  return WriteSynthModel(path, shape, {}, Interrupted());
+}
 
 Result<int> Run(const Options& options) {
-  CatchInterrupts();
   std::error_code error;
   std::filesystem::create_directories(options.out, error);
   if (error) return Fail("{}: {}", options.out, error.message());
@@ -171,7 +155,7 @@ Result<int> Run(const Options& options) {
   BITFETCH_ASSIGN_OR_RETURN(const Kernels* kernels, ChooseKernels());
 
   std::string model = options.model;
-  std::optional<ScratchModel> scratch;
+  std::optional<TemporaryFile> scratch;
   if (model.empty()) {
     model = options.out + "/report-model.gguf";
     if (std::filesystem::exists(model, error)) {
@@ -185,7 +169,7 @@ Result<int> Run(const Options& options) {
   std::vector<Part> parts = {
       {"whole tokens", quick ? 20.0 : 90.0,
        [&](BenchRows& rows) -> Status {
-         if (scratch) BITFETCH_RETURN_IF_ERROR(scratch->Write());
+         if (scratch) BITFETCH_RETURN_IF_ERROR(WriteRandomModel(model));
          return RunModelBench(DecodeOptions(quick, model), /*profile=*/true, rows);
        }},
       {"attention", quick ? 22.0 : 150.0,
@@ -200,9 +184,7 @@ Result<int> Run(const Options& options) {
       {"distances", quick ? 11.0 : 22.0,
        [&](BenchRows& rows) { return RunDistanceBench(DistanceOptions(quick), rows); }}};
   BenchJson rows = BenchJson::array();
-  const Status status = Runner(std::move(parts)).Run(rows);
-  if (Interrupted()) return kExitInterrupted;
-  BITFETCH_RETURN_IF_ERROR(status);
+  BITFETCH_RETURN_IF_ERROR(Runner(std::move(parts)).Run(rows));
   BITFETCH_RETURN_IF_ERROR(WriteFile(json_path, rows.dump(2) + "\n"));
   BITFETCH_RETURN_IF_ERROR(WriteFile(html_path, ReportHtml(rows)));
   return Printed(html_path + "\n");
