@@ -130,12 +130,10 @@ void Report(benchmark::State& state, const std::string& name, const std::vector<
 }
 
 void OneToken(benchmark::State& state, const Kernels* kernels, bool mapped) {
-  const Topology topology = ReadTopology();
-  const auto pool = ThreadPool::Create(topology.threads).value();
+  const auto pool = ThreadPool::Create(ReadTopology().threads).value();
   const MappedFile weights = MappedFile::Open(WeightsFile::Get().path(), mapped).value();
   const auto stages = StagesAt(reinterpret_cast<const uint8_t*>(weights.bytes().data()));
-  StreamRead stream =
-      StreamRead::Create(*pool, StreamRead::ColdBytes(topology), PageSize::kHuge).value();
+  StreamRead stream = StreamRead::Create(*pool, StreamRead::ColdBytes(), PageSize::kHuge).value();
   Tokens token(1);
   const auto pass = [&] {
     const double start = NowNs();

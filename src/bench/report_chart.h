@@ -27,7 +27,7 @@ struct BarSet {
 std::string BarChart(const std::vector<BarSet>& sets, double end, std::string_view axis);
 
 // Lines over x on a scale of powers of two, with the range of each point; 0 is drawn half a step
-// before the least of the others.
+// before the smallest of the others.
 struct ChartPoint {
   double x;
   Spread y;

@@ -1,4 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+// The words of prefetching, which mean the same everywhere:
+//   access     how a kernel walks its data: what the law is asked with (PrefetchAccess)
+//   plan       what the kernel shall do: the law's answer (PrefetchPlan)
+//   setting    what a person asked for: auto, off, or a distance (PrefetchSetting, setting.h)
+//   distance   bytes that are requested before they are used, of all streams together
+//   streams    tiles that are walked in turn, a line of each
+//   hint       the cache that lines are requested into (PrefetchHint, machine/profile.h)
+//   gain       measured speed with prefetching over that without (PrefetchGain, likewise)
+//   lookahead  what a kernel requests, a distance ahead of itself (Lookahead, kernels/lookahead.h)
+//   cursor     what is requested a stage ahead, between other work (PrefetchCursor, cursor.h)
 #ifndef BITFETCH_PREFETCH_LAW_H_
 #define BITFETCH_PREFETCH_LAW_H_
 
