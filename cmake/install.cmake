@@ -17,7 +17,8 @@ set_target_properties(libbitfetch PROPERTIES OUTPUT_NAME bitfetch EXPORT_NAME bi
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bitfetch)
 install(TARGETS bitfetch bitfetch-bench RUNTIME)
 install(TARGETS libbitfetch EXPORT bitfetch LIBRARY)
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)  # as Debian names it
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES debian-copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 install(DIRECTORY include/bitfetch DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT bitfetch FILE bitfetchConfig.cmake NAMESPACE bitfetch:: DESTINATION ${package_dir})
 write_basic_package_version_file(bitfetchConfigVersion.cmake COMPATIBILITY SameMinorVersion)

@@ -39,7 +39,8 @@ static double decode(bitfetch_attention* attention, bitfetch_cache* cache, int t
 }
 
 int main(void) {
-  const bitfetch_cache_shape shape = {.layers = kLayers,
+  const bitfetch_cache_shape shape = {.struct_size = sizeof(shape),
+                                      .layers = kLayers,
                                       .kv_heads = kKvHeads,
                                       .head_dim = kHeadDim,
                                       .limit = 4096,

@@ -86,7 +86,7 @@ class Calls {
           TokenBytes();
           break;
         case 6:
-          NullPointers();
+          NothingGiven();
           break;
         case 7:
           CreateCache();
@@ -194,8 +194,11 @@ class Calls {
     FUZZ_CHECK(std::string_view(data, bytes).size() <= 32);
   }
 
-  void NullPointers() {
+  void NothingGiven() {
     size_t count = 0;
+    const bitfetch_cache_shape no_size = {};
+    bitfetch_cache* cache = nullptr;
+    FUZZ_CHECK(!Succeeds(bitfetch_cache_create(&no_size, &cache)));
     FUZZ_CHECK(!Succeeds(bitfetch_tokenize(session_, nullptr, 1, nullptr, 0, &count)));
     FUZZ_CHECK(!Succeeds(bitfetch_append(nullptr, nullptr, 1)));
     FUZZ_CHECK(!Succeeds(bitfetch_logits(session_, nullptr)));
@@ -209,7 +212,8 @@ class Calls {
     const char* const pages[] = {nullptr, "4k", "huge", "?"};
     Cache made;
     // More layers, heads or tokens than these only take longer.
-    made.shape = {.layers = input_.ConsumeIntegralInRange(-1, 4),
+    made.shape = {.struct_size = sizeof(made.shape),
+                  .layers = input_.ConsumeIntegralInRange(-1, 4),
                   .kv_heads = input_.ConsumeIntegralInRange(-1, 4),
                   .head_dim = input_.ConsumeIntegralInRange(-1, 96),
                   .limit = input_.ConsumeIntegralInRange<int64_t>(-1, 100),

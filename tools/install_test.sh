@@ -43,7 +43,22 @@ if nm -D --defined-only "$libdir/libbitfetch.so" | grep -v ' bitfetch_' | grep '
 fi
 
 (cd "$scratch" && cpack --config "$build/CPackConfig.cmake" -B "$scratch/packed" >/dev/null)
-for file in bin/bitfetch bin/bitfetch-bench share/doc/bitfetch/copyright; do
-  dpkg-deb --contents "$scratch"/packed/bitfetch_*.deb | grep " ./usr/$file\$" >/dev/null
+deb=$(echo "$scratch"/packed/bitfetch_*.deb)
+dpkg-deb --extract "$deb" "$scratch/unpacked"
+for file in bin/bitfetch bin/bitfetch-bench share/doc/bitfetch/LICENSE; do
+  [[ -f $scratch/unpacked/usr/$file ]]
 done
-dpkg-deb --field "$scratch"/packed/bitfetch_*.deb Depends
+dpkg-deb --field "$deb" Depends
+
+# The licence of each library that is compiled in is named: what the binaries define in its namespace, which is also the
+# name of its folder of headers, gives it away.
+copyright=$scratch/unpacked/usr/share/doc/bitfetch/copyright
+libraries=$(nm --demangle --defined-only "$build"/bitfetch{,-bench} "$libdir/libbitfetch.so" |
+  sed -nE 's/^[0-9a-f]+ . ([a-z]+ )*([A-Za-z_]+)::.*/\2/p' | grep -vxE 'bitfetch.*|std|__gnu_cxx' | sort -u)
+[[ $libraries == *CLI*fmt*nlohmann* ]]
+for library in $libraries; do
+  grep -qx "Files: usr/include/$library/\*" "$copyright" || { echo "copyright does not name $library"; exit 1; }
+done
+sed -n 's/^License: //p' "$copyright" | sort | uniq -c | while read -r count licence; do
+  [[ $count -gt 1 ]] || { echo "copyright lacks the text of $licence, or has a text that nothing refers to"; exit 1; }
+done

@@ -16,6 +16,11 @@
  * raises SIGBUS in whichever thread reads it, and the library leaves signals to its host: where
  * that may happen, set `mmap` to 0, and the file is read once, into memory, with an error if that
  * fails.
+ *
+ * Versions: structs that the caller fills grow at their ends. `struct_size` says how far the
+ * caller's go, sizeof the struct; what a caller's version lacks has its default. It is an error
+ * where it is less than the first version had (a 0 that was forgotten), or where a newer version
+ * has more than this library knows and uses it, which is what is not zero.
  */
 #ifndef BITFETCH_BITFETCH_H_
 #define BITFETCH_BITFETCH_H_
@@ -49,6 +54,7 @@ BITFETCH_API const char* bitfetch_isa(void); /* of the kernels in use: "avx512vn
 typedef struct bitfetch_session bitfetch_session;
 
 typedef struct bitfetch_session_options {
+  size_t struct_size;   /* sizeof(bitfetch_session_options) */
   int threads;          /* 0: what affinity and cgroup allow */
   int64_t context;      /* tokens; 0: the model's, or what half of the free memory holds */
   const char* kv_type;  /* "f32", "f16", "bf16", "q8_0", "q4_0", or K:V as "q8_0:q4_0" */
@@ -58,8 +64,14 @@ typedef struct bitfetch_session_options {
   int mmap;             /* 1: map the file; 0: read it into memory */
 } bitfetch_session_options;
 
-/* The defaults: what fits most. */
-BITFETCH_API bitfetch_session_options bitfetch_session_default_options(void);
+/* The defaults: what fits most. `struct_size` is what the caller's header gives the struct. */
+BITFETCH_API bitfetch_status bitfetch_session_options_init(bitfetch_session_options* options,
+                                                           size_t struct_size);
+static inline bitfetch_session_options bitfetch_session_default_options(void) {
+  bitfetch_session_options options;
+  bitfetch_session_options_init(&options, sizeof(options));
+  return options;
+}
 
 /* Loads a GGUF file. `options` may be null. Costs a look at every weight; measures the memory for
  * the prefetch law, 150 ms at most, where no profile is kept. */
@@ -103,6 +115,7 @@ BITFETCH_API bitfetch_status bitfetch_truncate(bitfetch_session* session, int64_
 BITFETCH_API bitfetch_status bitfetch_logits(bitfetch_session* session, float* logits);
 
 typedef struct bitfetch_sampling {
+  size_t struct_size;    /* sizeof(bitfetch_sampling) */
   int64_t max_tokens;    /* -1: until the model stops */
   double temperature;    /* 0: always the likeliest token */
   int top_k;             /* 0: all */
@@ -113,7 +126,13 @@ typedef struct bitfetch_sampling {
 } bitfetch_sampling;
 
 /* temperature 0.8, top_k 40, top_p 0.95, min_p 0.05, no penalty, seed 0, until the model stops */
-BITFETCH_API bitfetch_sampling bitfetch_default_sampling(void);
+BITFETCH_API bitfetch_status bitfetch_sampling_init(bitfetch_sampling* sampling,
+                                                    size_t struct_size);
+static inline bitfetch_sampling bitfetch_default_sampling(void) {
+  bitfetch_sampling sampling;
+  bitfetch_sampling_init(&sampling, sizeof(sampling));
+  return sampling;
+}
 
 /* Gets text as it is made, whole characters only; returns 0 to stop, which is BITFETCH_STOPPED, and
  * is not called again. */
@@ -132,6 +151,7 @@ BITFETCH_API bitfetch_status bitfetch_generate(bitfetch_session* session, const 
 typedef struct bitfetch_cache bitfetch_cache;
 
 typedef struct bitfetch_cache_shape {
+  size_t struct_size; /* sizeof(bitfetch_cache_shape) */
   int layers;
   int kv_heads;
   int head_dim;        /* a multiple of 16; of 32 for quantised types */

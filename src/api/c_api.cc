@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <new>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/sized_struct.h"
 #include "base/printable.h"
 #include "bitfetch/bitfetch.h"
 #include "engine/generate.h"
@@ -123,7 +125,34 @@ bitfetch_status CheckToken(int64_t token, int64_t vocab) {
                fmt::format("token {} is out of range: the vocabulary has {}", token, vocab));
 }
 
-bitfetch_status ReadOptions(const bitfetch_session_options& from, SessionOptions* to) {
+// The last members of the first versions; those that came later stand behind them.
+constexpr size_t kFirstOptions = BITFETCH_FIRST_VERSION(bitfetch_session_options, mmap);
+constexpr size_t kFirstSampling = BITFETCH_FIRST_VERSION(bitfetch_sampling, seed);
+constexpr size_t kFirstShape = BITFETCH_FIRST_VERSION(bitfetch_cache_shape, pages);
+
+constexpr bitfetch_session_options kDefaultOptions = {.struct_size = sizeof(kDefaultOptions),
+                                                      .threads = 0,
+                                                      .context = 0,
+                                                      .kv_type = "f16",
+                                                      .pages = "huge",
+                                                      .prefetch = "auto",
+                                                      .prefetch_ahead = 1,
+                                                      .mmap = 1};
+
+constexpr bitfetch_sampling kDefaultSampling = {.struct_size = sizeof(kDefaultSampling),
+                                                .max_tokens = -1,
+                                                .temperature = kUsualSampling.temperature,
+                                                .top_k = kUsualSampling.top_k,
+                                                .top_p = kUsualSampling.top_p,
+                                                .min_p = kUsualSampling.min_p,
+                                                .repeat_penalty = kUsualSampling.repeat_penalty,
+                                                .seed = kUsualSampling.seed};
+
+bitfetch_status ReadOptions(const bitfetch_session_options* given, SessionOptions* to) {
+  bitfetch_session_options from = kDefaultOptions;
+  if (given != nullptr) {
+    BITFETCH_RETURN_IF_NOT_OK(Allowed(ReadSized("options", given, kFirstOptions, &from)));
+  }
   BITFETCH_RETURN_IF_NOT_OK(CheckThreads(from.threads));
   if (from.context < 0) {
     return Fails(BITFETCH_INVALID_ARGUMENT, fmt::format("context: {} is negative", from.context));
@@ -182,14 +211,12 @@ const char* bitfetch_isa(void) {
   return kernels ? IsaName((*kernels)->isa).data() : "none";
 }
 
-bitfetch_session_options bitfetch_session_default_options(void) {
-  return {.threads = 0,
-          .context = 0,
-          .kv_type = "f16",
-          .pages = "huge",
-          .prefetch = "auto",
-          .prefetch_ahead = 1,
-          .mmap = 1};
+bitfetch_status bitfetch_session_options_init(bitfetch_session_options* options,
+                                              size_t struct_size) {
+  return Guarded([&] {
+    BITFETCH_REQUIRE(options);
+    return Allowed(WriteSized("options", kDefaultOptions, kFirstOptions, options, struct_size));
+  });
 }
 
 bitfetch_status bitfetch_session_open(const char* path, const bitfetch_session_options* options,
@@ -198,8 +225,7 @@ bitfetch_status bitfetch_session_open(const char* path, const bitfetch_session_o
     BITFETCH_REQUIRE(path);
     BITFETCH_REQUIRE(session);
     SessionOptions read;
-    BITFETCH_RETURN_IF_NOT_OK(
-        ReadOptions(options == nullptr ? bitfetch_session_default_options() : *options, &read));
+    BITFETCH_RETURN_IF_NOT_OK(ReadOptions(options, &read));
     auto opened = Session::Open(path, read);
     if (!opened) return Fails(BITFETCH_FAILED, opened.error().message);
     const Model& model = (*opened)->model();
@@ -280,14 +306,11 @@ bitfetch_status bitfetch_logits(bitfetch_session* session, float* logits) {
   });
 }
 
-bitfetch_sampling bitfetch_default_sampling(void) {
-  return {.max_tokens = -1,
-          .temperature = kUsualSampling.temperature,
-          .top_k = kUsualSampling.top_k,
-          .top_p = kUsualSampling.top_p,
-          .min_p = kUsualSampling.min_p,
-          .repeat_penalty = kUsualSampling.repeat_penalty,
-          .seed = kUsualSampling.seed};
+bitfetch_status bitfetch_sampling_init(bitfetch_sampling* sampling, size_t struct_size) {
+  return Guarded([&] {
+    BITFETCH_REQUIRE(sampling);
+    return Allowed(WriteSized("sampling", kDefaultSampling, kFirstSampling, sampling, struct_size));
+  });
 }
 
 bitfetch_status bitfetch_generate(bitfetch_session* session, const char* prompt, size_t bytes,
@@ -297,7 +320,10 @@ bitfetch_status bitfetch_generate(bitfetch_session* session, const char* prompt,
     BITFETCH_REQUIRE(session);
     BITFETCH_REQUIRE(on_text);
     if (bytes > 0) BITFETCH_REQUIRE(prompt);
-    const bitfetch_sampling wanted = sampling == nullptr ? bitfetch_default_sampling() : *sampling;
+    bitfetch_sampling wanted = kDefaultSampling;
+    if (sampling != nullptr) {
+      BITFETCH_RETURN_IF_NOT_OK(Allowed(ReadSized("sampling", sampling, kFirstSampling, &wanted)));
+    }
     if (wanted.max_tokens < -1) {
       return Fails(BITFETCH_INVALID_ARGUMENT,
                    fmt::format("max_tokens: {} is less than -1", wanted.max_tokens));
@@ -334,14 +360,16 @@ bitfetch_status bitfetch_cache_create(const bitfetch_cache_shape* shape, bitfetc
   return Guarded([&] {
     BITFETCH_REQUIRE(shape);
     BITFETCH_REQUIRE(cache);
-    KvConfig config{.layers = shape->layers,
-                    .kv_heads = shape->kv_heads,
-                    .head_dim = shape->head_dim,
+    bitfetch_cache_shape read = {};
+    BITFETCH_RETURN_IF_NOT_OK(Allowed(ReadSized("shape", shape, kFirstShape, &read)));
+    KvConfig config{.layers = read.layers,
+                    .kv_heads = read.kv_heads,
+                    .head_dim = read.head_dim,
                     .types = {},
-                    .limit = shape->limit,
+                    .limit = read.limit,
                     .l2_budget_bytes = PrefetchBudget(ReadTopology().l2_bytes)};
-    BITFETCH_RETURN_IF_NOT_OK(ReadName("kv_type", shape->kv_type, ParseKvTypes, &config.types));
-    BITFETCH_RETURN_IF_NOT_OK(ReadName("pages", shape->pages, ParsePageSize, &config.pages));
+    BITFETCH_RETURN_IF_NOT_OK(ReadName("kv_type", read.kv_type, ParseKvTypes, &config.types));
+    BITFETCH_RETURN_IF_NOT_OK(ReadName("pages", read.pages, ParsePageSize, &config.pages));
     BITFETCH_RETURN_IF_NOT_OK(Allowed(KvCache::Check(config)));
     auto created = KvCache::Create(config);
     if (!created) return Fails(BITFETCH_FAILED, created.error().message);

@@ -26,6 +26,14 @@ bitfetch_session_options Quiet() {
   return options;
 }
 
+constexpr bitfetch_cache_shape kShape = {.struct_size = sizeof(kShape),
+                                         .layers = 2,
+                                         .kv_heads = 2,
+                                         .head_dim = 32,
+                                         .limit = 64,
+                                         .kv_type = "f32",
+                                         .pages = "4k"};
+
 std::string TextOf(LanguageModel& model, std::string_view prompt, bitfetch_sampling sampling) {
   std::string text;
   EXPECT_TRUE(model.Generate(prompt, sampling, [&](std::string_view piece) {
@@ -195,6 +203,84 @@ TEST(CApi, BadArgumentsAreErrorsThatSayWhich) {
   bitfetch_session_close(nullptr);
 }
 
+// A struct of a newer header, as this library sees it.
+template <class Struct>
+struct Newer {
+  explicit Newer(Struct known) : known(known) { this->known.struct_size = sizeof(*this); }
+  Struct known;
+  int64_t added = 0;
+};
+
+TEST(CApi, StructsMayBeThoseOfANewerHeader) {
+  Newer options(Quiet());
+  bitfetch_session* session = nullptr;
+  ASSERT_EQ(bitfetch_session_open(kModel.c_str(), &options.known, &session), BITFETCH_OK);
+  bitfetch_session* other = nullptr;
+  options.added = 1;
+  ExpectInvalid(bitfetch_session_open(kModel.c_str(), &options.known, &other),
+                "options: has 64 bytes, of which this version knows 56");
+  EXPECT_EQ(other, nullptr);
+
+  Newer sampling(bitfetch_default_sampling());
+  sampling.known.max_tokens = 1;
+  const auto on_text = [](const char*, size_t, void*) { return 1; };
+  EXPECT_EQ(bitfetch_generate(session, "a", 1, &sampling.known, on_text, nullptr), BITFETCH_OK);
+  sampling.added = 1;
+  const int64_t length = bitfetch_session_length(session);
+  ExpectInvalid(bitfetch_generate(session, "a", 1, &sampling.known, on_text, nullptr),
+                "sampling: has 72 bytes");
+  EXPECT_EQ(bitfetch_session_length(session), length);
+  bitfetch_session_close(session);
+
+  Newer shape(kShape);
+  bitfetch_cache* cache = nullptr;
+  EXPECT_EQ(bitfetch_cache_create(&shape.known, &cache), BITFETCH_OK);
+  bitfetch_cache_free(cache);
+  shape.added = 1;
+  ExpectInvalid(bitfetch_cache_create(&shape.known, &cache), "shape: has 56 bytes");
+}
+
+// The sizes of the first version of the header, which stay the least: whoever was compiled against
+// it is still understood.
+TEST(CApi, StructsMayBeThoseOfTheFirstHeader) {
+  bitfetch_session_options options;
+  bitfetch_sampling sampling;
+  EXPECT_EQ(bitfetch_session_options_init(&options, 56), BITFETCH_OK);
+  EXPECT_EQ(bitfetch_sampling_init(&sampling, 64), BITFETCH_OK);
+  EXPECT_EQ(options.struct_size, 56u);
+  EXPECT_STREQ(options.kv_type, "f16");
+  EXPECT_EQ(options.mmap, 1);
+  EXPECT_EQ(sampling.struct_size, 64u);
+  EXPECT_EQ(sampling.max_tokens, -1);
+  EXPECT_EQ(sampling.temperature, 0.8);
+  bitfetch_cache_shape shape = kShape;
+  shape.struct_size = 48;
+  bitfetch_cache* cache = nullptr;
+  EXPECT_EQ(bitfetch_cache_create(&shape, &cache), BITFETCH_OK);
+  bitfetch_cache_free(cache);
+
+  ExpectInvalid(bitfetch_session_options_init(&options, 55), "options: struct_size is 55");
+  ExpectInvalid(bitfetch_sampling_init(&sampling, 63), "sampling: struct_size is 63");
+  ExpectInvalid(bitfetch_session_options_init(nullptr, 56), "options is a null pointer");
+  ExpectInvalid(bitfetch_sampling_init(nullptr, 64), "sampling is a null pointer");
+  shape.struct_size = 47;
+  ExpectInvalid(bitfetch_cache_create(&shape, &cache), "shape: struct_size is 47");
+}
+
+TEST(CApi, AStructWithoutItsSizeIsAnError) {
+  bitfetch_session_options options = Quiet();
+  options.struct_size = 0;
+  bitfetch_session* session = nullptr;
+  ExpectInvalid(bitfetch_session_open(kModel.c_str(), &options, &session),
+                "options: struct_size is 0");
+  EXPECT_EQ(session, nullptr);
+  bitfetch_cache_shape shape = kShape;
+  shape.struct_size = 0;
+  bitfetch_cache* cache = nullptr;
+  ExpectInvalid(bitfetch_cache_create(&shape, &cache), "shape: struct_size is 0");
+  EXPECT_EQ(cache, nullptr);
+}
+
 TEST(CApi, AModelWithoutATokenizerIsAnError) {
   const TempDir folder;
   const std::string path = folder.Path("m.gguf");
@@ -214,9 +300,6 @@ TEST(CApi, TellsItsVersionAndIsa) {
   EXPECT_STREQ(bitfetch_isa(), "none");
   unsetenv("BITFETCH_ISA");
 }
-
-constexpr bitfetch_cache_shape kShape = {
-    .layers = 2, .kv_heads = 2, .head_dim = 32, .limit = 64, .kv_type = "f32", .pages = "4k"};
 
 TEST(CApi, AttentionAloneIsTheMeanOfEqualScores) {
   Cache cache(kShape);
