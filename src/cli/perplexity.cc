@@ -37,7 +37,7 @@ Result<int> RunPerplexity(const Options& options) {
                           so_far.windows, windows));
   };
   Result<Perplexity> result =
-      MeasurePerplexity(session, tokenizer, tokens, session.context(), on_window, Interrupted());
+      MeasurePerplexity(session, tokenizer, tokens, session.context(), on_window);
   line.Clear();
   if (!result) return Fail("{}: {}", options.file, result.error().message);
   return Printed(

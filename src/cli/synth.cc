@@ -40,8 +40,7 @@ Result<int> RunSynth(const Options& options) {
   for (const auto& change : options.changes) change(shape);
   shape.own_output |= options.own_output;
   ProgressLine line;
-  const Status written =
-      WriteSynthModel(options.out, shape, line.Percent("writing the model"), Interrupted());
+  const Status written = WriteSynthModel(options.out, shape, line.Percent("writing the model"));
   line.Clear();
   if (!written) return tl::unexpected(written.error());
   return kExitOk;

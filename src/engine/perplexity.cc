@@ -20,9 +20,8 @@ double NegativeLogLikelihood(std::span<const float> logits, int token) {
 // The negative log likelihoods of one window, summed over its scored tokens.
 class WindowScorer {
  public:
-  WindowScorer(Session& session, const std::atomic<bool>& interrupted)
+  explicit WindowScorer(Session& session)
       : session_(session),
-        interrupted_(interrupted),
         vocab_(session.model().config().vocab),
         logits_(ForwardPass::kMaxBatch * vocab_) {}
 
@@ -32,7 +31,6 @@ class WindowScorer {
     double sum = 0;
     // The last token is scored, but nothing comes after it.
     for (size_t begin = 0; begin + 1 < window.size();) {
-      if (interrupted_) return Fail("interrupted");
       const bool scored = begin >= unscored;
       const size_t end =
           std::min<size_t>(begin + ForwardPass::kMaxBatch, scored ? window.size() - 1 : unscored);
@@ -53,7 +51,6 @@ class WindowScorer {
 
  private:
   Session& session_;
-  const std::atomic<bool>& interrupted_;
   size_t vocab_;
   std::vector<float> logits_;  // [ForwardPass::kMaxBatch][vocab]
 };
@@ -62,8 +59,7 @@ class WindowScorer {
 
 Result<Perplexity> MeasurePerplexity(
     Session& session, const Tokenizer& tokenizer, std::span<const int> tokens, int64_t context,
-    const std::function<void(const Perplexity& so_far, int64_t windows)>& on_window,
-    const std::atomic<bool>& interrupted) {
+    const std::function<void(const Perplexity& so_far, int64_t windows)>& on_window) {
   if (context < kMinPerplexityContext) {
     return Fail("a window of {} tokens has none to score: {} are the least", context,
                 kMinPerplexityContext);
@@ -77,7 +73,7 @@ Result<Perplexity> MeasurePerplexity(
     }
   }
 
-  WindowScorer scorer(session, interrupted);
+  WindowScorer scorer(session);
   const int64_t windows = static_cast<int64_t>(tokens.size()) / context;
   Perplexity result;
   double sum = 0;

@@ -2,7 +2,6 @@
 #ifndef BITFETCH_ENGINE_PERPLEXITY_H_
 #define BITFETCH_ENGINE_PERPLEXITY_H_
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -31,11 +30,10 @@ inline constexpr int64_t kMinPerplexityContext = 3;
 // them. `on_window` hears of each window, with the figures so far and how many there are in all.
 // Clears the session. Costs a forward pass over all windows. Errors: a window of fewer than
 // kMinPerplexityContext tokens, fewer tokens than one window, tokens that stand for no text; those
-// of Session; interrupted.
+// of Session.
 Result<Perplexity> MeasurePerplexity(
     Session& session, const Tokenizer& tokenizer, std::span<const int> tokens, int64_t context,
-    const std::function<void(const Perplexity& so_far, int64_t windows)>& on_window,
-    const std::atomic<bool>& interrupted);
+    const std::function<void(const Perplexity& so_far, int64_t windows)>& on_window);
 
 }  // namespace bitfetch
 

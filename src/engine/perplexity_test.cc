@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include <atomic>
 #include <cmath>
 #include <vector>
 
@@ -27,7 +26,7 @@ class PerplexityTest : public ::testing::Test {
   Tokenizer Open() {
     const std::string path = dir_.Path("model.gguf");
     SynthShape shape = SynthShapeNamed("tiny").value();
-    EXPECT_TRUE(WriteSynthModel(path, shape, {}, interrupted_));
+    EXPECT_TRUE(WriteSynthModel(path, shape, {}));
     SessionOptions options{.threads = 1};
     options.prefetch.mode = PrefetchSetting::Mode::kOff;
     session_ = Session::Open(path, options).value();
@@ -35,7 +34,7 @@ class PerplexityTest : public ::testing::Test {
   }
 
   Result<Perplexity> Measure(std::span<const int> tokens, int64_t context) {
-    return MeasurePerplexity(*session_, tokenizer_, tokens, context, {}, interrupted_);
+    return MeasurePerplexity(*session_, tokenizer_, tokens, context, {});
   }
 
   // The definition, token by token.
@@ -64,7 +63,6 @@ class PerplexityTest : public ::testing::Test {
   }
 
   TempDir dir_;
-  std::atomic<bool> interrupted_{false};
   std::unique_ptr<Session> session_;
   Tokenizer tokenizer_;
   std::vector<int> tokens_;
@@ -95,7 +93,7 @@ TEST_F(PerplexityTest, TellsOfEachWindow) {
     EXPECT_EQ(windows, 7);
     EXPECT_GT(so_far.perplexity, 1);
   };
-  ASSERT_TRUE(MeasurePerplexity(*session_, tokenizer_, tokens_, 100, on_window, interrupted_));
+  ASSERT_TRUE(MeasurePerplexity(*session_, tokenizer_, tokens_, 100, on_window));
   EXPECT_THAT(heard, ::testing::ElementsAre(1, 2, 3, 4, 5, 6, 7));
 }
 
@@ -111,14 +109,6 @@ TEST_F(PerplexityTest, SaysWhatItCannotScore) {
   EXPECT_THAT(Measure(std::vector<int>(10, tokenizer_.eos()), 5).error().message,
               HasSubstr("stand for no text"));
   EXPECT_THAT(Measure(tokens_, 600).error().message, HasSubstr("the context of 512 tokens"));
-}
-
-TEST_F(PerplexityTest, EndsWhenInterrupted) {
-  const auto interrupt = [&](const Perplexity&, int64_t) { interrupted_ = true; };
-  const auto result =
-      MeasurePerplexity(*session_, tokenizer_, tokens_, 100, interrupt, interrupted_);
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().message, "interrupted");
 }
 
 }  // namespace

@@ -101,13 +101,8 @@ Status CheckShape(const SynthShape& shape) {
 
 class SynthWriter {
  public:
-  SynthWriter(const SynthShape& shape, const Progress& progress,
-              const std::atomic<bool>& interrupted)
-      : shape_(shape),
-        progress_(progress),
-        interrupted_(interrupted),
-        random_(shape.seed),
-        packs_(shape.weights, random_) {}
+  SynthWriter(const SynthShape& shape, const Progress& progress)
+      : shape_(shape), progress_(progress), random_(shape.seed), packs_(shape.weights, random_) {}
 
   Status Write(const std::string& path) {
     DeclareMetadata();
@@ -235,7 +230,6 @@ class SynthWriter {
   Status WritePieces(int64_t bytes, size_t unit, const Fill& fill) {
     piece_.resize(kPieceBytes / unit * unit);
     for (int64_t done = 0; done < bytes;) {
-      if (interrupted_) return Fail("interrupted");
       const auto size = std::min<int64_t>(bytes - done, static_cast<int64_t>(piece_.size()));
       const auto piece = std::span(piece_).first(static_cast<size_t>(size));
       fill(piece);
@@ -249,7 +243,6 @@ class SynthWriter {
 
   const SynthShape& shape_;
   const Progress& progress_;
-  const std::atomic<bool>& interrupted_;
   Random random_;
   TernaryPacks packs_;
   GgufWriter writer_;
@@ -270,10 +263,9 @@ Result<SynthShape> SynthShapeNamed(std::string_view name) {
   return Fail("shape '{}' is not known: there are {}", name, names);
 }
 
-Status WriteSynthModel(const std::string& path, const SynthShape& shape, const Progress& progress,
-                       const std::atomic<bool>& interrupted) {
+Status WriteSynthModel(const std::string& path, const SynthShape& shape, const Progress& progress) {
   BITFETCH_RETURN_IF_ERROR(CheckShape(shape));
-  return SynthWriter(shape, progress, interrupted).Write(path);
+  return SynthWriter(shape, progress).Write(path);
 }
 
 }  // namespace bitfetch

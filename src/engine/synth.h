@@ -2,7 +2,6 @@
 #ifndef BITFETCH_ENGINE_SYNTH_H_
 #define BITFETCH_ENGINE_SYNTH_H_
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -42,10 +41,9 @@ inline constexpr int64_t kMinSynthTokenizer = 260;
 // token 300) and at the end control tokens with Llama-3's names, BOS first; one with a vocabulary
 // below kMinSynthTokenizer has none. Deterministic; the types of the weights and of the embedding
 // change nothing but how the same numbers are stored (BF16 rounds them). Costs about as long as
-// writing the file. `progress` hears of bytes. Errors: a shape that can't be a model, the disk, or
-// interrupted; then nothing is left behind.
-Status WriteSynthModel(const std::string& path, const SynthShape& shape, const Progress& progress,
-                       const std::atomic<bool>& interrupted);
+// writing the file. `progress` hears of bytes. Errors: a shape that can't be a model, the disk;
+// then nothing is left behind.
+Status WriteSynthModel(const std::string& path, const SynthShape& shape, const Progress& progress);
 
 }  // namespace bitfetch
 

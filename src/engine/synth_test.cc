@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -21,8 +20,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::atomic<bool> kNever{false};
-
 SynthShape Tiny() { return SynthShapeNamed("tiny").value(); }
 
 std::string ReadBytes(const std::string& path) {
@@ -34,7 +31,7 @@ class SynthTest : public ::testing::Test {
  protected:
   std::string Write(const SynthShape& shape, const std::string& name = "model.gguf") {
     std::string path = dir_.Path(name);
-    const Status status = WriteSynthModel(path, shape, {}, kNever);
+    const Status status = WriteSynthModel(path, shape, {});
     EXPECT_TRUE(status) << status.error().message;
     return path;
   }
@@ -57,7 +54,7 @@ class SynthTest : public ::testing::Test {
   }
 
   std::string ErrorOf(const SynthShape& shape) {
-    const Status status = WriteSynthModel(dir_.Path("bad.gguf"), shape, {}, kNever);
+    const Status status = WriteSynthModel(dir_.Path("bad.gguf"), shape, {});
     EXPECT_FALSE(std::filesystem::exists(dir_.Path("bad.gguf")));
     return status ? "" : status.error().message;
   }
@@ -247,17 +244,14 @@ TEST_F(SynthTest, ProgressReachesTheEnd) {
     last = done;
     all = total;
   };
-  ASSERT_TRUE(WriteSynthModel(dir_.Path("model.gguf"), Tiny(), progress, kNever));
+  ASSERT_TRUE(WriteSynthModel(dir_.Path("model.gguf"), Tiny(), progress));
   EXPECT_EQ(last, all);
   EXPECT_GT(all, 0);
 }
 
-TEST_F(SynthTest, LeavesNothingWhenInterruptedOrWhereNothingCanBeWritten) {
-  std::atomic<bool> interrupted{false};
-  const auto interrupt = [&](int64_t, int64_t) { interrupted = true; };
-  EXPECT_FALSE(WriteSynthModel(dir_.Path("model.gguf"), Tiny(), interrupt, interrupted));
+TEST_F(SynthTest, LeavesNothingWhereNothingCanBeWritten) {
+  EXPECT_FALSE(WriteSynthModel(dir_.Path("no/model.gguf"), Tiny(), {}));
   EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
-  EXPECT_FALSE(WriteSynthModel(dir_.Path("no/model.gguf"), Tiny(), {}, kNever));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 //     kTiles             whose sums are in registers together
 //     kRows              of queries that share sums and coefficients
 //     Codes, Load        of one vector of two neighbouring lines
-//     Coefs, GroupCoefs  of 32 dims of kQueries rows
+//     Coefs, SpanCoefs  of 32 dims of kQueries rows
 //     Sums, Zero, Add, Total
 //   Values<kType>        codes times coefficients within +-kMaxWeightCode, in the same way
 //     kSides             times sixteen dims whose sums are in registers together

@@ -73,9 +73,9 @@ struct Keys : WideProducts<kType> {
   static constexpr int kRows = 1;
 
   template <int kQueries>
-  class GroupCoefs {
+  class SpanCoefs {
    public:
-    HWY_INLINE explicit GroupCoefs(const int8_t* from) {
+    HWY_INLINE explicit SpanCoefs(const int8_t* from) {
       const Shorts shorts;
       const hn::Rebind<int8_t, Shorts> bytes;
       for (size_t i = 0; i < sizeof(coefs_) / sizeof(coefs_[0]); i += hn::Lanes(shorts)) {
@@ -102,7 +102,7 @@ struct Keys<KvType::kQ4_0> {
   using Coefs = Byte;
   using Sums = Short;
   template <int kQueries>
-  using GroupCoefs = PreparedCoefs<kQueries>;
+  using SpanCoefs = PreparedCoefs<kQueries>;
 
   static HWY_INLINE void Load(const std::byte* lines, int part, Codes (&codes)[2]) {
     SplitNibbles(LoadBytes(lines + part * kLanes * 4), codes);

@@ -47,9 +47,9 @@ struct Keys : MatrixProducts<kType> {
   static constexpr int kRows = 2;
 
   template <int kQueries>
-  class GroupCoefs {
+  class SpanCoefs {
    public:
-    HWY_INLINE explicit GroupCoefs(const int8_t* from) {
+    HWY_INLINE explicit SpanCoefs(const int8_t* from) {
       for (int i = 0; i < 8 * kQueryPanel * 4; i += 32) {
         const int8x16_t first = vld1q_s8(from + i);
         const int8x16_t second = vld1q_s8(from + i + 16);

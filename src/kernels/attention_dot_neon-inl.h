@@ -41,9 +41,9 @@ struct Keys {
   }
 
   template <int kQueries>
-  class GroupCoefs {
+  class SpanCoefs {
    public:
-    HWY_INLINE explicit GroupCoefs(const int8_t* from) : from_(from) {}
+    HWY_INLINE explicit SpanCoefs(const int8_t* from) : from_(from) {}
     template <class Query>
     HWY_INLINE auto Get(int line, Query query) const {
       return GetFour(from_ + line * kQueryPanel * 4, query);

@@ -12,7 +12,7 @@ struct Keys {
   using Coefs = Byte;
   using Sums = Totals;
   template <int kQueries>
-  using GroupCoefs = PreparedCoefs<kQueries>;
+  using SpanCoefs = PreparedCoefs<kQueries>;
 
   static HWY_INLINE void Load(const std::byte* lines, int /*part*/, Codes (&codes)[2]) {
     if constexpr (kType == KvType::kQ8_0) {

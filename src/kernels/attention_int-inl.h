@@ -22,7 +22,7 @@ namespace BITFETCH_DOT {
 #include "kernels/attention_dot-inl.h"
 
 template <KvType kType>
-constexpr int kGroupLines = 4 * kLinesPerPair<kType>;  // of 32 dims of a tile
+constexpr int kSpanLines = 4 * kLinesPerPair<kType>;  // of 32 dims of a tile
 
 // Products of two rows would leave half of their sums unused for one.
 template <KvType kType, int kQueries>
@@ -32,9 +32,9 @@ using KeysFor = std::conditional_t<kQueries == 1, dotprod::Keys<kType>, Keys<kTy
 using KeysFor = Keys<kType>;
 #endif
 
-HWY_INLINE Vector LoadScales(const std::byte* tile, int group, int part) {
+HWY_INLINE Vector LoadScales(const std::byte* tile, int span, int part) {
   const hn::Rebind<hwy::float16_t, Floats> halves;
-  const auto* scales = reinterpret_cast<const hwy::float16_t*>(tile) + group * kTileTokens;
+  const auto* scales = reinterpret_cast<const hwy::float16_t*>(tile) + span * kTileTokens;
   return hn::PromoteTo(Floats(), hn::LoadU(halves, scales + part * kLanes));
 }
 
@@ -55,15 +55,15 @@ HWY_INLINE void FetchScales(const Chunk& chunk, size_t offset, size_t bytes, Loo
 // codes: bytes from there to those of the dims; scales: [kQueries] of the queries; biases: what
 // their sums have too much.
 template <int kQueries, int kTiles, class Lines, KvType kType>
-HWY_INLINE void ScoreGroup(
-    int group, const std::byte* const* tiles, size_t codes,
-    const typename KeysFor<kType, kQueries>::template GroupCoefs<kQueries>& coefs,
+HWY_INLINE void ScoreSpan(
+    int span, const std::byte* const* tiles, size_t codes,
+    const typename KeysFor<kType, kQueries>::template SpanCoefs<kQueries>& coefs,
     const float* scales, const Vector (&biases)[kQueries], Lookahead& lookahead,
     float* HWY_RESTRICT scores) {
   using Product = KeysFor<kType, kQueries>;
   constexpr int kStep = kLinesPerPair<kType>;
   constexpr int kSums = (kQueries + Product::kRows - 1) / Product::kRows;
-  AheadLines<kTiles * kGroupLines<kType>> ahead(lookahead);
+  AheadLines<kTiles * kSpanLines<kType>> ahead(lookahead);
   Unroll<kVectors>([&](auto part) BITFETCH_LAMBDA {
     typename Product::Sums sums[kSums][kTiles];
     Unroll<kSums>([&](auto rows) BITFETCH_LAMBDA {
@@ -89,13 +89,13 @@ HWY_INLINE void ScoreGroup(
       });
     });
     Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA {
-      const Vector key_scales = LoadScales(tiles[i], group, part);
+      const Vector key_scales = LoadScales(tiles[i], span, part);
       Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
         Vector sum = hn::ConvertTo(Floats(),
                                    Product::Total(sums[q / Product::kRows][i], q % Product::kRows));
         if constexpr (Product::kBias != 0) sum = hn::Sub(sum, biases[q]);
         float* to = scores + q * kChunkTokens + i * kTileTokens + part * kLanes;
-        const Vector before = group == 0 ? hn::Zero(Floats()) : hn::LoadU(Floats(), to);
+        const Vector before = span == 0 ? hn::Zero(Floats()) : hn::LoadU(Floats(), to);
         const Vector scale = hn::Mul(key_scales, hn::Set(Floats(), scales[q]));
         hn::StoreU(hn::MulAdd(sum, scale, before), Floats(), to);
       });
@@ -114,38 +114,38 @@ void ScoreCodes(const KvLayout& layout, const Chunk& chunk, const float* queries
   const int tiles = chunk.count();
   FetchScales<Lines>(chunk, 0, layout.k_scales_bytes(), lookahead);
   size_t codes = layout.k_scales_bytes();
-  for (int group = 0; group < layout.head_dim / kQuantizedDims; ++group) {
-    const typename Product::template GroupCoefs<kQueries> coefs(
-        prepared.codes + (group * kQuantizedDims * kQueryPanel + row * 4));
-    const float* scales = prepared.scales + group * kQueryPanel + row;
-    const float* sums = prepared.sums + group * kQueryPanel + row;
+  for (int span = 0; span < layout.head_dim / kQuantizedDims; ++span) {
+    const typename Product::template SpanCoefs<kQueries> coefs(
+        prepared.codes + (span * kQuantizedDims * kQueryPanel + row * 4));
+    const float* scales = prepared.scales + span * kQueryPanel + row;
+    const float* sums = prepared.sums + span * kQueryPanel + row;
     Vector biases[kQueries];
     for (int q = 0; q < kQueries; ++q) biases[q] = hn::Set(Floats(), sums[q] * Product::kBias);
     // Named in full, since the coefficients may be of a kind that has one of its own.
     int tile = 0;
     for (; tile + kTiles <= tiles; tile += kTiles) {
-      BITFETCH_DOT::ScoreGroup<kQueries, kTiles, Lines, kType>(group, chunk.tiles + tile, codes,
-                                                               coefs, scales, biases, lookahead,
-                                                               scores + tile * kTileTokens);
+      BITFETCH_DOT::ScoreSpan<kQueries, kTiles, Lines, kType>(span, chunk.tiles + tile, codes,
+                                                              coefs, scales, biases, lookahead,
+                                                              scores + tile * kTileTokens);
     }
     for (; tile < tiles; ++tile) {
-      BITFETCH_DOT::ScoreGroup<kQueries, 1, Lines, kType>(group, chunk.tiles + tile, codes, coefs,
-                                                          scales, biases, lookahead,
-                                                          scores + tile * kTileTokens);
+      BITFETCH_DOT::ScoreSpan<kQueries, 1, Lines, kType>(span, chunk.tiles + tile, codes, coefs,
+                                                         scales, biases, lookahead,
+                                                         scores + tile * kTileTokens);
     }
-    codes += kGroupLines<kType> * kCacheLineBytes;
+    codes += kSpanLines<kType> * kCacheLineBytes;
   }
 }
 
 // The scales of V of 32 dims of a chunk; zero for tokens that are not seen, whatever lies there.
-HWY_INLINE void LoadChunkScales(const Chunk& chunk, size_t offset, int group,
+HWY_INLINE void LoadChunkScales(const Chunk& chunk, size_t offset, int span,
                                 Vector (&scales)[kChunkVectors]) {
   for (int i = 0; i < kChunkVectors; ++i) {
     const int seen = chunk.tokens - i * kLanes;
     if (HWY_LIKELY(seen >= kLanes)) {
-      scales[i] = LoadScales(chunk.tiles[i / kVectors] + offset, group, i % kVectors);
+      scales[i] = LoadScales(chunk.tiles[i / kVectors] + offset, span, i % kVectors);
     } else if (seen > 0) {
-      const Vector all = LoadScales(chunk.tiles[i / kVectors] + offset, group, i % kVectors);
+      const Vector all = LoadScales(chunk.tiles[i / kVectors] + offset, span, i % kVectors);
       scales[i] = hn::IfThenElseZero(hn::FirstN(Floats(), seen), all);
     } else {
       scales[i] = hn::Zero(Floats());
@@ -183,10 +183,10 @@ struct WeightedScales {
   HWY_INLINE WeightedScales() {}  // NOLINT(modernize-use-equals-default): see Vec16
 
   // weights: [kQueries][kChunkTokens], finite.
-  HWY_INLINE void Set(const Chunk& chunk, size_t offset, int group,
+  HWY_INLINE void Set(const Chunk& chunk, size_t offset, int span,
                       const float* HWY_RESTRICT weights) {
     Vector scales[kChunkVectors];
-    LoadChunkScales(chunk, offset, group, scales);
+    LoadChunkScales(chunk, offset, span, scales);
     Totals most[kQueryPanel];
     Unroll<kQueryPanel>([&](auto q) BITFETCH_LAMBDA { most[q] = hn::Zero(Ints()); });
     Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
@@ -259,7 +259,7 @@ HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part, bool first,
   const int tiles = chunk.count();
   for (int tile = 0; tile < tiles; ++tile) {
     const std::byte* codes = chunk.tiles[tile] + from;
-    AheadLines<kGroupLines<kType>> ahead(lookahead, first);
+    AheadLines<kSpanLines<kType>> ahead(lookahead, first);
     Unroll<2>([&](auto pair) BITFETCH_LAMBDA {
       typename Product::Codes values[kSides][2];
       Unroll<kSides>([&](auto side) BITFETCH_LAMBDA {
@@ -312,22 +312,22 @@ void SumCodes(const KvLayout& layout, const Chunk& chunk, const float* weights,
     }
     weights = padded;
   }
-  const int groups = layout.head_dim / kQuantizedDims;
+  const int spans = layout.head_dim / kQuantizedDims;
   size_t codes = scales + layout.v_scales_bytes();
   WeightedScales<kQueries> weighted;
   weighted.Set(chunk, scales, 0, weights);
-  for (int group = 0; group < groups; ++group) {
+  for (int span = 0; span < spans; ++span) {
     const CodedWeights<kQueries, kType> coded(weighted);
-    // The next group's so early, since they are slow to come, beside the products.
-    if (group + 1 < groups) weighted.Set(chunk, scales, group + 1, weights);
-    float* sums = partials + group * kQuantizedDims;
+    // The next span's so early, since they are slow to come, beside the products.
+    if (span + 1 < spans) weighted.Set(chunk, scales, span + 1, weights);
+    float* sums = partials + span * kQuantizedDims;
     for (int pass = 0; pass < kVectors * 2 / kSides; ++pass) {
       const int side = pass / kVectors;
       SumSides<kQueries, kSides, Lines>(
-          chunk, codes + side * kGroupLines<kType> / 2 * kCacheLineBytes, pass % kVectors,
+          chunk, codes + side * kSpanLines<kType> / 2 * kCacheLineBytes, pass % kVectors,
           /*first=*/pass == 0, coded, lookahead, sums + side * 16, partial_floats);
     }
-    codes += kGroupLines<kType> * kCacheLineBytes;
+    codes += kSpanLines<kType> * kCacheLineBytes;
   }
 }
 

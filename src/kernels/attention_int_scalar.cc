@@ -18,8 +18,8 @@ int Code(const std::byte* codes, KvType type, size_t index) {
   return std::to_integer<int>(line % 2 == 0 ? both & std::byte{15} : both >> 4) - 8;
 }
 
-float Scale(const std::byte* tile, int group, int slot) {
-  return F16ToF32(reinterpret_cast<const uint16_t*>(tile)[group * kTileTokens + slot]);
+float Scale(const std::byte* tile, int span, int slot) {
+  return F16ToF32(reinterpret_cast<const uint16_t*>(tile)[span * kTileTokens + slot]);
 }
 
 }  // namespace
@@ -38,18 +38,18 @@ void PrepareIntQuery(const float* query, float factor, int head_dim, int row, fl
     const auto largest = std::bit_cast<float>(largest_bits);
     const float inverse = kMaxQueryCode / largest;
     const bool codable = inverse > 0.0f && std::isfinite(inverse);  // else too small, or not finite
-    std::array<int8_t, kQuantizedDims> group = {};
+    std::array<int8_t, kQuantizedDims> span = {};
     int32_t sum = 0;
     if (codable) {
       for (int i = 0; i < kQuantizedDims; ++i) {
         const auto code = std::bit_cast<int32_t>(values[i] * inverse + kRounder) -
                           std::bit_cast<int32_t>(kRounder);
-        group[i] = static_cast<int8_t>(code);
+        span[i] = static_cast<int8_t>(code);
         sum += code;
       }
     }
     for (int i = 0; i < kQuantizedDims; i += 4) {
-      std::copy_n(&group[i], 4, codes + ((first + i) / 4 * kQueryPanel + row) * 4);
+      std::copy_n(&span[i], 4, codes + ((first + i) / 4 * kQueryPanel + row) * 4);
     }
     const int index = first / kQuantizedDims * kQueryPanel + row;
     scales[index] = codable ? largest / kMaxQueryCode : largest * 0.0f;
@@ -68,13 +68,13 @@ void ScoreCodes(const KvView& kv, int64_t first, int64_t tokens, size_t offset,
     const std::byte* codes = tile + layout.k_scales_bytes();
     const int slot = static_cast<int>(t % kTileTokens);
     scores[t] = 0.0f;
-    for (int group = 0; group < layout.head_dim / kQuantizedDims; ++group) {
+    for (int span = 0; span < layout.head_dim / kQuantizedDims; ++span) {
       int sum = 0;
-      for (int d = group * kQuantizedDims; d < (group + 1) * kQuantizedDims; ++d) {
+      for (int d = span * kQuantizedDims; d < (span + 1) * kQuantizedDims; ++d) {
         const int key = Code(codes, layout.types.k, (d / 4 * kTileTokens + slot) * 4 + d % 4);
         sum += prepared.codes[(d / 4 * kQueryPanel + row) * 4 + d % 4] * key;
       }
-      const float scale = Scale(tile, group, slot) * prepared.scales[group * kQueryPanel + row];
+      const float scale = Scale(tile, span, slot) * prepared.scales[span * kQueryPanel + row];
       scores[t] = std::fma(static_cast<float>(sum), scale, scores[t]);
     }
   }
@@ -87,12 +87,12 @@ void SumCodes(const KvView& kv, int64_t first, int64_t tokens, size_t offset, co
   for (int64_t t = 0; t < tokens; t += kTileTokens) {
     tiles[t / kTileTokens] = kv.Block((first + t) / kTileTokens) + offset + layout.k_tile_bytes();
   }
-  for (int group = 0; group < layout.head_dim / kQuantizedDims; ++group) {
+  for (int span = 0; span < layout.head_dim / kQuantizedDims; ++span) {
     float weighted[kChunkTokens];
     uint32_t largest_bits = 0;  // so that a NaN is larger than any number
     for (int64_t t = 0; t < tokens; ++t) {
       const int slot = static_cast<int>(t % kTileTokens);
-      weighted[t] = weights[t] * Scale(tiles[t / kTileTokens], group, slot);
+      weighted[t] = weights[t] * Scale(tiles[t / kTileTokens], span, slot);
       largest_bits = std::max(largest_bits, std::bit_cast<uint32_t>(std::fabs(weighted[t])));
     }
     const auto largest = std::bit_cast<float>(largest_bits);
@@ -103,7 +103,7 @@ void SumCodes(const KvView& kv, int64_t first, int64_t tokens, size_t offset, co
       codes[t] = static_cast<int>(rounded - kRounder);
     }
     const float unit = largest * (1.0f / kMaxWeightCode);
-    for (int d = group * kQuantizedDims; d < (group + 1) * kQuantizedDims; ++d) {
+    for (int d = span * kQuantizedDims; d < (span + 1) * kQuantizedDims; ++d) {
       int sum = 0;
       for (int64_t t = 0; t < tokens; ++t) {
         const auto slot = static_cast<int>(t % kTileTokens);

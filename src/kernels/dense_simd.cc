@@ -145,14 +145,14 @@ void Screen(const ScreenRows& w, int64_t begin, int64_t end, const int16_t* x, i
   const hn::RepartitionToWide<decltype(shorts)> ints;
   using Sum = hn::Vec<decltype(ints)>;
   constexpr int64_t kStep = HWY_MIN(32, HWY_LANES(int16_t));
-  constexpr int kSums = kScreenBlock / kStep;
+  constexpr int kSums = kScreenPack / kStep;
   for (int64_t r = begin; r < end; ++r) {
     const int8_t* row = w.values + r * w.stride;
     // Two for each: NEON adds the halves of a vector apart, the others use only the first.
     Sum low[kSums];
     Sum high[kSums];
     for (int i = 0; i < kSums; ++i) low[i] = high[i] = hn::Zero(ints);
-    for (int64_t c = 0; c < w.stride; c += kScreenBlock) {
+    for (int64_t c = 0; c < w.stride; c += kScreenPack) {
       for (int i = 0; i < kSums; ++i) {
         const auto values = hn::PromoteTo(shorts, hn::LoadU(bytes, row + c + i * kStep));
         const auto input = hn::LoadU(shorts, x + c + i * kStep);

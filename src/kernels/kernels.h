@@ -69,7 +69,7 @@ struct TernaryRows {
   float scale = 0;
 };
 
-inline constexpr int kTernaryBlock = 128;  // elements
+inline constexpr int kTernaryPack = 128;  // elements
 
 // Beyond, sums of code * x would leave an int32 on some ISA.
 inline constexpr int64_t kMaxTernaryCols = int64_t{1} << 22;
@@ -92,10 +92,10 @@ struct DenseMatrix {
 };
 
 // The int8 copy of a head, [rows][stride] with zeros behind the columns (docs/output-head.md).
-inline constexpr int64_t kScreenBlock = 64;  // elements
+inline constexpr int64_t kScreenPack = 64;  // elements
 struct ScreenRows {
   const int8_t* values = nullptr;
-  int64_t stride = 0;  // cols, padded to whole kScreenBlock
+  int64_t stride = 0;  // cols, padded to whole kScreenPack
 };
 
 // How a row became int8, q = round(w * (127 / max)).

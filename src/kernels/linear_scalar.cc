@@ -8,8 +8,8 @@ namespace bitfetch::scalar {
 namespace {
 
 int Code(const uint8_t* row, int64_t column) {
-  const int64_t in_block = column % kTernaryBlock;
-  const uint8_t byte = row[column / kTernaryBlock * 32 + in_block % 32];
+  const int64_t in_block = column % kTernaryPack;
+  const uint8_t byte = row[column / kTernaryPack * 32 + in_block % 32];
   return (byte >> (6 - 2 * (in_block / 32))) & 3;
 }
 

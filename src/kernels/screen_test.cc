@@ -14,7 +14,7 @@
 namespace bitfetch {
 namespace {
 
-int64_t Padded(int64_t cols) { return (cols + kScreenBlock - 1) / kScreenBlock * kScreenBlock; }
+int64_t Padded(int64_t cols) { return (cols + kScreenPack - 1) / kScreenPack * kScreenPack; }
 
 // Rows of a type, as they are stored and as floats.
 struct Rows {
@@ -73,10 +73,10 @@ TEST(ScreenRow, RoundsToTheNearestAndSaysHowFarOffThatIs) {
 TEST(ScreenRow, ZerosTinyHugeAndDamagedRowsAreAlikeEverywhere) {
   const float kInfinity = std::numeric_limits<float>::infinity();
   const float kNan = std::numeric_limits<float>::quiet_NaN();
-  const float kMost = std::numeric_limits<float>::max();
+  const float kMax = std::numeric_limits<float>::max();
   for (const Kernels* kernels : SupportedKernels()) {
     SCOPED_TRACE(std::string(IsaName(kernels->isa)));
-    for (const float special : {0.0f, 1e-45f, 1e-36f, kMost, kInfinity, -kInfinity, kNan, -kNan}) {
+    for (const float special : {0.0f, 1e-45f, 1e-36f, kMax, kInfinity, -kInfinity, kNan, -kNan}) {
       for (const float other : {0.0f, 1e-45f, 1.0f}) {
         for (const int64_t place : {0, 15, 17, 34}) {
           std::vector<float> row(35, other);

@@ -23,9 +23,9 @@ constexpr int64_t kAheadBytes = 8 << 10;
 constexpr int64_t kTokensAtOnce = 64;
 using Totals = int32_t[kTokensAtOnce][kRows];
 
-constexpr int64_t kBlockBytes = kTernaryBlock / 4;
+constexpr int64_t kPackBytes = kTernaryPack / 4;
 
-// A step is one vector of codes: kParts to a block.
+// A step is one vector of codes: kParts to a pack.
 constexpr int64_t kStep = sizeof(Codes);
 
 struct PackedRows {
@@ -36,10 +36,10 @@ struct PackedRows {
   HWY_INLINE Codes At(int64_t step, int part, int r) const {
     return LoadPart<kSums>(row[r] + step * kStep / 4, part);
   }
-  // Of the four rows to come as many lines as a block of these has, but in the order of addresses:
+  // Of the four rows to come as many lines as a pack of these has, but in the order of addresses:
   // that leads the hardware's prefetcher on, which four rows in turn don't.
   HWY_INLINE void Prefetch(int64_t step) const {
-    for (int64_t at = 0; at < kRows * kBlockBytes; at += kCacheLineBytes) {
+    for (int64_t at = 0; at < kRows * kPackBytes; at += kCacheLineBytes) {
       PrefetchLine(ahead + step * kRows * kStep / 4 + at);
     }
   }
@@ -48,7 +48,7 @@ struct PackedRows {
 #ifdef BITFETCH_TERNARY_I8MM
 #include "kernels/ternary_i8mm-inl.h"
 #else
-// Codes of a few blocks: [steps][kRows], a vector each.
+// Codes of a few packs: [steps][kRows], a vector each.
 struct UnpackedRows {
   static constexpr int kStepsAtOnce = 1;
   const uint8_t* codes;
@@ -139,18 +139,18 @@ HWY_INLINE void MultiplyRows(const TernaryRows& w, int64_t row, int64_t rows,
   for (int64_t t = 0; t < tokens; ++t) {
     for (int32_t& total : totals[t]) total = 0;
   }
-  const int64_t blocks = static_cast<int64_t>(w.row_bytes) / kBlockBytes;
-  for (int64_t first = 0; first < blocks; first += kChunkBlocks) {
-    const int64_t steps = HWY_MIN(kChunkBlocks, blocks - first) * kParts;
+  const int64_t packs = static_cast<int64_t>(w.row_bytes) / kPackBytes;
+  for (int64_t first = 0; first < packs; first += kChunkPacks) {
+    const int64_t steps = HWY_MIN(kChunkPacks, packs - first) * kParts;
     PackedRows packed;
-    packed.ahead = w.codes + row * w.row_bytes + first * kRows * kBlockBytes + kAheadBytes;
+    packed.ahead = w.codes + row * w.row_bytes + first * kRows * kPackBytes + kAheadBytes;
     for (int64_t r = 0; r < kRows; ++r) {
-      packed.row[r] = w.codes + (row + HWY_MIN(r, rows - 1)) * w.row_bytes + first * kBlockBytes;
+      packed.row[r] = w.codes + (row + HWY_MIN(r, rows - 1)) * w.row_bytes + first * kPackBytes;
     }
-    const int8_t* values = x.values + token * x.stride + first * kTernaryBlock;
+    const int8_t* values = x.values + token * x.stride + first * kTernaryPack;
     if constexpr (kUnpackOnce) {
       if (tokens > kTileTokensMax) {
-        alignas(64) uint8_t codes[kChunkBlocks * kTernaryBlock * kRows];
+        alignas(64) uint8_t codes[kChunkPacks * kTernaryPack * kRows];
         for (int64_t step = 0; step < steps; step += kParts) {
           packed.Prefetch(step);
           for (int part = 0; part < kParts; ++part) {

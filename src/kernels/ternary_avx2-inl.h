@@ -2,12 +2,12 @@
 // What ternary-inl.h needs of an ISA, from AVX2.
 
 using Codes = __m256i;
-constexpr int kParts = 4;  // of a block, a vector each, in the order of its elements
+constexpr int kParts = 4;  // of a pack, a vector each, in the order of its elements
 
 constexpr int kSumsOfOneToken = 1;
 template <int kSums>
-HWY_INLINE Codes LoadPart(const uint8_t* block, int part) {
-  const __m256i packed = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block));
+HWY_INLINE Codes LoadPart(const uint8_t* pack, int part) {
+  const __m256i packed = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(pack));
   return _mm256_and_si256(_mm256_srli_epi16(packed, 6 - 2 * part), _mm256_set1_epi8(3));
 }
 HWY_INLINE Codes LoadCodes(const uint8_t* codes) {
@@ -25,9 +25,9 @@ HWY_INLINE Values LoadValues(const int8_t* x) {
 using Sums = __m256i;
 HWY_INLINE Sums ZeroSums() { return _mm256_setzero_si256(); }
 
-// A block adds 4 pairs of products of at most 2 * 128 each to a lane: 16 blocks reach -32768 and no
+// A pack adds 4 pairs of products of at most 2 * 128 each to a lane: 16 packs reach -32768 and no
 // farther.
-constexpr int64_t kChunkBlocks = 16;
+constexpr int64_t kChunkPacks = 16;
 HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) {
   sums = _mm256_add_epi16(sums, _mm256_maddubs_epi16(codes, x));
   asm("" : "+x"(sums));  // GCC 12 would add neighbours first, and run out of registers

@@ -2,13 +2,13 @@
 // What ternary-inl.h needs of an ISA, from AVX-512, with or without VNNI.
 
 using Codes = __m512i;
-constexpr int kParts = 2;  // of a block, a vector each, in the order of its elements
+constexpr int kParts = 2;  // of a pack, a vector each, in the order of its elements
 
 HWY_INLINE __m512i Halves(__m256i low, __m256i high) {
   return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
-HWY_INLINE __m512i LoadTwice(const uint8_t* block) {
-  return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(block)));
+HWY_INLINE __m512i LoadTwice(const uint8_t* pack) {
+  return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(pack)));
 }
 HWY_INLINE Codes LoadCodes(const uint8_t* codes) { return _mm512_load_si512(codes); }
 HWY_INLINE void StoreCodes(Codes codes, uint8_t* to) { _mm512_store_si512(to, codes); }
@@ -24,8 +24,8 @@ HWY_INLINE Sums ZeroSums() { return _mm512_setzero_si512(); }
 // sixteen times their value, in a part that has a sum of its own: a shift of the sum costs less.
 constexpr int kSumsOfOneToken = 2;
 template <int kSums>
-HWY_INLINE Codes LoadPart(const uint8_t* block, int part) {
-  const __m512i packed = LoadTwice(block);
+HWY_INLINE Codes LoadPart(const uint8_t* pack, int part) {
+  const __m512i packed = LoadTwice(pack);
   const __m512i mask = Halves(_mm256_set1_epi8(0x0c), _mm256_set1_epi8(0x03));
   if (part == 1) return _mm512_and_si512(packed, mask);
   return kSums == 1 ? _mm512_and_si512(_mm512_srli_epi16(packed, 4), mask)
@@ -35,9 +35,9 @@ HWY_INLINE Sums Join(Sums part0, Sums part1) {
   return _mm512_add_epi32(_mm512_srai_epi32(part0, 4), part1);
 }
 
-// A block adds 4 products of at most 128 * 128 each to a lane: 2^15 blocks, which are
+// A pack adds 4 products of at most 128 * 128 each to a lane: 2^15 packs, which are
 // kMaxTernaryCols, reach -2^31 and no farther.
-constexpr int64_t kChunkBlocks = kMaxTernaryCols / kTernaryBlock;
+constexpr int64_t kChunkPacks = kMaxTernaryCols / kTernaryPack;
 HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) {
   return _mm512_dpbusd_epi32(sums, codes, x);
 }
@@ -49,15 +49,15 @@ constexpr bool kUnpackOnce = false;
 #else
 constexpr int kSumsOfOneToken = 1;
 template <int kSums>
-HWY_INLINE Codes LoadPart(const uint8_t* block, int part) {
+HWY_INLINE Codes LoadPart(const uint8_t* pack, int part) {
   const __m512i shifts = part == 0 ? Halves(_mm256_set1_epi16(6), _mm256_set1_epi16(4))
                                    : Halves(_mm256_set1_epi16(2), _mm256_set1_epi16(0));
-  return _mm512_and_si512(_mm512_srlv_epi16(LoadTwice(block), shifts), _mm512_set1_epi8(3));
+  return _mm512_and_si512(_mm512_srlv_epi16(LoadTwice(pack), shifts), _mm512_set1_epi8(3));
 }
 
-// A block adds 2 pairs of products of at most 2 * 128 each to a lane: 32 blocks reach -32768 and no
+// A pack adds 2 pairs of products of at most 2 * 128 each to a lane: 32 packs reach -32768 and no
 // farther.
-constexpr int64_t kChunkBlocks = 32;
+constexpr int64_t kChunkPacks = 32;
 HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) {
   return _mm512_add_epi16(sums, _mm512_maddubs_epi16(codes, x));
 }

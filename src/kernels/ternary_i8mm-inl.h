@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Unpacked rows for ternary-inl.h, by the instruction that multiplies 2 x 8 with 8 x 2 bytes.
 
-// Codes of a few blocks: [steps][pair of rows][half of a step][row of the pair][8].
+// Codes of a few packs: [steps][pair of rows][half of a step][row of the pair][8].
 struct UnpackedRows {
   const uint8_t* codes;
   HWY_INLINE static void Store(const Codes (&rows)[kRows], uint8_t* to) {

@@ -2,12 +2,12 @@
 // What ternary-inl.h needs of an ISA, from NEON, with or without dot products.
 
 using Codes = int8x16_t;
-constexpr int kParts = 8;  // of a block, a vector each, in the order of its elements
+constexpr int kParts = 8;  // of a pack, a vector each, in the order of its elements
 
 constexpr int kSumsOfOneToken = 1;
 template <int kSums>
-HWY_INLINE Codes LoadPart(const uint8_t* block, int part) {
-  const uint8x16_t packed = vld1q_u8(block + part % 2 * 16);
+HWY_INLINE Codes LoadPart(const uint8_t* pack, int part) {
+  const uint8x16_t packed = vld1q_u8(pack + part % 2 * 16);
   const int8x16_t shift = vdupq_n_s8(static_cast<int8_t>(part / 2 * 2 - 6));
   return vreinterpretq_s8_u8(vandq_u8(vshlq_u8(packed, shift), vdupq_n_u8(3)));
 }
@@ -24,14 +24,14 @@ HWY_INLINE Values LoadValues(const int8_t* x) { return vld1q_s8(x); }
 #ifdef BITFETCH_TERNARY_DOTPROD
 using Sums = int32x4_t;
 HWY_INLINE Sums ZeroSums() { return vdupq_n_s32(0); }
-constexpr int64_t kChunkBlocks = 16;  // 8 KiB of codes, unpacked
+constexpr int64_t kChunkPacks = 16;  // 8 KiB of codes, unpacked
 HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) { return vdotq_s32(sums, codes, x); }
 HWY_INLINE int32x4_t Widen(Sums sums) { return sums; }
 #else
 using Sums = int16x8_t;
 HWY_INLINE Sums ZeroSums() { return vdupq_n_s16(0); }
-// A block adds 16 products of at most 2 * 128 each to a lane: 8 blocks reach -32768 and no farther.
-constexpr int64_t kChunkBlocks = 8;
+// A pack adds 16 products of at most 2 * 128 each to a lane: 8 packs reach -32768 and no farther.
+constexpr int64_t kChunkPacks = 8;
 HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) {
   return vmlal_high_s8(vmlal_s8(sums, vget_low_s8(codes), vget_low_s8(x)), codes, x);
 }

@@ -21,9 +21,7 @@ constexpr int64_t kRowsAStep = 16;
 
 int64_t Pieces(int64_t rows, int64_t at_a_time) { return (rows + at_a_time - 1) / at_a_time; }
 
-int64_t PadToBlock(int64_t cols) {
-  return (cols + kTernaryBlock - 1) / kTernaryBlock * kTernaryBlock;
-}
+int64_t PadToBlock(int64_t cols) { return (cols + kTernaryPack - 1) / kTernaryPack * kTernaryPack; }
 
 bool AllFinite(std::span<const float> floats) {
   // By exponents: a sum of integers has no order, so the compiler takes many at once.

@@ -56,7 +56,7 @@ Result<HeadScreen> HeadScreen::Build(const GgufTensor& output, const Kernels& ke
   const int64_t rows = output.rows();
   HeadScreen screen;
   screen.cols_ = dense.cols;
-  screen.stride_ = (dense.cols + kScreenBlock - 1) / kScreenBlock * kScreenBlock;
+  screen.stride_ = (dense.cols + kScreenPack - 1) / kScreenPack * kScreenPack;
   screen.rows_.resize(rows);
   auto memory = PageBuffer::Allocate(static_cast<size_t>(rows * screen.stride_), PageSize::kHuge);
   if (!memory) {

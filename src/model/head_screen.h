@@ -19,7 +19,7 @@ namespace bitfetch {
 std::optional<DenseMatrix> DenseRowsOf(const GgufTensor& tensor, int64_t first_row = 0);
 
 // An int8 copy of an output head, that says between which bounds each logit lies: it reads half of
-// what an F16 head has. Takes [vocab][hidden, padded to kScreenBlock] bytes, and 8 for each row.
+// what an F16 head has. Takes [vocab][hidden, padded to kScreenPack] bytes, and 8 for each row.
 // docs/output-head.md derives the bounds. Immutable: any number of threads may share one.
 class HeadScreen {
  public:

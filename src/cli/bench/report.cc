@@ -142,7 +142,7 @@ class Runner {
 
 Status WriteRandomModel(const std::string& path) {
   BITFETCH_ASSIGN_OR_RETURN(const SynthShape shape, SynthShapeNamed("bitnet-2b4t"));
-  return WriteSynthModel(path, shape, {}, Interrupted());
+  return WriteSynthModel(path, shape, {});
 }
 
 Result<int> Run(const Options& options) {
