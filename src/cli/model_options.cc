@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/log.h"
-#include "base/printable.h"
 #include "base/thread_pool.h"
 #include "cli/progress_line.h"
 #include "machine/clock.h"
@@ -15,13 +14,6 @@ namespace {
 
 // Whether it fits into memory is for the session to say; this only keeps it a number of tokens.
 constexpr int64_t kMaxContext = int64_t{1} << 50;
-
-Result<KvType> ParseKvType(std::string_view text) {
-  for (const KvType type : kKvTypes) {
-    if (KvTypeName(type) == text) return type;
-  }
-  return Fail("'{}' is no type of KV cache: wanted f32, f16, bf16, q8_0 or q4_0", Printable(text));
-}
 
 }  // namespace
 

@@ -41,6 +41,7 @@ using ProductsByType = std::array<const TileProducts*, kKvTypes.size()>;
   extern const TileProducts kQ4_0Products;                                                   \
   inline constexpr ProductsByType kProducts = {&kF32Products, &kF16Products, &kBF16Products, \
                                                &kQ8_0Products, &kQ4_0Products};              \
+  static_assert(kProducts.back() != nullptr, "a KV type has no products");                   \
   inline void Attend(const AttendJob& job) { AttendWith(kProducts, job); }                   \
   }
 

@@ -28,7 +28,8 @@ inline constexpr std::array kKvTypes = {KvType::kF32, KvType::kF16, KvType::kBF1
                                         KvType::kQ4_0};
 inline constexpr int kQuantizedDims = 32;
 
-std::string_view KvTypeName(KvType type);  // "f32", "f16", "bf16", "q8_0", "q4_0"
+std::string_view KvTypeName(KvType type);           // "f32", "f16", "bf16", "q8_0", "q4_0"
+Result<KvType> ParseKvType(std::string_view text);  // the same, read back
 
 constexpr bool IsQuantized(KvType type) { return type == KvType::kQ8_0 || type == KvType::kQ4_0; }
 
