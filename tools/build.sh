@@ -13,12 +13,15 @@ exec 9>"$folder.lock"
 flock 9
 
 # Ninja configures again by itself when a CMake file changes, but knows neither of presets nor that the clone was moved.
+# BITFETCH_ISAS (all or native, cmake/isas.cmake) holds until another is asked for.
 configure() {
-  local configured=$folder/configured here
-  here=$(pwd -P)
-  if [[ $configured -nt CMakePresets.json && $(<"$configured") == "$here" ]]; then return; fi
+  local configured=$folder/configured as isas=
+  if [[ -e $configured ]]; then { read -r _ && read -r isas; } <"$configured" || true; fi
+  isas=${BITFETCH_ISAS:-${isas:-all}}
+  as=$(printf '%s\n' "$(pwd -P)" "$isas")
+  if [[ $configured -nt CMakePresets.json && $(<"$configured") == "$as" ]]; then return; fi
   rm -f "$configured"
-  cmake --preset "$preset" --fresh && echo "$here" >"$configured"
+  cmake --preset "$preset" --fresh "-DBITFETCH_ISAS=$isas" && echo "$as" >"$configured"
 }
 
 # Ninja's "[3/80] Building..." as one changing line for someone who watches, as a line every ten seconds for a log.
