@@ -31,7 +31,6 @@ bool Succeeds(bitfetch_status status) {
 bitfetch_session* OpenSession() {
   const TempDir folder;
   const std::string path = folder.Path("model.gguf");
-  const std::atomic<bool> never = false;
   FUZZ_CHECK(WriteSynthModel(path,
                              {.layers = 2,
                               .hidden = 32,
@@ -41,7 +40,7 @@ bitfetch_session* OpenSession() {
                               .head_dim = 16,
                               .vocab = kVocab,
                               .context = kContext},
-                             {}, never));
+                             {}));
   bitfetch_session_options options = bitfetch_session_default_options();
   options.threads = 1;
   options.prefetch = "256";

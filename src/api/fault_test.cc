@@ -99,7 +99,6 @@ TEST_P(FaultTest, MemoryThatRunsOutAnywhereIsAnError) {
   const TestProfile profile;
   const TempDir folder;
   const std::string path = folder.Path("model.gguf");
-  const std::atomic<bool> never = false;
   ASSERT_TRUE(WriteSynthModel(path,
                               {.layers = 1,
                                .hidden = 32,
@@ -109,7 +108,7 @@ TEST_P(FaultTest, MemoryThatRunsOutAnywhereIsAnError) {
                                .head_dim = 16,
                                .vocab = kMinSynthTokenizer,
                                .context = 64},
-                              {}, never));
+                              {}));
   std::string expected;
   ASSERT_EQ(Use(path, GetParam(), &expected), BITFETCH_OK) << bitfetch_last_error();
   ASSERT_FALSE(expected.empty());
