@@ -94,7 +94,7 @@ void RunTokenizer(const std::string& path, bool mmap) {
 }  // namespace bitfetch
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  bitfetch::Log().set_level(spdlog::level::off);
+  bitfetch::SilenceWarnings();
   const bitfetch::MemoryFile file(data, size);
   bitfetch::RunModel(file.path(), size % 2 == 0);
   bitfetch::RunTokenizer(file.path(), size % 2 == 0);

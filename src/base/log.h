@@ -15,6 +15,9 @@ void Warn(fmt::format_string<Args...> format, Args&&... args) {
   WarnFormatted(format, fmt::make_format_args(args...));
 }
 
+// From now on warnings go nowhere: for whoever reads broken files by the thousand.
+void SilenceWarnings();
+
 }  // namespace bitfetch
 
 #endif  // BITFETCH_BASE_LOG_H_
