@@ -23,39 +23,37 @@ void AttendWatched(const AttendJob& job) {
   if (meter.counters != nullptr) meter.counters->Stop();
 }
 
-Attend WatchedAttend(Isa isa) {
-  switch (isa) {
+struct Watched {
+  Attend attend;
+  Attend watched;
+};
+
+constexpr Watched kWatched[] = {
+    {scalar::Attend, AttendWatched<scalar::Attend, nullptr>},
 #if defined(__x86_64__)
 #ifndef BITFETCH_WITHOUT_AVX2
-    case Isa::kAvx2:
-      return AttendWatched<N_AVX2::plain::Attend, N_AVX2::plain::TimedAttend>;
+    {N_AVX2::plain::Attend, AttendWatched<N_AVX2::plain::Attend, N_AVX2::plain::TimedAttend>},
 #endif
 #ifndef BITFETCH_WITHOUT_AVX512
-    case Isa::kAvx512:
-      return AttendWatched<N_AVX3::plain::Attend, N_AVX3::plain::TimedAttend>;
+    {N_AVX3::plain::Attend, AttendWatched<N_AVX3::plain::Attend, N_AVX3::plain::TimedAttend>},
 #endif
 #ifndef BITFETCH_WITHOUT_AVX512VNNI
-    case Isa::kAvx512Vnni:
-      return AttendWatched<N_AVX3::vnni::Attend, N_AVX3::vnni::TimedAttend>;
+    {N_AVX3::vnni::Attend, AttendWatched<N_AVX3::vnni::Attend, N_AVX3::vnni::TimedAttend>},
 #endif
 #elif defined(__aarch64__)
-    case Isa::kNeon:
-      return AttendWatched<N_NEON::plain::Attend, N_NEON::plain::TimedAttend>;
-    case Isa::kNeonDotprod:
-      return AttendWatched<N_NEON::dotprod::Attend, N_NEON::dotprod::TimedAttend>;
-    case Isa::kNeonI8mm:
-      return AttendWatched<N_NEON::i8mm::Attend, N_NEON::i8mm::TimedAttend>;
+    {N_NEON::plain::Attend, AttendWatched<N_NEON::plain::Attend, N_NEON::plain::TimedAttend>},
+    {N_NEON::dotprod::Attend, AttendWatched<N_NEON::dotprod::Attend, N_NEON::dotprod::TimedAttend>},
+    {N_NEON::i8mm::Attend, AttendWatched<N_NEON::i8mm::Attend, N_NEON::i8mm::TimedAttend>},
 #endif
-    default:
-      return AttendWatched<scalar::Attend, nullptr>;
-  }
-}
+};
 
 }  // namespace
 
 Kernels WatchedKernels(const Kernels& kernels) {
   Kernels watched = kernels;
-  watched.attend = WatchedAttend(kernels.isa);
+  for (const Watched& each : kWatched) {
+    if (each.attend == kernels.attend) watched.attend = each.watched;
+  }
   return watched;
 }
 
