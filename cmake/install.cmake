@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What `cmake --install` and CPack give: the program, that of the benchmarks beside it, the library as one shared object that shows include/bitfetch/
-# and nothing else, and what find_package(bitfetch) and pkg-config look for.
+# What `cmake --install` and CPack give: the program, that of the benchmarks beside it, the library as one shared object
+# that shows include/bitfetch/ and nothing else, and what find_package(bitfetch) and pkg-config look for.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 

@@ -8,7 +8,6 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <iterator>
 #include <string_view>
 #include <system_error>
 
@@ -29,7 +28,7 @@ std::string Line(std::string_view text) {
     if (IsPrintableAscii({&c, 1}) && c != ' ' && c != '\\') {
       line += c;
     } else {
-      fmt::format_to(std::back_inserter(line), "\\{:03o}", static_cast<unsigned char>(c));
+      line += fmt::format("\\{:03o}", static_cast<unsigned char>(c));
     }
   }
   return line + '\n';

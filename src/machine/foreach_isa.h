@@ -7,7 +7,7 @@
 // runs what NEON has.
 //
 // BITFETCH_WITHOUT_AVX2, _AVX512 and _AVX512VNNI are defined for a build that leaves them out
-// (BITFETCH_ISAS in CMakeLists.txt).
+// (cmake/isas.cmake).
 
 #if !defined(BITFETCH_MACHINE_FOREACH_ISA_H_)
 #define BITFETCH_MACHINE_FOREACH_ISA_H_
