@@ -27,7 +27,7 @@ constexpr std::string_view kChatHelp = R"(/clear  forget the conversation (also 
 Ctrl-C stops an answer. Everything else is said to the model, a line or a paste at a time.
 )";
 
-struct Options {
+struct ChatArguments {
   ModelOptions model;
   SamplingOptions sampling;
   std::string system;
@@ -146,7 +146,7 @@ class Conversation {
   std::vector<int> tail_;  // of the last answer, what is not in the session yet
 };
 
-Result<int> RunChat(const Options& options) {
+Result<int> RunChat(const ChatArguments& options) {
   MessageReader messages;  // first, for what is typed while the model is loaded
   BITFETCH_ASSIGN_OR_RETURN(const OpenedSession opened, OpenSession(options.model));
   Session& session = *opened.session;
@@ -177,7 +177,7 @@ Result<int> RunChat(const Options& options) {
 }  // namespace
 
 void AddChat(Command& program) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ChatArguments>();
   Command& command = program.Add(
       "chat",
       {.usage = "-m MODEL [options]",

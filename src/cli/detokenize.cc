@@ -11,12 +11,12 @@
 namespace bitfetch {
 namespace {
 
-struct Options {
+struct DetokenizeArguments {
   std::string model;
   std::vector<int> tokens;
 };
 
-Result<int> RunDetokenize(const Options& options) {
+Result<int> RunDetokenize(const DetokenizeArguments& options) {
   BITFETCH_ASSIGN_OR_RETURN(const GgufReader file, GgufReader::Open(options.model));
   BITFETCH_ASSIGN_OR_RETURN(const Tokenizer tokenizer, ReadTokenizer(file));
   BITFETCH_ASSIGN_OR_RETURN(const std::string text, tokenizer.Decode(options.tokens));
@@ -27,7 +27,7 @@ Result<int> RunDetokenize(const Options& options) {
 }  // namespace
 
 void AddDetokenize(Command& program) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DetokenizeArguments>();
   Command& command = program.Add(
       "detokenize",
       {.usage = "-m MODEL --ids 1,2,3",

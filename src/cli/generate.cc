@@ -18,7 +18,7 @@
 namespace bitfetch {
 namespace {
 
-struct Options {
+struct GenerateArguments {
   ModelOptions model;
   TextOptions text;
   SamplingOptions sampling;
@@ -26,7 +26,7 @@ struct Options {
   bool profile = false;
 };
 
-Result<int> RunGenerate(const Options& options) {
+Result<int> RunGenerate(const GenerateArguments& options) {
   BITFETCH_ASSIGN_OR_RETURN(const std::string text, ReadText(options.text));
   BITFETCH_ASSIGN_OR_RETURN(const OpenedSession opened, OpenSession(options.model));
   Session& session = *opened.session;
@@ -92,7 +92,7 @@ Result<int> RunGenerate(const Options& options) {
 }  // namespace
 
 void AddGenerate(Command& program) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<GenerateArguments>();
   Command& command = program.Add(
       "generate",
       {.usage = "-m MODEL (-p TEXT | -f FILE) [options]",

@@ -24,7 +24,7 @@
 namespace bitfetch {
 namespace {
 
-struct Options {
+struct InfoArguments {
   std::string model;
   bool machine = false;
 };
@@ -213,7 +213,7 @@ Status AddMachine(Facts& facts) {
   return {};
 }
 
-Result<int> RunInfo(const Options& options) {
+Result<int> RunInfo(const InfoArguments& options) {
   Facts facts;
   if (!options.model.empty()) BITFETCH_RETURN_IF_ERROR(AddModel(options.model, facts));
   if (!options.model.empty() && options.machine) facts.Append("\n");
@@ -224,7 +224,7 @@ Result<int> RunInfo(const Options& options) {
 }  // namespace
 
 void AddInfo(Command& program) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<InfoArguments>();
   Command& command = program.Add(
       "info",
       {.usage = "-m MODEL | --machine",

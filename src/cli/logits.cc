@@ -17,13 +17,13 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-struct Options {
+struct LogitsArguments {
   ModelOptions model;
   std::vector<int> tokens;
   std::string out;
 };
 
-Result<int> RunLogits(const Options& options) {
+Result<int> RunLogits(const LogitsArguments& options) {
   BITFETCH_ASSIGN_OR_RETURN(const OpenedSession opened, OpenSession(options.model));
   Session& session = *opened.session;
   BITFETCH_RETURN_IF_ERROR(session.CheckRoom(options.tokens.size()));
@@ -49,7 +49,7 @@ Result<int> RunLogits(const Options& options) {
 }  // namespace
 
 void AddLogits(Command& program) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<LogitsArguments>();
   Command& command = program.Add(
       "logits",
       {.usage = "-m MODEL --ids 1,2,3 --out FILE [options]",

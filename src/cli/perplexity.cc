@@ -16,12 +16,12 @@ namespace {
 
 constexpr int64_t kMaxDefaultContext = 512;
 
-struct Options {
+struct PerplexityArguments {
   ModelOptions model;
   std::string file;
 };
 
-Result<int> RunPerplexity(const Options& options) {
+Result<int> RunPerplexity(const PerplexityArguments& options) {
   BITFETCH_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(options.file));
   BITFETCH_ASSIGN_OR_RETURN(const OpenedSession opened, OpenSession(options.model));
   Session& session = *opened.session;
@@ -51,7 +51,7 @@ Result<int> RunPerplexity(const Options& options) {
 }  // namespace
 
 void AddPerplexity(Command& program) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<PerplexityArguments>();
   options->model.session.max_default_context = kMaxDefaultContext;
   Command& command = program.Add(
       "perplexity",

@@ -14,7 +14,7 @@
 namespace bitfetch {
 namespace {
 
-struct Options {
+struct SynthArguments {
   SynthShape shape;  // the named one
   // What is given beside it, to be set in it: in any order of options.
   std::vector<std::function<void(SynthShape&)>> changes;
@@ -35,7 +35,7 @@ auto TypeAmong(const std::array<TensorType, n>& types) {
   };
 }
 
-Result<int> RunSynth(const Options& options) {
+Result<int> RunSynth(const SynthArguments& options) {
   SynthShape shape = options.shape;
   for (const auto& change : options.changes) change(shape);
   shape.own_output |= options.own_output;
@@ -49,7 +49,7 @@ Result<int> RunSynth(const Options& options) {
 }  // namespace
 
 void AddSynth(Command& program) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<SynthArguments>();
   options->shape = SynthShapeNamed("tiny").value();
   Command& command = program.Add(
       "synth",

@@ -14,14 +14,14 @@
 namespace bitfetch {
 namespace {
 
-struct Options {
+struct TokenizeArguments {
   std::string model;
   TextOptions text;
   bool no_bos = false;
   bool special = false;
 };
 
-Result<int> RunTokenize(const Options& options) {
+Result<int> RunTokenize(const TokenizeArguments& options) {
   BITFETCH_ASSIGN_OR_RETURN(const std::string text, ReadText(options.text));
   BITFETCH_ASSIGN_OR_RETURN(const GgufReader file, GgufReader::Open(options.model));
   BITFETCH_ASSIGN_OR_RETURN(const Tokenizer tokenizer, ReadTokenizer(file));
@@ -34,7 +34,7 @@ Result<int> RunTokenize(const Options& options) {
 }  // namespace
 
 void AddTokenize(Command& program) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TokenizeArguments>();
   Command& command = program.Add(
       "tokenize",
       {.usage = "-m MODEL (-p TEXT | -f FILE) [options]",

@@ -7,7 +7,7 @@
 namespace bitfetch::scalar {
 namespace {
 
-int Code(const uint8_t* row, int64_t column) {
+int TernaryCode(const uint8_t* row, int64_t column) {
   const int64_t in_block = column % kTernaryPack;
   const uint8_t byte = row[column / kTernaryPack * 32 + in_block % 32];
   return (byte >> (6 - 2 * (in_block / 32))) & 3;
@@ -21,7 +21,8 @@ void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const Quant
     const uint8_t* row = w.codes + r * w.row_bytes;
     for (int64_t t = 0; t < x.tokens; ++t) {
       int32_t sum = 0;
-      for (int64_t c = 0; c < w.cols; ++c) sum += (Code(row, c) - 1) * x.values[t * x.stride + c];
+      for (int64_t c = 0; c < w.cols; ++c)
+        sum += (TernaryCode(row, c) - 1) * x.values[t * x.stride + c];
       out[t * out_stride + r] = static_cast<float>(sum) * x.scales[t] * w.scale;
     }
   }

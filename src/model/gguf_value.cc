@@ -12,25 +12,25 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "values are read as they lie");
 
-struct TypeFacts {
+struct ValueTypeFacts {
   std::string_view name;
   size_t bytes;
 };
 
 // By number.
-constexpr std::array<TypeFacts, 13> kTypes = {{{"uint8", 1},
-                                               {"int8", 1},
-                                               {"uint16", 2},
-                                               {"int16", 2},
-                                               {"uint32", 4},
-                                               {"int32", 4},
-                                               {"float32", 4},
-                                               {"bool", 1},
-                                               {"string", 0},
-                                               {"array", 0},
-                                               {"uint64", 8},
-                                               {"int64", 8},
-                                               {"float64", 8}}};
+constexpr std::array<ValueTypeFacts, 13> kValueTypes = {{{"uint8", 1},
+                                                         {"int8", 1},
+                                                         {"uint16", 2},
+                                                         {"int16", 2},
+                                                         {"uint32", 4},
+                                                         {"int32", 4},
+                                                         {"float32", 4},
+                                                         {"bool", 1},
+                                                         {"string", 0},
+                                                         {"array", 0},
+                                                         {"uint64", 8},
+                                                         {"int64", 8},
+                                                         {"float64", 8}}};
 
 template <class T>
 T Load(const std::byte* at) {
@@ -123,9 +123,9 @@ struct Kind<std::string_view> {
 
 }  // namespace
 
-std::string_view GgufTypeName(GgufType type) { return kTypes[static_cast<size_t>(type)].name; }
+std::string_view GgufTypeName(GgufType type) { return kValueTypes[static_cast<size_t>(type)].name; }
 
-size_t GgufTypeBytes(GgufType type) { return kTypes[static_cast<size_t>(type)].bytes; }
+size_t GgufTypeBytes(GgufType type) { return kValueTypes[static_cast<size_t>(type)].bytes; }
 
 template <class T>
 Result<T> ScalarAs(const GgufValue& value) {

@@ -10,7 +10,7 @@
 namespace bitfetch {
 namespace {
 
-constexpr int64_t kRowsAtATime = 64;
+constexpr int64_t kScreenRowsAtATime = 64;
 
 // Half the distance from 1 to the next float: what rounding adds, relatively.
 constexpr double kUnit = 0x1p-24;
@@ -73,7 +73,7 @@ Result<HeadScreen> HeadScreen::Build(const GgufTensor& output, const Kernels& ke
   std::atomic<int64_t> damaged_row = rows;  // the first that was found
   std::atomic<int64_t> done = 0;
   const double root = std::sqrt(static_cast<double>(dense.cols)) * kUp;
-  pool.ParallelPieces(rows, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
+  pool.ParallelPieces(rows, kScreenRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t r = begin; r < end; ++r) {
       ScreenFit fit;
       kernels.screen_row(dense, r, screen.stride_, values + r * screen.stride_, &fit);
@@ -142,9 +142,9 @@ bool HeadScreen::Prepare(const float* x, Input* input) const {
 void HeadScreen::Bounds(const Kernels& kernels, const Input& input, int64_t begin, int64_t end,
                         double* lower, double* upper) const {
   const ScreenRows rows{reinterpret_cast<const int8_t*>(values_.data()), stride_};
-  for (int64_t first = begin; first < end; first += kRowsAtATime) {
-    std::array<int32_t, kRowsAtATime> sums;
-    const int64_t last = std::min(first + kRowsAtATime, end);
+  for (int64_t first = begin; first < end; first += kScreenRowsAtATime) {
+    std::array<int32_t, kScreenRowsAtATime> sums;
+    const int64_t last = std::min(first + kScreenRowsAtATime, end);
     kernels.screen(rows, first, last, input.values.data(), sums.data());
     for (int64_t r = first; r < last; ++r) {
       const double screened = sums[r - first] * (rows_[r].scale * input.scale);

@@ -7,7 +7,7 @@
 namespace bitfetch {
 namespace {
 
-struct TypeFacts {
+struct TensorTypeFacts {
   TensorType type;
   std::string_view name;
   int64_t pack_elements;
@@ -15,7 +15,7 @@ struct TypeFacts {
   int64_t trailer_bytes;  // once, after the last pack
 };
 
-constexpr std::array<TypeFacts, 9> kTypes = {{
+constexpr std::array<TensorTypeFacts, 9> kTensorTypes = {{
     {TensorType::kF32, "F32", 1, 4, 0},
     {TensorType::kF16, "F16", 1, 2, 0},
     {TensorType::kQ8_0, "Q8_0", 32, 34, 0},
@@ -46,8 +46,8 @@ constexpr std::array<std::pair<uint32_t, std::string_view>, 6> kOtherTernaryType
     {335, "IQ2_BN_R4"},
 }};
 
-const TypeFacts& Facts(TensorType type) {
-  for (const TypeFacts& facts : kTypes) {
+const TensorTypeFacts& Facts(TensorType type) {
+  for (const TensorTypeFacts& facts : kTensorTypes) {
     if (facts.type == type) return facts;
   }
   __builtin_unreachable();
@@ -56,7 +56,7 @@ const TypeFacts& Facts(TensorType type) {
 }  // namespace
 
 Result<TensorType> TensorTypeOf(uint32_t number) {
-  for (const TypeFacts& facts : kTypes) {
+  for (const TensorTypeFacts& facts : kTensorTypes) {
     if (static_cast<uint32_t>(facts.type) == number) return facts.type;
   }
   for (const auto& [known, name] : kOtherTernaryTypes) {
@@ -80,7 +80,7 @@ int64_t PackElements(TensorType type) { return Facts(type).pack_elements; }
 int64_t PackBytes(TensorType type) { return Facts(type).pack_bytes; }
 
 int64_t TensorBytes(TensorType type, int64_t elements) {
-  const TypeFacts& facts = Facts(type);
+  const TensorTypeFacts& facts = Facts(type);
   return elements / facts.pack_elements * facts.pack_bytes + facts.trailer_bytes;
 }
 
