@@ -111,15 +111,18 @@ Result<std::optional<uint32_t>> BlockPool::Take() {
 }
 
 void BlockPool::Retain(uint32_t block) {
-  if (references_[block]++ == 1 && index_.KeyOf(block) != nullptr) index_.SetHeld(block);
+  for (std::optional<uint32_t> next = block; next; next = index_.ParentOf(*next)) {
+    if (references_[*next]++ != 1 || index_.KeyOf(*next) == nullptr) return;
+    index_.SetHeld(*next);
+  }
 }
 
 void BlockPool::Release(uint32_t block) {
-  const uint32_t left = --references_[block];
-  if (left == 0) {
-    free_.push_back(block);
-  } else if (left == 1 && index_.KeyOf(block) != nullptr) {
-    index_.SetIdle(block);
+  for (std::optional<uint32_t> next = block; next; next = index_.ParentOf(*next)) {
+    const uint32_t left = --references_[*next];
+    if (left == 0) return free_.push_back(*next);
+    if (left != 1 || index_.KeyOf(*next) == nullptr) return;
+    index_.SetIdle(*next);
   }
 }
 
@@ -129,20 +132,24 @@ std::optional<uint32_t> BlockPool::Adopt(const BlockKey& key) {
   return block;
 }
 
-std::optional<uint32_t> BlockPool::Publish(const BlockKey& key, uint32_t block) {
+std::optional<uint32_t> BlockPool::Publish(const BlockKey& key, uint32_t block,
+                                           std::optional<uint32_t> parent) {
   if (const std::optional<uint32_t> published = Adopt(key)) {
     Release(block);
     return published;
   }
   if (index_.KeyOf(block) != nullptr) return std::nullopt;
-  index_.Insert(key, block);
+  index_.Insert(key, block, parent);
   ++references_[block];
+  if (parent) Retain(*parent);
   return block;
 }
 
 void BlockPool::Unpublish(uint32_t block) {
+  const std::optional<uint32_t> parent = index_.ParentOf(block);
   index_.Erase(block);
   --references_[block];
+  if (parent) Release(*parent);
 }
 
 void BlockPool::Copy(uint32_t from, uint32_t to) {

@@ -45,14 +45,15 @@ struct KvConfig {
 // most of each would lie empty.
 //
 // A block is held by sequences, by reference count. A full one may be published under its key: then
-// the index holds a reference too, nobody writes to the block any more, and it stays when no
-// sequence holds it, idle, until its room is needed.
+// the index has a reference too, nobody writes to the block any more, and it stays when nobody
+// holds it, idle, until its room is needed. While a published block is held it holds its parent.
 //
 // Not thread-safe: a pool and its sequences belong to one thread at a time.
 class BlockPool {
  public:
   // Takes address space for all blocks; memory comes as blocks are taken. Errors: shapes that no
   // tile takes, out of address space or of memory for its tables, 36 bytes a block at most.
+  // What is published takes some 60 bytes a block more.
   static Result<std::shared_ptr<BlockPool>> Create(const KvConfig& config);
   // Its errors that no machine would change.
   static Status Check(const KvConfig& config);
@@ -79,11 +80,14 @@ class BlockPool {
 
   // The published block with this key, with a reference for who asks. Nothing: there is none.
   std::optional<uint32_t> Adopt(const BlockKey& key);
-  // Publishes a full block that a sequence holds, and returns the one that it holds from now on:
-  // another, where one with this key was there before. Nothing: the block is published under
-  // another key. Throws std::bad_alloc. In both cases nothing changed.
-  std::optional<uint32_t> Publish(const BlockKey& key, uint32_t block);
-  // Takes back the publishing of a block that a sequence holds and nothing published comes after.
+  // Publishes a full block that a sequence holds, behind `parent`, which is published and which it
+  // holds, if it is not its first. Returns the block that it holds from now on: another, where one
+  // with this key was there before. Nothing: the block is published under another key. Throws
+  // std::bad_alloc. In both cases nothing changed.
+  std::optional<uint32_t> Publish(const BlockKey& key, uint32_t block,
+                                  std::optional<uint32_t> parent);
+  // Takes back the publishing of a block that one sequence holds, when Available() is 0: no block
+  // that comes after it is published then.
   void Unpublish(uint32_t block);
   const PrefixIndex& index() const { return index_; }
 

@@ -91,7 +91,6 @@ Result<bool> KvCache::OwnBlocks(int64_t begin, int64_t end) {
   }
   for (int64_t i = begin / kTileTokens; i < std::min(held, BlocksFor(end)); ++i) {
     if (!pool_->Shared(blocks_[i])) continue;
-    // With no idle block left, nothing published comes after a block that only we hold.
     if (pool_->SharedWithIndexAlone(blocks_[i]) && pool_->Available() == 0) {
       pool_->Unpublish(blocks_[i]);
       continue;
@@ -160,13 +159,14 @@ int64_t KvCache::Adopt(const BlockKey& root, std::span<const int> tokens) {
 
 void KvCache::Publish(const BlockKey& root, std::span<const int> tokens) {
   const int64_t full = std::min<int64_t>(tokens.size(), length()) / kTileTokens;
+  std::optional<uint32_t> parent;
+  if (published_ > 0) parent = blocks_[published_ - 1];
   for (; published_ < full; ++published_) {
-    const BlockKey parent = published_ == 0 ? root : *pool_->index().KeyOf(blocks_[published_ - 1]);
-    const BlockKey key =
-        ChildKey(parent, tokens.subspan(published_ * kTileTokens).first<kTileTokens>());
-    const std::optional<uint32_t> block = pool_->Publish(key, blocks_[published_]);
-    if (!block) return;
-    blocks_[published_] = *block;
+    const BlockKey key = ChildKey(parent ? *pool_->index().KeyOf(*parent) : root,
+                                  tokens.subspan(published_ * kTileTokens).first<kTileTokens>());
+    parent = pool_->Publish(key, blocks_[published_], parent);
+    if (!parent) return;
+    blocks_[published_] = *parent;
   }
 }
 

@@ -27,10 +27,16 @@ const BlockKey* PrefixIndex::KeyOf(uint32_t block) const {
   return size_t{block} + 1 < entries_.size() ? entries_[size_t{block} + 1].key : nullptr;
 }
 
-void PrefixIndex::Insert(const BlockKey& key, uint32_t block) {
+std::optional<uint32_t> PrefixIndex::ParentOf(uint32_t block) const {
+  const uint32_t parent = entries_[size_t{block} + 1].parent;
+  if (parent == 0) return std::nullopt;
+  return parent - 1;
+}
+
+void PrefixIndex::Insert(const BlockKey& key, uint32_t block, std::optional<uint32_t> parent) {
   const auto place = blocks_.emplace(key, block).first;
   entries_.resize(std::max(entries_.size(), size_t{block} + 2));
-  entries_[size_t{block} + 1].key = &place->first;
+  entries_[size_t{block} + 1] = {.key = &place->first, .parent = parent ? *parent + 1 : 0};
 }
 
 void PrefixIndex::Erase(uint32_t block) {

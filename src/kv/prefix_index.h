@@ -12,9 +12,10 @@
 
 namespace bitfetch {
 
-// Which block of a pool has which key, and which of those that no sequence holds is let go first:
-// the one that has been idle longest. Whoever holds a block holds its parent too, and lets go of
-// children first; so a parent became idle after its children, and goes after them.
+// Which block of a pool has which key, which one comes before it, its parent, and which of those
+// that nobody holds is let go first: the one that has been idle longest. A block that is held holds
+// its parent (BlockPool sees to it), so a parent becomes idle after its children and goes after
+// them.
 //
 // Belongs to a BlockPool, which knows who holds what. All operations take a constant time.
 class PrefixIndex {
@@ -25,17 +26,19 @@ class PrefixIndex {
   std::optional<uint32_t> Find(const BlockKey& key) const;
   // nullptr: the block is not in the index.
   const BlockKey* KeyOf(uint32_t block) const;
+  // The parent of a block that is in the index; nothing: it is a sequence's first.
+  std::optional<uint32_t> ParentOf(uint32_t block) const;
 
   size_t size() const { return blocks_.size(); }
-  size_t idle() const { return idle_; }  // of them, those that no sequence holds
+  size_t idle() const { return idle_; }  // of them, those that nobody holds
 
-  // A block that a sequence holds, and a key, neither of which is in the index. Throws
-  // std::bad_alloc; then nothing changed.
-  void Insert(const BlockKey& key, uint32_t block);
-  // A block that is in the index and not idle leaves it.
+  // A block that is held, and a key, neither of which is in the index; `parent` is, and stays
+  // longer. Throws std::bad_alloc; then nothing changed.
+  void Insert(const BlockKey& key, uint32_t block, std::optional<uint32_t> parent);
+  // A block that is in the index, held and no parent leaves it.
   void Erase(uint32_t block);
 
-  // The last sequence let go of the block; the first one holds it again.
+  // Nobody holds the block any more; somebody does again.
   void SetIdle(uint32_t block);
   void SetHeld(uint32_t block);
 
@@ -47,9 +50,10 @@ class PrefixIndex {
   struct FirstBytes {
     size_t operator()(const BlockKey& key) const;
   };
-  // One entry of the ring of idle blocks, [0] being where it begins and ends: block b is b + 1.
+  // Entry b + 1 is that of block b. The idle ones are a ring, which begins and ends at entry 0.
   struct Entry {
     const BlockKey* key = nullptr;  // in `blocks_`
+    uint32_t parent = 0;            // entries; 0: none
     uint32_t older = 0;
     uint32_t newer = 0;
   };
