@@ -91,6 +91,8 @@ Result<bool> KvCache::OwnBlocks(int64_t begin, int64_t end) {
   }
   for (int64_t i = begin / kTileTokens; i < std::min(held, BlocksFor(end)); ++i) {
     if (!pool_->Shared(blocks_[i])) continue;
+    // So that a sequence that fills the pool can go back and on. With no idle block left, nothing
+    // published comes after one that only we hold.
     if (pool_->SharedWithIndexAlone(blocks_[i]) && pool_->Available() == 0) {
       pool_->Unpublish(blocks_[i]);
       continue;

@@ -60,9 +60,9 @@ class KvCache {
   // ones, and one for the copy of a last block that another sequence holds too.
   int64_t BlocksToAppend(int64_t count) const;
 
-  // Takes them, so that appending `count` tokens to every layer cannot fail. False: the pool has
-  // not so many now. Errors: the limit, out of memory. In both cases nothing changed. Truncating
-  // gives back what is not used.
+  // Takes them, so that appending `count` tokens to every layer cannot fail, unless a fork is made
+  // before. False: the pool has not so many now. Errors: the limit, out of memory. In both cases
+  // nothing changed. Truncating gives back what is not used.
   Result<bool> Reserve(int64_t count);
 
   // Stores `count` tokens behind what `layer` holds; k and v: [count][kv_heads][head_dim]. Errors:
@@ -134,15 +134,14 @@ class KvCache {
   int64_t BlocksToOwn(int64_t begin, int64_t end) const;
   // Gives this sequence blocks of its own for tokens [begin, end). False: the pool has not so many.
   Result<bool> OwnBlocks(int64_t begin, int64_t end);
-  // Lets go of all but the first `count` blocks, the last first, as the index wants it.
+  // Lets go of all but the first `count` blocks.
   void KeepBlocks(int64_t count);
 
   std::shared_ptr<BlockPool> pool_;
   int64_t limit_;
   StoreToken store_;
-  std::vector<uint32_t>
-      blocks_;             // the block table: [ceil(longest layer / 16)] and what is reserved
-  int64_t published_ = 0;  // so many of them, from the first, are in the index
+  std::vector<uint32_t> blocks_;  // the block table: [ceil(longest layer / 16) + reserved]
+  int64_t published_ = 0;         // so many of them, from the first, are in the index
   std::vector<int64_t> lengths_;  // [layers] tokens
   KvTraffic traffic_;
 };
