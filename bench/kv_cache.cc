@@ -7,7 +7,8 @@
 //   grow/TYPE/PAGES              from nothing to 100K tokens: the slowest steps, and what was taken
 //                                from the system beyond the tiles' bytes
 //   fork, truncate               of 100K tokens; copy: the first step after a fork, on a shared
-//   block
+//                                block
+//   open, adopt, publish         a sequence of at most 64K tokens over a pool; 4096 tokens of it
 //
 // BITFETCH_ISA chooses the ISA.
 #include "kv/kv_cache.h"
@@ -141,6 +142,31 @@ void Copy(benchmark::State& state, KvType type) {
   }
 }
 
+void Open(benchmark::State& state) {
+  const std::optional<KvCache> cache = MakeCache(state, KvType::kQ4_0, PageSize::kHuge, 65536);
+  if (!cache) return;
+  for (auto _ : state) benchmark::DoNotOptimize(KvCache::Open(cache->pool(), 65536));
+}
+
+// A sequence publishes what it holds, and a second one adopts it.
+void Share(benchmark::State& state, bool adopt) {
+  const std::vector<int> tokens(4096);
+  const std::vector<float> floats = RandomFloats(4096 * kHeads * kDim);
+  for (auto _ : state) {
+    std::optional<KvCache> cache = MakeCache(state, KvType::kQ4_0, PageSize::kHuge, 65536);
+    if (!cache) return;
+    Step(state, *cache, 4096, floats);
+    const BlockKey root = RootKey({}, {}, "");
+    double start = Seconds();
+    cache->Publish(root, tokens);
+    const double published = Seconds() - start;
+    KvCache second = KvCache::Open(cache->pool(), 65536).value();
+    start = Seconds();
+    second.Adopt(root, tokens);
+    state.SetIterationTime(adopt ? Seconds() - start : published);
+  }
+}
+
 const bool kRegistered = [] {
   using benchmark::RegisterBenchmark;
   for (const PageSize pages : {PageSize::kHuge, PageSize::k4K}) {
@@ -160,6 +186,13 @@ const bool kRegistered = [] {
   }
   RegisterBenchmark("fork", Fork)->Unit(benchmark::kMicrosecond);
   RegisterBenchmark("truncate", Truncate)->UseManualTime()->Unit(benchmark::kMicrosecond);
+  RegisterBenchmark("open", Open)->Unit(benchmark::kMicrosecond);
+  for (const bool adopt : {false, true}) {
+    RegisterBenchmark(adopt ? "adopt" : "publish", Share, adopt)
+        ->UseManualTime()
+        ->Iterations(20)
+        ->Unit(benchmark::kMicrosecond);
+  }
   for (const KvType type : {KvType::kF16, KvType::kQ8_0}) {
     RegisterBenchmark(fmt::format("copy/{}", KvTypeName(type)).c_str(), Copy, type)
         ->UseManualTime()

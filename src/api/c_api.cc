@@ -370,7 +370,7 @@ bitfetch_status bitfetch_cache_create(const bitfetch_cache_shape* shape, bitfetc
                     .l2_budget_bytes = PrefetchBudget(ReadTopology().l2_bytes)};
     BITFETCH_RETURN_IF_NOT_OK(ReadName("kv_type", read.kv_type, ParseKvTypes, &config.types));
     BITFETCH_RETURN_IF_NOT_OK(ReadName("pages", read.pages, ParsePageSize, &config.pages));
-    BITFETCH_RETURN_IF_NOT_OK(Allowed(KvCache::Check(config)));
+    BITFETCH_RETURN_IF_NOT_OK(Allowed(BlockPool::Check(config)));
     auto created = KvCache::Create(config);
     if (!created) return Fails(BITFETCH_FAILED, created.error().message);
     *cache = new bitfetch_cache{*std::move(created)};

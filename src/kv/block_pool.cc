@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+#include <new>
 #include <numeric>
 
 namespace bitfetch {
@@ -36,38 +38,118 @@ Result<BlockPlacement> ParseBlockPlacement(std::string_view text) {
   return Fail("'{}' is not known: wanted contiguous or paged", text);
 }
 
-Result<BlockPool> BlockPool::Create(int layers, const KvLayout& layout, uint32_t limit,
-                                    PageSize pages, BlockPlacement placement) {
-  BlockPool pool;
-  pool.layout_ = layout;
-  pool.layers_ = layers;
-  pool.limit_ = limit;
-  BITFETCH_ASSIGN_OR_RETURN(pool.memory_, PageBuffer::Reserve(limit * pool.stride_bytes(), pages));
-  if (placement == BlockPlacement::kShuffled) pool.order_ = ShuffledOrder(limit);
-  // So that nothing of this can fail when blocks are taken and given back.
-  pool.references_.reserve(limit);
-  pool.free_.reserve(limit);
-  return pool;
+Status BlockPool::Check(const KvConfig& config) {
+  if (config.layers < 1 || config.kv_heads < 1) {
+    return Fail("a KV cache needs at least one layer and one head, not {} and {}", config.layers,
+                config.kv_heads);
+  }
+  const int step = std::max(KvDimStep(config.types.k), KvDimStep(config.types.v));
+  if (config.head_dim < step || config.head_dim % step != 0 || config.head_dim > 4096) {
+    return Fail(
+        "head_dim {} is not supported by a KV cache of {}: it must be a multiple of {}, at most "
+        "4096",
+        config.head_dim, KvTypesName(config.types), step);
+  }
+  if (config.limit < 1) return Fail("a KV cache of {} tokens is not possible", config.limit);
+  if (config.limit > int64_t{std::numeric_limits<int32_t>::max()} * kTileTokens) {
+    return Fail("a KV cache of {} tokens is larger than any memory", config.limit);
+  }
+  const KvLayout layout{config.kv_heads, config.head_dim, config.types};
+  constexpr auto kMax = std::numeric_limits<int64_t>::max();
+  if (BlocksFor(config.limit) > kMax / config.layers / static_cast<int64_t>(layout.block_bytes())) {
+    return Fail("a KV cache of {} tokens is larger than any memory", config.limit);
+  }
+  return {};
 }
 
-Result<uint32_t> BlockPool::Take() {
+Result<std::shared_ptr<BlockPool>> BlockPool::Create(const KvConfig& config) {
+  BITFETCH_RETURN_IF_ERROR(Check(config));
+  const KvLayout layout{config.kv_heads, config.head_dim, config.types};
+  const size_t bytes = BlocksFor(config.limit) * config.layers * layout.block_bytes();
+  BITFETCH_ASSIGN_OR_RETURN(PageBuffer memory, PageBuffer::Reserve(bytes, config.pages));
+  try {
+    return std::shared_ptr<BlockPool>(new BlockPool(config, std::move(memory)));
+  } catch (const std::bad_alloc&) {
+    return Fail("out of memory: no tables for a KV cache of {} tokens", config.limit);
+  }
+}
+
+BlockPool::BlockPool(const KvConfig& config, PageBuffer memory)
+    : layout_{config.kv_heads, config.head_dim, config.types},
+      layers_(config.layers),
+      limit_(BlocksFor(config.limit)),
+      l2_budget_bytes_(config.l2_budget_bytes),
+      memory_(std::move(memory)),
+      index_(limit_) {
+  if (config.placement == BlockPlacement::kShuffled) order_ = ShuffledOrder(limit_);
+  // So that nothing of this can fail when blocks are taken and given back.
+  references_.reserve(limit_);
+  free_.reserve(limit_);
+}
+
+int64_t BlockPool::Available() const {
+  return static_cast<int64_t>(free_.size() + (limit_ - fresh_) + index_.idle());
+}
+
+Result<std::optional<uint32_t>> BlockPool::Take() {
   uint32_t block = 0;
   if (!free_.empty()) {
     block = free_.back();
     free_.pop_back();
-  } else {
-    if (fresh_ == limit_) return Fail("all {} blocks of the KV cache are in use", limit_);
+  } else if (fresh_ < limit_) {
     block = order_.empty() ? fresh_ : order_[fresh_];
     BITFETCH_RETURN_IF_ERROR(memory_.Commit((size_t{block} + 1) * stride_bytes()));
     ++fresh_;
     references_.resize(std::max<size_t>(references_.size(), size_t{block} + 1));
+  } else if (index_.idle() > 0) {
+    block = index_.Evict();
+  } else {
+    return std::nullopt;
   }
   references_[block] = 1;
   return block;
 }
 
+void BlockPool::Retain(uint32_t block) {
+  for (std::optional<uint32_t> next = block; next; next = index_.ParentOf(*next)) {
+    if (references_[*next]++ != 1 || index_.KeyOf(*next) == nullptr) return;
+    index_.SetHeld(*next);
+  }
+}
+
 void BlockPool::Release(uint32_t block) {
-  if (--references_[block] == 0) free_.push_back(block);
+  for (std::optional<uint32_t> next = block; next; next = index_.ParentOf(*next)) {
+    const uint32_t left = --references_[*next];
+    if (left == 0) return free_.push_back(*next);
+    if (left != 1 || index_.KeyOf(*next) == nullptr) return;
+    index_.SetIdle(*next);
+  }
+}
+
+std::optional<uint32_t> BlockPool::Adopt(const BlockKey& key) {
+  const std::optional<uint32_t> block = index_.Find(key);
+  if (block) Retain(*block);
+  return block;
+}
+
+std::optional<uint32_t> BlockPool::Publish(const BlockKey& key, uint32_t block,
+                                           std::optional<uint32_t> parent) {
+  if (const std::optional<uint32_t> published = Adopt(key)) {
+    Release(block);
+    return published;
+  }
+  if (index_.KeyOf(block) != nullptr) return std::nullopt;
+  index_.Insert(key, block, parent);
+  ++references_[block];
+  if (parent) Retain(*parent);
+  return block;
+}
+
+void BlockPool::Unpublish(uint32_t block) {
+  const std::optional<uint32_t> parent = index_.ParentOf(block);
+  index_.Erase(block);
+  --references_[block];
+  if (parent) Release(*parent);
 }
 
 void BlockPool::Copy(uint32_t from, uint32_t to) {

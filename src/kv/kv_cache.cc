@@ -2,82 +2,61 @@
 #include "kv/kv_cache.h"
 
 #include <algorithm>
-#include <limits>
 #include <new>
 
 namespace bitfetch {
-namespace {
 
-int64_t BlocksFor(int64_t tokens) { return (tokens + kTileTokens - 1) / kTileTokens; }
-
-}  // namespace
-
-Status KvCache::Check(const KvConfig& config) {
-  if (config.layers < 1 || config.kv_heads < 1) {
-    return Fail("a KV cache needs at least one layer and one head, not {} and {}", config.layers,
-                config.kv_heads);
+Result<KvCache> KvCache::Open(std::shared_ptr<BlockPool> pool, int64_t limit) {
+  if (limit < 1) return Fail("a sequence of {} tokens is not possible", limit);
+  const int64_t pool_limit = int64_t{pool->limit()} * kTileTokens;
+  if (limit > pool_limit) {
+    return Fail("a sequence of {} tokens is larger than the whole KV cache, which holds {}", limit,
+                pool_limit);
   }
-  const int step = std::max(KvDimStep(config.types.k), KvDimStep(config.types.v));
-  if (config.head_dim < step || config.head_dim % step != 0 || config.head_dim > 4096) {
-    return Fail(
-        "head_dim {} is not supported by a KV cache of {}: it must be a multiple of {}, at most "
-        "4096",
-        config.head_dim, KvTypesName(config.types), step);
-  }
-  if (config.limit < 1) return Fail("a KV cache of {} tokens is not possible", config.limit);
-  if (config.limit > int64_t{std::numeric_limits<int32_t>::max()} * kTileTokens) {
-    return Fail("a KV cache of {} tokens is larger than any memory", config.limit);
-  }
-  const int64_t blocks = BlocksFor(config.limit);
-  const KvLayout layout{config.kv_heads, config.head_dim, config.types};
-  constexpr auto kMax = std::numeric_limits<int64_t>::max();
-  if (blocks > kMax / config.layers / static_cast<int64_t>(layout.block_bytes())) {
-    return Fail("a KV cache of {} tokens is larger than any memory", config.limit);
-  }
-  return {};
+  BITFETCH_ASSIGN_OR_RETURN(const StoreToken store, ChooseStore());
+  return KvCache(std::move(pool), BlocksFor(limit) * kTileTokens, store);
 }
 
 Result<KvCache> KvCache::Create(const KvConfig& config) {
-  BITFETCH_RETURN_IF_ERROR(Check(config));
-  const int64_t blocks = BlocksFor(config.limit);
-  const KvLayout layout{config.kv_heads, config.head_dim, config.types};
-  BITFETCH_ASSIGN_OR_RETURN(const StoreToken store, ChooseStore());
+  BITFETCH_ASSIGN_OR_RETURN(std::shared_ptr<BlockPool> pool, BlockPool::Create(config));
   try {
-    BITFETCH_ASSIGN_OR_RETURN(BlockPool pool, BlockPool::Create(config.layers, layout, blocks,
-                                                                config.pages, config.placement));
-    return KvCache(std::make_shared<BlockPool>(std::move(pool)), store, config.l2_budget_bytes);
+    return Open(std::move(pool), config.limit);
   } catch (const std::bad_alloc&) {
     return Fail("out of memory: no tables for a KV cache of {} tokens", config.limit);
   }
 }
 
-KvCache::KvCache(std::shared_ptr<BlockPool> pool, StoreToken store, size_t l2_budget_bytes)
-    : pool_(std::move(pool)),
-      store_(store),
-      l2_budget_bytes_(l2_budget_bytes),
-      lengths_(pool_->layers()) {
-  blocks_.reserve(pool_->limit());  // so that growing cannot fail here
+KvCache::KvCache(std::shared_ptr<BlockPool> pool, int64_t limit, StoreToken store)
+    : pool_(std::move(pool)), limit_(limit), store_(store), lengths_(pool_->layers()) {
+  blocks_.reserve(BlocksFor(limit));  // so that growing cannot fail here
 }
 
 KvCache& KvCache::operator=(KvCache&& other) noexcept {
   std::swap(pool_, other.pool_);
+  std::swap(limit_, other.limit_);
   std::swap(store_, other.store_);
-  std::swap(l2_budget_bytes_, other.l2_budget_bytes_);
   std::swap(blocks_, other.blocks_);
+  std::swap(published_, other.published_);
   std::swap(lengths_, other.lengths_);
   std::swap(traffic_, other.traffic_);
   return *this;
 }
 
-KvCache::~KvCache() {
-  for (const uint32_t block : blocks_) pool_->Release(block);
+KvCache::~KvCache() { KeepBlocks(0); }
+
+void KvCache::KeepBlocks(int64_t count) {
+  while (static_cast<int64_t>(blocks_.size()) > count) {
+    pool_->Release(blocks_.back());
+    blocks_.pop_back();
+  }
 }
 
 KvCache KvCache::Fork() const {
-  KvCache fork(pool_, store_, l2_budget_bytes_);
-  fork.blocks_.assign(blocks_.begin(), blocks_.end());
+  KvCache fork(pool_, limit_, store_);
+  fork.blocks_.assign(blocks_.begin(), blocks_.begin() + BlocksFor(longest()));
+  fork.published_ = published_;
   fork.lengths_ = lengths_;
-  for (const uint32_t block : blocks_) pool_->Retain(block);
+  for (const uint32_t block : fork.blocks_) pool_->Retain(block);
   return fork;
 }
 
@@ -88,27 +67,58 @@ Status KvCache::CheckLayer(int layer) const {
   return {};
 }
 
-Status KvCache::OwnBlocks(int64_t begin, int64_t end) {
-  const int64_t first = begin / kTileTokens;
-  const size_t held = blocks_.size();
-  for (int64_t i = first; i < BlocksFor(end); ++i) {
-    const bool is_new = static_cast<size_t>(i) >= blocks_.size();
-    if (!is_new && !pool_->Shared(blocks_[i])) continue;
-    const Result<uint32_t> block = pool_->Take();
-    if (!block) {
-      while (blocks_.size() > held) {
-        pool_->Release(blocks_.back());
-        blocks_.pop_back();
-      }
-      return tl::unexpected(block.error());
-    }
-    if (is_new) {
-      blocks_.push_back(*block);
+int64_t KvCache::BlocksToOwn(int64_t begin, int64_t end) const {
+  const auto held = static_cast<int64_t>(blocks_.size());
+  int64_t needed = std::max<int64_t>(BlocksFor(end) - held, 0);
+  for (int64_t i = begin / kTileTokens; i < std::min(held, BlocksFor(end)); ++i) {
+    if (pool_->Shared(blocks_[i]) && !pool_->SharedWithIndexAlone(blocks_[i])) ++needed;
+  }
+  return needed;
+}
+
+Result<bool> KvCache::OwnBlocks(int64_t begin, int64_t end) {
+  if (BlocksToOwn(begin, end) > pool_->Available()) return false;
+  const auto held = static_cast<int64_t>(blocks_.size());
+  const auto take = [&]() -> Result<uint32_t> {
+    const auto block = pool_->Take();
+    if (block) return **block;
+    KeepBlocks(held);
+    return tl::unexpected(block.error());
+  };
+  while (static_cast<int64_t>(blocks_.size()) < BlocksFor(end)) {
+    BITFETCH_ASSIGN_OR_RETURN(const uint32_t block, take());
+    blocks_.push_back(block);
+  }
+  for (int64_t i = begin / kTileTokens; i < std::min(held, BlocksFor(end)); ++i) {
+    if (!pool_->Shared(blocks_[i])) continue;
+    // So that a sequence that fills the pool can go back and on. With no idle block left, nothing
+    // published comes after one that only we hold.
+    if (pool_->SharedWithIndexAlone(blocks_[i]) && pool_->Available() == 0) {
+      pool_->Unpublish(blocks_[i]);
       continue;
     }
-    pool_->Copy(blocks_[i], *block);
+    BITFETCH_ASSIGN_OR_RETURN(const uint32_t block, take());
+    pool_->Copy(blocks_[i], block);
     pool_->Release(blocks_[i]);
-    blocks_[i] = *block;
+    blocks_[i] = block;
+  }
+  return true;
+}
+
+int64_t KvCache::BlocksToAppend(int64_t count) const {
+  return count < 1 ? 0 : BlocksToOwn(length(), longest() + count);
+}
+
+Result<bool> KvCache::Reserve(int64_t count) {
+  BITFETCH_RETURN_IF_ERROR(CheckCount(longest(), count));
+  if (count == 0) return true;
+  return OwnBlocks(length(), longest() + count);
+}
+
+Status KvCache::CheckCount(int64_t begin, int64_t count) const {
+  if (count < 0 || count > limit_ - begin) {
+    return Fail("cannot store {} more tokens behind {}: the KV cache holds {}", count, begin,
+                limit_);
   }
   return {};
 }
@@ -116,12 +126,10 @@ Status KvCache::OwnBlocks(int64_t begin, int64_t end) {
 Status KvCache::Append(int layer, int64_t count, const float* k, const float* v) {
   BITFETCH_RETURN_IF_ERROR(CheckLayer(layer));
   const int64_t begin = lengths_[layer];
-  if (count < 0 || count > limit() - begin) {
-    return Fail("cannot store {} more tokens behind {}: the KV cache holds {}", count, begin,
-                limit());
-  }
+  BITFETCH_RETURN_IF_ERROR(CheckCount(begin, count));
   if (count == 0) return {};
-  BITFETCH_RETURN_IF_ERROR(OwnBlocks(begin, begin + count));
+  BITFETCH_ASSIGN_OR_RETURN(const bool owned, OwnBlocks(begin, begin + count));
+  if (!owned) return Fail("all {} blocks of the KV cache are in use", pool_->limit());
 
   const KvLayout& layout = pool_->layout();
   const int64_t token_floats = int64_t{layout.kv_heads} * layout.head_dim;
@@ -135,14 +143,42 @@ Status KvCache::Append(int layer, int64_t count, const float* k, const float* v)
   return {};
 }
 
-void KvCache::Truncate(int64_t length) {
-  for (int64_t& held : lengths_) held = std::min(held, std::max<int64_t>(length, 0));
-  const int64_t needed = BlocksFor(*std::max_element(lengths_.begin(), lengths_.end()));
-  while (static_cast<int64_t>(blocks_.size()) > needed) {
-    pool_->Release(blocks_.back());
-    blocks_.pop_back();
+int64_t KvCache::Adopt(const BlockKey& root, std::span<const int> tokens) {
+  const int64_t before = length();
+  if (before != longest() || before != published_ * kTileTokens) return 0;
+  KeepBlocks(published_);
+  const int64_t full = std::min<int64_t>(tokens.size(), limit_) / kTileTokens;
+  for (BlockKey key = published_ == 0 ? root : *pool_->index().KeyOf(blocks_.back());
+       published_ < full; ++published_) {
+    key = ChildKey(key, tokens.subspan(published_ * kTileTokens).first<kTileTokens>());
+    const std::optional<uint32_t> block = pool_->Adopt(key);
+    if (!block) break;
+    blocks_.push_back(*block);
+  }
+  std::ranges::fill(lengths_, published_ * kTileTokens);
+  return length() - before;
+}
+
+void KvCache::Publish(const BlockKey& root, std::span<const int> tokens) {
+  const int64_t full = std::min<int64_t>(tokens.size(), length()) / kTileTokens;
+  std::optional<uint32_t> parent;
+  if (published_ > 0) parent = blocks_[published_ - 1];
+  for (; published_ < full; ++published_) {
+    const BlockKey key = ChildKey(parent ? *pool_->index().KeyOf(*parent) : root,
+                                  tokens.subspan(published_ * kTileTokens).first<kTileTokens>());
+    parent = pool_->Publish(key, blocks_[published_], parent);
+    if (!parent) return;
+    blocks_[published_] = *parent;
   }
 }
+
+void KvCache::Truncate(int64_t length) {
+  for (int64_t& held : lengths_) held = std::min(held, std::max<int64_t>(length, 0));
+  KeepBlocks(BlocksFor(longest()));
+  published_ = std::min(published_, this->length() / kTileTokens);
+}
+
+int64_t KvCache::longest() const { return *std::max_element(lengths_.begin(), lengths_.end()); }
 
 int64_t KvCache::length() const { return *std::min_element(lengths_.begin(), lengths_.end()); }
 
@@ -166,7 +202,7 @@ Result<PrefetchCursor> KvCache::Cursor(int layer, int64_t begin, int64_t end,
   const int64_t first = BlocksFor(std::clamp<int64_t>(begin, 0, last));
   return PrefetchCursor(
       pool_->arena(layer), std::span(blocks_).subspan(first, BlocksFor(last) - first),
-      pool_->stride_bytes(), pool_->layout().block_bytes(), walk_tiles, l2_budget_bytes_);
+      pool_->stride_bytes(), pool_->layout().block_bytes(), walk_tiles, pool_->l2_budget_bytes());
 }
 
 }  // namespace bitfetch

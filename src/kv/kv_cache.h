@@ -5,28 +5,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "kv/block_key.h"
 #include "kv/block_pool.h"
 #include "kv/store.h"
 #include "kv/tile.h"
 #include "prefetch/cursor.h"
 
 namespace bitfetch {
-
-struct KvConfig {
-  int layers = 0;
-  int kv_heads = 0;
-  int head_dim = 0;  // a multiple of 16; of 32 if K or V is quantised
-  KvTypes types;
-  int64_t limit = 0;  // tokens, over this sequence and all its forks; rounded up to whole blocks
-  PageSize pages = PageSize::kHuge;
-  BlockPlacement placement = BlockPlacement::kContiguous;
-  size_t l2_budget_bytes = size_t{256}
-                           << 10;  // how much Prefetch may request: what a core's L2 has room for
-};
 
 // What Prefetch may fill of an L2 of so many bytes: the rest is for what computes meanwhile.
 constexpr size_t PrefetchBudget(int64_t l2_bytes) { return static_cast<size_t>(l2_bytes) / 4; }
@@ -39,18 +29,22 @@ struct KvTraffic {
 };
 
 // The keys and values of one sequence of tokens, in tiles (kv/tile.h) that attention reads in
-// address order. Forks share blocks until one of them writes. Growing never copies what is there.
+// address order. Its blocks come from a pool. Forks, and sequences that begin with the same tokens,
+// share blocks until one of them writes. Growing never copies what is there.
 //
-// Threads: a cache and its forks share their blocks, so all of them together belong to one thread
-// at a time; threads that append to one sequence, or to one and its fork, must take turns (a
-// mutex). While nobody changes the cache, any number of threads may read views.
+// Threads: caches of one pool share its blocks, so all of them together belong to one thread at a
+// time; threads that append to one sequence, or to two of one pool, must take turns (a mutex).
+// While nobody changes the cache, any number of threads may read views.
 class KvCache {
  public:
-  // Errors: shapes that no tile takes, out of address space or memory, an ISA that can't be run.
-  // Costs some system calls; memory comes with the tokens.
+  // An empty sequence of at most `limit` tokens (rounded up to whole blocks). Costs some
+  // microseconds, and 4 bytes for 16 tokens of `limit`. Errors: a limit that is not positive or
+  // that the whole pool could not hold, an ISA that can't be run. Throws std::bad_alloc.
+  static Result<KvCache> Open(std::shared_ptr<BlockPool> pool, int64_t limit);
+
+  // One that may fill a pool of its own, which it shares with its forks. Costs some system calls;
+  // memory comes with the tokens. Errors: Open's and BlockPool::Create's.
   static Result<KvCache> Create(const KvConfig& config);
-  // Its errors that no machine would change.
-  static Status Check(const KvConfig& config);
 
   KvCache(KvCache&&) = default;
   KvCache& operator=(KvCache&& other) noexcept;
@@ -62,13 +56,35 @@ class KvCache {
   // tokens take. Throws std::bad_alloc where there is no memory for the table.
   KvCache Fork() const;
 
+  // How many of the pool's available blocks it takes to append `count` tokens to every layer: new
+  // ones, and one for the copy of a last block that another sequence holds too.
+  int64_t BlocksToAppend(int64_t count) const;
+
+  // Takes them, so that appending `count` tokens to every layer cannot fail, unless a fork is made
+  // before. False: the pool has not so many now. Errors: the limit, out of memory. In both cases
+  // nothing changed. Truncating gives back what is not used.
+  Result<bool> Reserve(int64_t count);
+
   // Stores `count` tokens behind what `layer` holds; k and v: [count][kv_heads][head_dim]. Errors:
-  // the layer is out of range, the limit is reached, out of memory; then nothing is stored and
-  // nothing is lost. Each layer has its own length, since a forward pass reaches them one after the
-  // other.
+  // the layer is out of range, the limit is reached, every block of the pool is in use, out of
+  // memory; then nothing is stored and nothing is lost. Each layer has its own length, since a
+  // forward pass reaches them one after the other.
   Status Append(int layer, int64_t count, const float* k, const float* v);
 
+  // Goes on from what the cache holds, nothing or published blocks only, with the published blocks
+  // of the tokens that follow, as many as there are; returns how many tokens it holds more.
+  // `tokens` are all of the sequence, from the first; `root` is its RootKey. At most one key is
+  // computed in vain.
+  int64_t Adopt(const BlockKey& root, std::span<const int> tokens);
+
+  // Publishes the full blocks of the sequence that are not yet, for others to adopt. `tokens` are
+  // all that it holds or more. Where another sequence has published the same before, its blocks
+  // take the place of this one's, and hold the same bytes. Costs a key and a look-up for each block
+  // that is new. Throws std::bad_alloc; what was published until then is.
+  void Publish(const BlockKey& root, std::span<const int> tokens);
+
   // Forgets all but the first `length` tokens of every layer. Costs a few instructions a block.
+  // What was published stays so.
   void Truncate(int64_t length);
   void Clear() { Truncate(0); }
 
@@ -101,21 +117,31 @@ class KvCache {
     return layers() == 1 ? pool_->placement() : BlockPlacement::kShuffled;
   }
   PageSize pages() const { return pool_->pages(); }
-  int64_t limit() const { return int64_t{pool_->limit()} * kTileTokens; }
+  int64_t limit() const { return limit_; }
+  const std::shared_ptr<BlockPool>& pool() const { return pool_; }
 
-  // Memory taken from the system, by this sequence and its forks together.
+  // Memory taken from the system, by all sequences of the pool.
   size_t MappedBytes() const { return pool_->MappedBytes(); }
 
  private:
-  KvCache(std::shared_ptr<BlockPool> pool, StoreToken store, size_t l2_budget_bytes);
+  KvCache(std::shared_ptr<BlockPool> pool, int64_t limit, StoreToken store);
 
-  // Gives this sequence blocks of its own for tokens [begin, end).
-  Status OwnBlocks(int64_t begin, int64_t end);
+  int64_t longest() const;  // tokens, of the layer that holds most
+
+  // An error if behind `begin` there are no `count` tokens to the limit.
+  Status CheckCount(int64_t begin, int64_t count) const;
+  // How many blocks of the pool OwnBlocks needs.
+  int64_t BlocksToOwn(int64_t begin, int64_t end) const;
+  // Gives this sequence blocks of its own for tokens [begin, end). False: the pool has not so many.
+  Result<bool> OwnBlocks(int64_t begin, int64_t end);
+  // Lets go of all but the first `count` blocks.
+  void KeepBlocks(int64_t count);
 
   std::shared_ptr<BlockPool> pool_;
+  int64_t limit_;
   StoreToken store_;
-  size_t l2_budget_bytes_;
-  std::vector<uint32_t> blocks_;  // the block table: [ceil(longest layer / 16)]
+  std::vector<uint32_t> blocks_;  // the block table: [ceil(longest layer / 16) + reserved]
+  int64_t published_ = 0;         // so many of them, from the first, are in the index
   std::vector<int64_t> lengths_;  // [layers] tokens
   KvTraffic traffic_;
 };

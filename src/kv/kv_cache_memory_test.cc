@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -59,6 +60,19 @@ bool MemoryIsLimited(size_t bytes) {
   return false;
 }
 
+class DataLimit {
+ public:
+  explicit DataLimit(size_t more) {
+    EXPECT_EQ(getrlimit(RLIMIT_DATA, &before_), 0);
+    const rlimit limited{DataBytes() + more, before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_DATA, &limited), 0);
+  }
+  ~DataLimit() { EXPECT_EQ(setrlimit(RLIMIT_DATA, &before_), 0); }
+
+ private:
+  rlimit before_;
+};
+
 TEST(KvCache, AFailedAllocationLosesNothing) {
   if (kIsSanitized) GTEST_SKIP() << "the sanitizer would end the program";
   std::mt19937 random(9);
@@ -70,10 +84,7 @@ TEST(KvCache, AFailedAllocationLosesNothing) {
     Append(sequence, 0, 100, random);
     const std::vector<float> tokens(4000 * kTokenFloats);
 
-    rlimit before;
-    ASSERT_EQ(getrlimit(RLIMIT_DATA, &before), 0);
-    const rlimit limited{DataBytes() + (16 << 20), before.rlim_max};
-    ASSERT_EQ(setrlimit(RLIMIT_DATA, &limited), 0);
+    std::optional<DataLimit> limited(16 << 20);
     if (!MemoryIsLimited(size_t{64} << 20)) GTEST_SKIP() << "nothing limits memory here";
     Status status;
     while (status && sequence.cache.length(0) < (1 << 19)) {
@@ -83,7 +94,7 @@ TEST(KvCache, AFailedAllocationLosesNothing) {
     }
     config.limit = 1 << 26;
     const auto another = KvCache::Create(config);
-    ASSERT_EQ(setrlimit(RLIMIT_DATA, &before), 0);
+    limited.reset();
 
     ASSERT_FALSE(status);
     EXPECT_THAT(status.error().message, testing::HasSubstr("out of memory"));
@@ -96,6 +107,35 @@ TEST(KvCache, AFailedAllocationLosesNothing) {
     ASSERT_EQ(sequence.cache.length(0), 5100);
     ExpectSame(sequence);
   }
+}
+
+// The system's refusal is an error, a pool without room is not; neither touches another sequence.
+TEST(KvCache, AFailedReservationLeavesAllAsItWas) {
+  if (kIsSanitized) GTEST_SKIP() << "the sanitizer would end the program";
+  std::mt19937 random(10);
+  const auto pool = BlockPool::Create(SmallConfig({KvType::kF32, KvType::kF32}, 1 << 20)).value();
+  Sequence sequence{KvCache::Open(pool, 1 << 20).value(), {}};
+  sequence.tokens.resize(kLayers);
+  for (int layer = 0; layer < kLayers; ++layer) Append(sequence, layer, 40, random);
+  const std::vector<int> tokens(40);
+  sequence.cache.Publish(RootKey({}, {}, ""), tokens);
+  KvCache other = KvCache::Open(pool, 1 << 20).value();
+  ASSERT_EQ(other.Adopt(RootKey({}, {}, ""), tokens), 32);
+
+  std::optional<DataLimit> limited(16 << 20);
+  if (!MemoryIsLimited(size_t{64} << 20)) GTEST_SKIP() << "nothing limits memory here";
+  const int64_t available = pool->Available();
+  const Result<bool> reserved = other.Reserve(1 << 19);
+  const int64_t left = pool->Available();
+  limited.reset();
+
+  ASSERT_FALSE(reserved);
+  EXPECT_THAT(reserved.error().message, testing::HasSubstr("out of memory"));
+  EXPECT_EQ(left, available);
+  EXPECT_EQ(other.length(), 32);
+  EXPECT_EQ(pool->index().size(), 2u);
+  ExpectSame(sequence);
+  EXPECT_TRUE(other.Reserve(1 << 19).value());
 }
 
 TEST(KvCache, WithoutAddressSpaceThereIsAnErrorNotACache) {

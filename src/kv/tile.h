@@ -17,6 +17,9 @@ namespace bitfetch {
 // (docs/architecture.md).
 inline constexpr int kTileTokens = 16;
 
+// Blocks that so many tokens need.
+constexpr int64_t BlocksFor(int64_t tokens) { return (tokens + kTileTokens - 1) / kTileTokens; }
+
 // Kernels take this many tiles together, a chunk, a few rows of each in turn.
 inline constexpr int kChunkTiles = 4;
 
