@@ -25,7 +25,8 @@ double ColdAttention::Pass(std::span<const KvView> caches, const PrefetchPlan& p
   double bytes = 0;
   const double begin = NowNs();
   for (const KvView& cache : caches) {
-    attention_.Run(cache, group_, queries_.data(), 1, plan, out_.data());
+    const AttendSlice slice{.kv = cache, .queries = queries_.data(), .out = out_.data()};
+    attention_.Run({&slice, 1}, group_, plan);
     bytes += static_cast<double>(layout_.block_bytes()) * static_cast<double>(cache.length) /
              kTileTokens;
   }

@@ -10,32 +10,27 @@
 namespace bitfetch {
 namespace {
 
+// What a step's partials take of a thread's L2.
+constexpr int64_t kStepBytes = int64_t{1} << 20;
+
 int64_t RangesFor(int64_t tokens) { return (tokens + kRangeTokens - 1) / kRangeTokens; }
 
-// Tokens of a batch that share a read of the cache: as many as keep a core at its arithmetic.
-constexpr int64_t kPieceTokens = 16;
-
-// The query rows of one KV head, `rows` of `group` to a token, as AttendJob has them. from:
-// [group][head_dim], and the same of each next token `token_floats` on.
-void PrepareQueries(const KvLayout& layout, int rows, int group, const float* from,
-                    int64_t token_floats, float* to) {
+// One query row [head_dim] of a KV head, as AttendJob has it in `queries` [panels][head_dim]
+// [kQueryPanel].
+void PrepareQuery(const KvLayout& layout, const float* query, int64_t row, float* queries) {
   const int head_dim = layout.head_dim;
   const auto scale =
       static_cast<float>(1.4426950408889634 / std::sqrt(static_cast<double>(head_dim)));
-  for (int row = 0; row < rows; ++row) {
-    const float* query = from + row / group * token_floats + int64_t{row % group} * head_dim;
-    float* block = to + int64_t{row / kQueryPanel} * head_dim * kQueryPanel;
-    if (IsQuantized(layout.types.k)) {
-      PrepareIntQuery(query, scale, head_dim, row % kQueryPanel, block);
-      continue;
-    }
-    for (int d = 0; d < head_dim; ++d)
-      block[d * kQueryPanel + row % kQueryPanel] = query[d] * scale;
+  float* panel = queries + row / kQueryPanel * head_dim * kQueryPanel;
+  if (IsQuantized(layout.types.k)) {
+    PrepareIntQuery(query, scale, head_dim, static_cast<int>(row % kQueryPanel), panel);
+    return;
   }
+  for (int d = 0; d < head_dim; ++d) panel[d * kQueryPanel + row % kQueryPanel] = query[d] * scale;
 }
 
-int64_t PreparedFloats(int head_dim, int rows) {
-  return int64_t{QueryPanels(rows)} * head_dim * kQueryPanel;
+int64_t PreparedFloats(int head_dim, int64_t rows) {
+  return int64_t{QueryPanels(static_cast<int>(rows))} * head_dim * kQueryPanel;
 }
 
 // The end of folding: zeros where nothing was attended to.
@@ -68,113 +63,117 @@ PrefetchAccess AttentionAccess(Isa isa, const KvLayout& layout, BlockPlacement p
           .max_streams = kMaxStreams};
 }
 
-void Attention::Run(const KvView& kv, int group, const float* queries, int64_t tokens,
-                    const PrefetchPlan& prefetch, float* out) {
-  if (tokens == 1) {
-    OneToken(kv, group, queries, prefetch, out);
-  } else {
-    Batch(kv, group, queries, tokens, prefetch, out);
-  }
+void Attention::Begin(std::span<const AttendSlice> slices, int group) {
+  slices_ = slices;
+  layout_ = slices.front().kv.layout;
+  group_ = group;
+  plan_.Begin(slices, group, pool_.threads(),
+              kStepBytes / int64_t{sizeof(float)} * pool_.threads());
 }
 
-Attention::Share Attention::ShareOf(int64_t length, int thread, int threads) {
-  // Neighbouring ranges, so that a thread's prefetches run on from one to the next.
-  const int64_t ranges = RangesFor(length);
-  return {std::min(ranges * thread / threads * kRangeTokens, length),
-          std::min(ranges * (thread + 1) / threads * kRangeTokens, length)};
-}
-
-void Attention::OneToken(const KvView& kv, int group, const float* queries,
-                         const PrefetchPlan& prefetch, float* out) {
-  const int head_dim = kv.layout.head_dim;
-  const int heads = kv.layout.kv_heads * group;
-  const int64_t partial_floats = PartialFloats(head_dim);
-  const int64_t ranges = RangesFor(kv.length);
-  const int64_t prepared = PreparedFloats(head_dim, group);
-  queries_.resize(kv.layout.kv_heads * prepared);
-  partials_.resize(ranges * heads * partial_floats);
-  for (int head = 0; head < kv.layout.kv_heads; ++head) {
-    PrepareQueries(kv.layout, group, group, queries + int64_t{head} * group * head_dim, 0,
-                   queries_.data() + head * prepared);
-  }
-
-  const auto attend = [&](int thread) {
-    const auto [begin, end] = ShareOf(kv.length, thread, pool_.threads());
-    if (begin == end) return;
-    kernels_.attend({.kv = kv,
-                     .begin = begin,
-                     .end = end,
-                     .end_head = kv.layout.kv_heads,
-                     .queries = queries_.data(),
-                     .rows = group,
-                     .group = group,
-                     .visible = kv.length,
-                     .prefetch = prefetch,
-                     .partials = partials_.data() + begin / kRangeTokens * heads * partial_floats});
-  };
-  const auto fold = [&](int64_t head, int thread) {
-    std::vector<float>& folded = workers_[thread].folded;
-    folded.resize(partial_floats);
-    InitPartial(folded.data(), head_dim);
-    if (ranges > 0) {
-      kernels_.fold(partials_.data() + head * partial_floats, ranges, heads * partial_floats,
-                    head_dim, folded.data());
-    }
-    Normalize(folded.data(), head_dim, out + head * head_dim);
-  };
-  pool_.Run(attend);
-  pool_.ParallelFor(heads, fold);
-}
-
-void Attention::Batch(const KvView& kv, int group, const float* queries, int64_t tokens,
-                      const PrefetchPlan& prefetch, float* out) {
-  const int kv_heads = kv.layout.kv_heads;
-  const int64_t pieces = (tokens + kPieceTokens - 1) / kPieceTokens;
-  // Last tokens first: they see most, and what is left for the end is short.
-  pool_.ParallelFor(pieces * kv_heads, [&](int64_t i, int thread) {
-    const int64_t first = (pieces - 1 - i / kv_heads) * kPieceTokens;
-    const int head = static_cast<int>(i % kv_heads);
-    const int64_t count = std::min(kPieceTokens, tokens - first);
-    const int64_t visible = kv.length - tokens + first + 1;
-    const int64_t offset = (first * kv_heads + head) * group * kv.layout.head_dim;
-    BatchPiece({.kv = kv,
-                .end = visible + count - 1,
-                .first_head = head,
-                .end_head = head + 1,
-                .rows = static_cast<int>(count * group),
-                .group = group,
-                .visible = visible,
-                .prefetch = prefetch},
-               queries + offset, workers_[thread], out + offset);
-  });
-}
-
-// queries, out: [group][head_dim] of the piece's first token; the next one's are a token further.
-void Attention::BatchPiece(AttendJob job, const float* queries, Worker& worker, float* out) {
-  const int head_dim = job.kv.layout.head_dim;
-  const int64_t partial_floats = PartialFloats(head_dim);
-  const int64_t token_floats = int64_t{job.kv.layout.kv_heads} * job.group * head_dim;
-  worker.queries.resize(PreparedFloats(head_dim, job.rows));
-  worker.partials.resize(job.rows * partial_floats);
-  worker.folded.resize(job.rows * partial_floats);
-  PrepareQueries(job.kv.layout, job.rows, job.group, queries, token_floats, worker.queries.data());
-  job.queries = worker.queries.data();
-  job.partials = worker.partials.data();
-  for (int row = 0; row < job.rows; ++row) {
-    InitPartial(worker.folded.data() + row * partial_floats, head_dim);
-  }
-  for (const int64_t end = job.end; job.begin < end; job.begin += kRangeTokens) {
-    job.end = std::min(job.begin + kRangeTokens, end);
-    kernels_.attend(job);
-    for (int row = 0; row < job.rows; ++row) {
-      if (job.visible + row / job.group <= job.begin) continue;
-      kernels_.fold(worker.partials.data() + row * partial_floats, 1, 0, head_dim,
-                    worker.folded.data() + row * partial_floats);
+std::vector<Attention::Share> Attention::FirstShares(std::span<const AttendSlice> slices,
+                                                     int group) {
+  Begin(slices, group);
+  plan_.NextStep();
+  std::vector<Share> shares(pool_.threads());
+  for (int thread = 0; thread < pool_.threads(); ++thread) {
+    for (const AttentionPlan::Job& job : plan_.Jobs(thread)) {
+      if (job.end_head - job.first_head < layout_.kv_heads) continue;
+      const size_t slice = plan_.reads()[plan_.parts()[job.part].read].slice;
+      const int64_t stored = slices[slice].Visible(0) - 1;
+      shares[thread] = {slice, job.begin, std::clamp(stored, job.begin, job.end)};
+      break;
     }
   }
-  for (int row = 0; row < job.rows; ++row) {
-    Normalize(worker.folded.data() + row * partial_floats, head_dim,
-              out + row / job.group * token_floats + int64_t{row % job.group} * head_dim);
+  return shares;
+}
+
+void Attention::Run(std::span<const AttendSlice> slices, int group, const PrefetchPlan& prefetch) {
+  Begin(slices, group);
+  MakeRoom();
+  pool_.ParallelFor(static_cast<int64_t>(read_rows_.size()),
+                    [&](int64_t i, int) { Prepare(read_rows_[i]); });
+  while (plan_.NextStep()) {
+    partials_.resize(plan_.floats());
+    pool_.Run([&](int thread) {
+      for (const AttentionPlan::Job& job : plan_.Jobs(thread)) Attend(job, prefetch);
+    });
+    const auto [first, end] = plan_.step_rows();
+    pool_.ParallelFor((end - first) * layout_.kv_heads, [&, first = first](int64_t i, int) {
+      Fold(first + i / layout_.kv_heads, static_cast<int>(i % layout_.kv_heads));
+    });
+  }
+}
+
+void Attention::MakeRoom() {
+  read_rows_.clear();
+  queries_at_.clear();
+  int64_t floats = 0;
+  for (size_t read = 0; read < plan_.reads().size(); ++read) {
+    const int64_t rows = plan_.reads()[read].rows;
+    for (int64_t row = 0; row < rows; ++row) read_rows_.push_back({read, row});
+    queries_at_.push_back(floats);
+    floats += layout_.kv_heads * PreparedFloats(layout_.head_dim, rows * group_);
+  }
+  queries_.resize(floats);
+  folded_.resize(plan_.rows().size() * layout_.kv_heads * group_ * PartialFloats(layout_.head_dim));
+}
+
+// Its queries, and nothing folded where the read is its first.
+void Attention::Prepare(const ReadRow& of) {
+  const AttentionPlan::Read& read = plan_.reads()[of.read];
+  const auto [slice, index] = plan_.rows()[read.first_row + of.row];
+  const int64_t head_floats = PreparedFloats(layout_.head_dim, read.rows * group_);
+  for (int head = 0; head < layout_.kv_heads * group_; ++head) {
+    const int64_t row = of.row * group_ + head % group_;
+    PrepareQuery(layout_, slices_[slice].queries + HeadAt(index, head) * layout_.head_dim, row,
+                 queries_.data() + queries_at_[of.read] + head / group_ * head_floats);
+    if (read.begin == 0) InitPartial(Folded(read.first_row + of.row, head), layout_.head_dim);
+  }
+}
+
+void Attention::Attend(const AttentionPlan::Job& job, const PrefetchPlan& prefetch) {
+  const AttentionPlan::Part& part = plan_.parts()[job.part];
+  const AttentionPlan::Read& read = plan_.reads()[part.read];
+  const int64_t rows = read.rows * group_;
+  const int64_t heads = (job.begin - part.begin) / kRangeTokens * layout_.kv_heads + job.first_head;
+  kernels_.attend(
+      {.kv = slices_[read.slice].kv,
+       .begin = job.begin,
+       .end = job.end,
+       .first_head = job.first_head,
+       .end_head = job.end_head,
+       .queries = queries_.data() + queries_at_[part.read] +
+                  job.first_head * PreparedFloats(layout_.head_dim, rows),
+       .rows = static_cast<int>(rows),
+       .group = group_,
+       .visible = read.visible,
+       .prefetch = prefetch,
+       .partials = partials_.data() + part.partials +
+                   heads * rows * static_cast<int64_t>(PartialFloats(layout_.head_dim))});
+}
+
+// Folds what the step gave one KV head of a row, and writes what it comes to so far.
+void Attention::Fold(int64_t row, int kv_head) {
+  const int head_dim = layout_.head_dim;
+  const auto partial_floats = static_cast<int64_t>(PartialFloats(head_dim));
+  const auto [slice, index] = plan_.rows()[row];
+  for (const AttentionPlan::Part& part : plan_.parts()) {
+    const AttentionPlan::Read& read = plan_.reads()[part.read];
+    const int64_t among = row - read.first_row;
+    if (among < 0 || among >= read.rows) continue;
+    const int64_t ranges = RangesFor(std::min(read.visible + among, part.end) - part.begin);
+    const int64_t rows = read.rows * group_;
+    for (int i = 0; i < group_ && ranges > 0; ++i) {
+      kernels_.fold(
+          partials_.data() + part.partials + (kv_head * rows + among * group_ + i) * partial_floats,
+          ranges, layout_.kv_heads * rows * partial_floats, head_dim,
+          Folded(row, kv_head * group_ + i));
+    }
+  }
+  for (int i = 0; i < group_; ++i) {
+    const int head = kv_head * group_ + i;
+    Normalize(Folded(row, head), head_dim, slices_[slice].out + HeadAt(index, head) * head_dim);
   }
 }
 

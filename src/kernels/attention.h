@@ -2,11 +2,14 @@
 #ifndef BITFETCH_KERNELS_ATTENTION_H_
 #define BITFETCH_KERNELS_ATTENTION_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "kernels/attention_plan.h"
 #include "kernels/kernels.h"
 #include "kv/block_pool.h"
 #include "kv/tile.h"
@@ -24,46 +27,56 @@ inline constexpr int kMaxStreams = kRangeTokens / kTileTokens;
 PrefetchAccess AttentionAccess(Isa isa, const KvLayout& layout, BlockPlacement placement,
                                PageSize pages, int group, int threads);
 
-// Grouped-query causal attention of one layer over its KV cache, shared out over a pool: for one
-// token, the ranges of what is stored; for a batch, its heads and every sixteen of its tokens. The
-// result has the same bits either way, with any number of threads and any plan. Keeps the memory
-// that the kernels work in: for a batch never more than a few tokens' scores.
+// Grouped-query causal attention of one layer over the KV caches of any number of sequences, shared
+// out over a pool (AttentionPlan). Each row has the bits that it has alone, with any number of
+// threads and any plan of prefetching. Keeps the memory that the kernels work in: of each row what
+// its ranges have been folded into, and of ranges about kStepBytes a thread.
 class Attention {
  public:
-  Attention(const Kernels& kernels, ThreadPool& pool)
-      : kernels_(kernels), pool_(pool), workers_(pool.threads()) {}
+  Attention(const Kernels& kernels, ThreadPool& pool) : kernels_(kernels), pool_(pool) {}
 
-  // queries, out: [tokens][kv_heads * group * head_dim]. The tokens are the last ones of the view:
-  // the i-th attends to the first `kv.length - tokens + i + 1`. Costs a read of the view for every
-  // sixteen tokens, and the arithmetic of what each of them sees.
-  void Run(const KvView& kv, int group, const float* queries, int64_t tokens,
-           const PrefetchPlan& prefetch, float* out);
+  // Attends with all rows of the slices, at least one, and writes their `out`. The layouts of the
+  // slices are the same; `group` query heads go to a KV head. Up to 32 rows of one sequence, or of
+  // sequences that share blocks, cost a read of what they see and the arithmetic of each.
+  void Run(std::span<const AttendSlice> slices, int group, const PrefetchPlan& prefetch);
 
-  // Which tokens `thread` of `threads` reads of a cache of `length`, for one token: whole ranges.
+  // Where each thread will begin to read in the Run of these slices, [threads]: tokens [begin, end)
+  // of a slice, all heads of them, as far as they lie in front of its rows; nothing where begin is
+  // end. For fetching ahead while keys and values of the rows are computed: needs no queries.
   struct Share {
-    int64_t begin;
-    int64_t end;
+    size_t slice = 0;
+    int64_t begin = 0;
+    int64_t end = 0;
   };
-  static Share ShareOf(int64_t length, int thread, int threads);
+  std::vector<Share> FirstShares(std::span<const AttendSlice> slices, int group);
 
  private:
-  struct Worker {
-    std::vector<float> queries;   // [QueryPanels][head_dim][kQueryPanel]
-    std::vector<float> partials;  // [rows][PartialFloats]
-    std::vector<float> folded;    // [rows][PartialFloats]
+  struct ReadRow {
+    size_t read;
+    int64_t row;
   };
 
-  void OneToken(const KvView& kv, int group, const float* queries, const PrefetchPlan& prefetch,
-                float* out);
-  void Batch(const KvView& kv, int group, const float* queries, int64_t tokens,
-             const PrefetchPlan& prefetch, float* out);
-  void BatchPiece(AttendJob job, const float* queries, Worker& worker, float* out);
+  void Begin(std::span<const AttendSlice> slices, int group);
+  void MakeRoom();
+  void Prepare(const ReadRow& of);
+  void Attend(const AttentionPlan::Job& job, const PrefetchPlan& prefetch);
+  void Fold(int64_t row, int kv_head);
+  int64_t HeadAt(int64_t row, int head) const { return row * layout_.kv_heads * group_ + head; }
+  float* Folded(int64_t row, int head) {
+    return folded_.data() + HeadAt(row, head) * PartialFloats(layout_.head_dim);
+  }
 
   const Kernels& kernels_;
   ThreadPool& pool_;
-  std::vector<Worker> workers_;  // [threads]
-  std::vector<float> queries_;   // of one token: [kv_heads][QueryPanels][head_dim][kQueryPanel]
-  std::vector<float> partials_;  // of one token: [ranges][heads][PartialFloats]
+  AttentionPlan plan_;
+  std::span<const AttendSlice> slices_;  // of this run, as what follows
+  KvLayout layout_;
+  int group_ = 1;
+  std::vector<ReadRow> read_rows_;   // of all reads
+  std::vector<int64_t> queries_at_;  // [reads] where in queries_
+  std::vector<float> queries_;       // of each read: [kv_heads][QueryPanels][head_dim][kQueryPanel]
+  std::vector<float> partials_;      // of a step (AttentionPlan::Part)
+  std::vector<float> folded_;        // [rows][heads][PartialFloats]
 };
 
 }  // namespace bitfetch

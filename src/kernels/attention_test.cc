@@ -84,12 +84,17 @@ TEST(Attention, GivesZerosWhereNothingIsSeen) {
     KvCache cache = c.cache.Fork();
     std::vector<float> out(queries.size(), 1.0f);
     // Three tokens that end with the only one stored: the first two come before everything.
-    attention.Run(*cache.View(0), 4, queries.data(), 3, Ahead(4096), out.data());
+    const auto run = [&](int64_t rows) {
+      const AttendSlice slice{
+          .kv = *cache.View(0), .rows = rows, .queries = queries.data(), .out = out.data()};
+      attention.Run({&slice, 1}, 4, Ahead(4096));
+    };
+    run(3);
     EXPECT_EQ(std::vector<float>(out.begin(), out.begin() + 2 * 8 * 64),
               std::vector<float>(2 * 8 * 64, 0.0f));
     EXPECT_NE(out.back(), 0.0f);
     cache.Clear();
-    attention.Run(*cache.View(0), 4, queries.data(), 1, Ahead(4096), out.data());
+    run(1);
     EXPECT_EQ(std::vector<float>(out.begin(), out.begin() + 8 * 64),
               std::vector<float>(8 * 64, 0.0f));
   }

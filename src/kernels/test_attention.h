@@ -113,8 +113,11 @@ inline std::vector<float> RunLast(const Case& c, int64_t count, const Setting& r
     const int64_t first = c.input.tokens - count + done;
     KvCache prefix = c.cache.Fork();
     prefix.Truncate(first + batch);
-    attention.Run(*prefix.View(0), group, c.input.queries.data() + first * token_floats, batch,
-                  run.prefetch, out.data() + done * token_floats);
+    const AttendSlice slice{.kv = *prefix.View(0),
+                            .rows = batch,
+                            .queries = c.input.queries.data() + first * token_floats,
+                            .out = out.data() + done * token_floats};
+    attention.Run({&slice, 1}, group, run.prefetch);
     done += batch;
   }
   return out;

@@ -163,8 +163,10 @@ Status ForwardPass::RunAttention(int layer, int64_t tokens, KvCache& cache) {
   BITFETCH_RETURN_IF_ERROR(cache.Append(layer, tokens, k_.data(), v_.data()));
   BITFETCH_ASSIGN_OR_RETURN(const KvView view, cache.View(layer));
   profile_.End(Stage::kStore);
-  attention_.Run(view, static_cast<int>(config.heads / config.kv_heads), q_.data(), tokens,
-                 prefetch_.in_kernel, attended_.data());
+  const AttendSlice slice{
+      .kv = view, .rows = tokens, .queries = q_.data(), .out = attended_.data()};
+  attention_.Run({&slice, 1}, static_cast<int>(config.heads / config.kv_heads),
+                 prefetch_.in_kernel);
   profile_.End(Stage::kAttention, static_cast<int64_t>(view.read_bytes()));
 
   NormAndQuantize(attended_.data(), weights.attn_sub_norm, query_size, tokens);
@@ -178,13 +180,17 @@ Status ForwardPass::RunAttention(int layer, int64_t tokens, KvCache& cache) {
 // What each thread will read in the attention of this layer that follows.
 Status ForwardPass::AimCursors(int layer, const KvCache& cache) {
   const int threads = pool_.threads();
-  const int64_t length = cache.length(layer) + 1;
+  BITFETCH_ASSIGN_OR_RETURN(KvView view, cache.View(layer));
+  ++view.length;
+  const AttendSlice slice{.kv = view};
+  const auto shares = attention_.FirstShares(
+      {&slice, 1}, static_cast<int>(model_.config().heads / model_.config().kv_heads));
   cursor_lines_ = 0;
   size_t max_lines = 0;
-  for (int thread = 0; thread < threads; ++thread) {
-    const auto [begin, end] = Attention::ShareOf(length, thread, threads);
-    BITFETCH_ASSIGN_OR_RETURN(const PrefetchCursor cursor,
-                              cache.Cursor(layer, begin, end, WalkTiles(prefetch_.in_kernel)));
+  for (const Attention::Share& share : shares) {
+    BITFETCH_ASSIGN_OR_RETURN(
+        const PrefetchCursor cursor,
+        cache.Cursor(layer, share.begin, share.end, WalkTiles(prefetch_.in_kernel)));
     cursors_.push_back(cursor);
     cursor_lines_ += cursor.remaining();
     max_lines = std::max(max_lines, cursor.remaining());
