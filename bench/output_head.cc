@@ -88,6 +88,8 @@ void FullAndScreened(benchmark::State& state) {
   std::vector<double> kernel_shares;
   std::vector<double> full_shares;
   std::vector<double> rows;
+  const HeadQuery query{.x = x.data(), .wanted = wanted, .logits = &some};
+  const HeadRows whole{.x = x.data(), .logits = all.data()};
   uint64_t token = 0;
   for (auto _ : state) {
     for (int64_t i = 0; i < kHidden; ++i) x[i] = Bell((token << 40) + i);
@@ -102,8 +104,8 @@ void FullAndScreened(benchmark::State& state) {
         benchmark::DoNotOptimize(upper[0]);
       });
     });
-    const double screened_seconds = SecondsOf([&] { screened.Wanted(x.data(), wanted, &some); });
-    const double full_seconds = SecondsOf([&] { full.All(x.data(), 1, all.data()); });
+    const double screened_seconds = SecondsOf([&] { screened.Wanted({&query, 1}); });
+    const double full_seconds = SecondsOf([&] { full.All({&whole, 1}); });
     full_ms.push_back(full_seconds * 1e3);
     screened_ms.push_back(screened_seconds * 1e3);
     ratios.push_back(full_seconds / screened_seconds);
@@ -125,7 +127,7 @@ BENCHMARK(FullAndScreened)->Arg(1)->Arg(40)->Iterations(21)->Unit(benchmark::kMi
 // models/tiny.gguf, or of the model that BITFETCH_BENCH_MODEL names.
 void RowsOfModel(benchmark::State& state, const SamplerOptions& sampling) {
   const char* path = std::getenv("BITFETCH_BENCH_MODEL");
-  SessionOptions options;
+  EngineOptions options;
   options.screen_from_bytes = 0;
   auto session = Session::Open(path == nullptr ? "models/tiny.gguf" : path, options);
   if (!session) return state.SkipWithError(session.error().message.c_str());

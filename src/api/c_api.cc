@@ -148,7 +148,7 @@ constexpr bitfetch_sampling kDefaultSampling = {.struct_size = sizeof(kDefaultSa
                                                 .repeat_penalty = kUsualSampling.repeat_penalty,
                                                 .seed = kUsualSampling.seed};
 
-bitfetch_status ReadOptions(const bitfetch_session_options* given, SessionOptions* to) {
+bitfetch_status ReadOptions(const bitfetch_session_options* given, EngineOptions* to) {
   bitfetch_session_options from = kDefaultOptions;
   if (given != nullptr) {
     BITFETCH_RETURN_IF_NOT_OK(Allowed(ReadSized("options", given, kFirstOptions, &from)));
@@ -224,7 +224,7 @@ bitfetch_status bitfetch_session_open(const char* path, const bitfetch_session_o
   return Guarded([&] {
     BITFETCH_REQUIRE(path);
     BITFETCH_REQUIRE(session);
-    SessionOptions read;
+    EngineOptions read;
     BITFETCH_RETURN_IF_NOT_OK(ReadOptions(options, &read));
     auto opened = Session::Open(path, read);
     if (!opened) return Fails(BITFETCH_FAILED, opened.error().message);
@@ -470,7 +470,8 @@ bitfetch_status bitfetch_attention_run(bitfetch_attention* attention, const bitf
         attention->machine,
         AttentionAccess(attention->kernels.isa, view->layout, cache->cache.layer_placement(),
                         cache->cache.pages(), group, attention->pool->threads()));
-    attention->attention.Run(*view, group, queries, tokens, plan, out);
+    const AttendSlice slice{.kv = *view, .rows = tokens, .queries = queries, .out = out};
+    attention->attention.Run({&slice, 1}, group, plan);
     return BITFETCH_OK;
   });
 }

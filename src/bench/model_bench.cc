@@ -79,7 +79,7 @@ Status MeasureOnce(ModelBench bench, int64_t tokens, Session& session, StreamRea
 
 // The rows of one place, one for each way to prefetch, measured in turn.
 Result<std::vector<ModelBenchRow>> MeasureTogether(const ModelBenchOptions& options, int64_t n_kv,
-                                                   int64_t tokens, const SessionOptions& opened,
+                                                   int64_t tokens, const EngineOptions& opened,
                                                    Session& session, StreamRead& read) {
   std::vector<Series> all;
   for (const PrefetchSetting& prefetch : options.prefetch) {
@@ -133,13 +133,14 @@ Status BenchModel(
       BITFETCH_ASSIGN_OR_RETURN(StreamRead read, StreamRead::Create(*pool, cold_bytes, pages));
       for (const KvTypes types : options.kv_types) {
         for (const BlockPlacement placement : options.placements) {
-          const SessionOptions opened{
+          const EngineOptions opened{
               .threads = threads,
               .context = std::ranges::max(options.n_kv) + std::ranges::max(options.tokens),
               .kv_types = types,
               .pages = pages,
               .placement = placement,
-              .mmap = options.mmap};
+              .mmap = options.mmap,
+              .share_prefixes = false};  // a prompt is computed each time
           BITFETCH_ASSIGN_OR_RETURN(const auto session, Session::Open(options.model, opened));
           SessionForBench(*session).FinishMoving();
           for (const int64_t n_kv : options.n_kv) {

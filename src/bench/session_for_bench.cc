@@ -14,14 +14,14 @@ Status SessionForBench::Fill(int64_t tokens) {
   const ModelConfig& config = session_.model().config();
   const std::vector<float> floats = RandomFloats(kAtOnce * config.kv_heads * config.head_dim);
   Rollback rollback(session_);
-  session_.has_logits_ = false;
-  KvCache& cache = *session_.cache_;
+  session_.sequence_.state_.clear();
+  KvCache& cache = session_.sequence_.cache_;
   for (int64_t done = 0; done < tokens; done += kAtOnce) {
     const int64_t count = std::min(kAtOnce, tokens - done);
     for (int layer = 0; layer < cache.layers(); ++layer) {
       BITFETCH_RETURN_IF_ERROR(cache.Append(layer, count, floats.data(), floats.data()));
     }
-    session_.tokens_.resize(session_.tokens_.size() + count);
+    session_.sequence_.tokens_.resize(session_.length() + count);
   }
   rollback.Keep();
   return {};

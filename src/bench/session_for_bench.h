@@ -21,16 +21,18 @@ class SessionForBench {
   Status Fill(int64_t tokens);
 
   // Finishes what is otherwise done along with the first tokens, for measuring what comes after.
-  void FinishMoving() { session_.forward_->FinishMoving(); }
+  void FinishMoving() { session_.engine_->forward_->FinishMoving(); }
 
   // Prefetching from now on, other than the session was opened with; what it comes to in attention.
   void SetPrefetch(const PrefetchSetting& in_kernel, bool ahead) {
-    session_.SetPrefetch(in_kernel, ahead);
+    session_.engine_->SetPrefetch(in_kernel, ahead);
   }
-  const PrefetchPlan& prefetch_plan() const { return session_.forward_->prefetch().in_kernel; }
+  const PrefetchPlan& prefetch_plan() const {
+    return session_.engine_->forward_->prefetch().in_kernel;
+  }
 
   // How many rows of the output head the last Logits() computed in full precision.
-  int64_t head_rows() const { return session_.forward_->head().rows_computed(); }
+  int64_t head_rows() const { return session_.engine_->head_->rows_computed(); }
 
  private:
   Session& session_;

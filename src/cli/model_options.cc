@@ -28,7 +28,7 @@ void AddModelPath(Command& command, std::string* path) {
 }
 
 void AddModelOptions(Command& command, ModelOptions* options, const std::string& context_default) {
-  SessionOptions& session = options->session;
+  EngineOptions& session = options->session;
   AddModelPath(command, &options->path);
   command.AddParsed(
       "-t,--threads", "N",
@@ -65,7 +65,7 @@ void AddModelOptions(Command& command, ModelOptions* options, const std::string&
 
 Result<OpenedSession> OpenSession(const ModelOptions& options) {
   const double start = NowNs();
-  SessionOptions session_options = options.session;
+  EngineOptions session_options = options.session;
   session_options.mmap = !options.no_mmap;
   ProgressLine line;
   BITFETCH_ASSIGN_OR_RETURN(

@@ -15,7 +15,7 @@ void AddModelPath(Command& command, std::string* path);
 
 struct ModelOptions {
   std::string path;
-  SessionOptions session;  // but for mmap
+  EngineOptions session;  // but for mmap
   bool no_mmap = false;
 };
 

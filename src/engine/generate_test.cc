@@ -24,7 +24,7 @@ class GenerateTest : public testing::Test {
   };
 
   static std::unique_ptr<Session> OpenSession(int64_t context = 0) {
-    SessionOptions options{.threads = 2, .context = context};
+    EngineOptions options{.threads = 2, .context = context};
     options.prefetch.mode = PrefetchSetting::Mode::kOff;
     return Session::Open(kTiny, options).value();
   }
@@ -89,7 +89,7 @@ TEST_F(GenerateTest, AScreenedHeadWritesTheSame) {
       {.temperature = 1, .top_p = 0.9, .seed = 7},
       {.temperature = 1, .seed = 8},
   };
-  SessionOptions options{.threads = 2};
+  EngineOptions options{.threads = 2};
   options.prefetch.mode = PrefetchSetting::Mode::kOff;
   const auto full = Session::Open(kTiny, options).value();
   options.screen_from_bytes = 0;

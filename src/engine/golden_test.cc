@@ -81,7 +81,7 @@ class Hash {
 
 std::string HashLogits(const std::string& path, KvTypes types, const Variant& variant) {
   setenv("BITFETCH_ISA", variant.isa.c_str(), 1);
-  SessionOptions options{.threads = variant.threads, .kv_types = types};
+  EngineOptions options{.threads = variant.threads, .kv_types = types};
   options.prefetch = ParsePrefetchSetting(variant.prefetch).value();
   options.prefetch_ahead = variant.prefetch != "off";
   auto session = Session::Open(path, options);

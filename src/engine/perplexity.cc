@@ -23,7 +23,7 @@ class WindowScorer {
   explicit WindowScorer(Session& session)
       : session_(session),
         vocab_(session.model().config().vocab),
-        logits_(ForwardPass::kMaxBatch * vocab_) {}
+        logits_(ForwardPass::kMaxRows * vocab_) {}
 
   Result<double> Score(std::span<const int> window) {
     const size_t unscored = window.size() / 2;
@@ -33,7 +33,7 @@ class WindowScorer {
     for (size_t begin = 0; begin + 1 < window.size();) {
       const bool scored = begin >= unscored;
       const size_t end =
-          std::min<size_t>(begin + ForwardPass::kMaxBatch, scored ? window.size() - 1 : unscored);
+          std::min<size_t>(begin + ForwardPass::kMaxRows, scored ? window.size() - 1 : unscored);
       const auto batch = window.subspan(begin, end - begin);
       if (scored) {
         BITFETCH_RETURN_IF_ERROR(session_.AppendBatch(batch, logits_.data()));
@@ -52,7 +52,7 @@ class WindowScorer {
  private:
   Session& session_;
   size_t vocab_;
-  std::vector<float> logits_;  // [ForwardPass::kMaxBatch][vocab]
+  std::vector<float> logits_;  // [ForwardPass::kMaxRows][vocab]
 };
 
 }  // namespace

@@ -27,7 +27,7 @@ class PerplexityTest : public ::testing::Test {
     const std::string path = dir_.Path("model.gguf");
     SynthShape shape = SynthShapeNamed("tiny").value();
     EXPECT_TRUE(WriteSynthModel(path, shape, {}));
-    SessionOptions options{.threads = 1};
+    EngineOptions options{.threads = 1};
     options.prefetch.mode = PrefetchSetting::Mode::kOff;
     session_ = Session::Open(path, options).value();
     return ReadTokenizer(session_->model().file()).value();

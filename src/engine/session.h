@@ -4,66 +4,40 @@
 
 #include <atomic>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/logits.h"
-#include "base/memory.h"
-#include "base/thread_pool.h"
-#include "kernels/kernels.h"
-#include "kv/kv_cache.h"
-#include "machine/profile.h"
-#include "model/forward.h"
-#include "model/model.h"
-#include "prefetch/setting.h"
+#include "engine/engine.h"
+#include "engine/sequence.h"
 
 namespace bitfetch {
 
-struct SessionOptions {
-  int threads = 0;  // 0: what affinity and cgroup allow
-  // Tokens; 0: what the model was made for, but at most `max_default_context`, and no more than
-  // half of the free memory holds.
-  int64_t context = 0;
-  int64_t max_default_context = std::numeric_limits<int64_t>::max();
-  KvTypes kv_types = {};
-  PageSize pages = PageSize::kHuge;
-  BlockPlacement placement = BlockPlacement::kContiguous;
-  PrefetchSetting prefetch = {};  // inside attention
-  bool prefetch_ahead = true;     // before attention
-  bool mmap = true;
-  // Ternary weights of so many bytes, if mapped, are moved to huge pages (HugeWeights).
-  int64_t move_from_bytes = HugeWeights::kWorthwhileBytes;
-  // An output head of so many bytes gets an int8 copy (HeadScreen), if its type allows.
-  int64_t screen_from_bytes = HeadScreen::kWorthwhileBytes;
-};
-
-// One conversation with one model: the tokens so far, their KV cache, and the threads that work on
-// it. One thread at a time uses a session.
+// One conversation with one model, for those who want no more than that: an engine and a sequence
+// of it. Sessions may share an engine; one thread at a time then uses them all.
 class Session {
  public:
-  // Loads the model at `path`; `progress` hears of the weights. Errors: whatever is wrong with the
-  // file or the options, a KV cache that is larger than the memory of the machine, threads that the
-  // system refuses.
+  // Loads the model at `path`: Engine::Open, with its errors.
   static Result<std::unique_ptr<Session>> Open(const std::string& path,
-                                               const SessionOptions& options,
+                                               const EngineOptions& options,
                                                const Progress& progress = {});
+  Session(std::shared_ptr<Engine> engine, Sequence sequence)
+      : engine_(std::move(engine)), sequence_(std::move(sequence)) {}
 
   // An error if so many more tokens do not fit in the context.
-  Status CheckRoom(size_t count) const;
+  Status CheckRoom(size_t count) const { return engine_->CheckRoom(sequence_, count); }
 
-  // Appends tokens, in batches; then Logits() are those of the last one. Errors:
-  // an unknown token id, the context is full, out of memory; then the session is as it was before.
-  // Between batches `progress` hears how far it is, and with `*interrupted` it gives up: false, and
-  // nothing was appended.
+  // Appends tokens, in passes; then Logits() are those of the last one. Errors: those of a piece of
+  // Engine::Run; then the session is as it was before. Between passes `progress` hears how far it
+  // is, and with `*interrupted` it gives up: false, and nothing was appended.
   Result<bool> Append(std::span<const int> tokens, const Progress& progress = {},
                       const std::atomic<bool>* interrupted = nullptr);
 
-  // The same, for one batch of at most ForwardPass::kMaxBatch, with the logits of every token:
-  // [tokens][vocab].
+  // The same, for at least one token, with the logits of every token: [tokens][vocab].
   Status AppendBatch(std::span<const int> tokens, float* logits);
 
   // Those logits of the last token that are wanted, by id, perhaps with others; all by default.
@@ -73,42 +47,30 @@ class Session {
   Result<std::span<const Logit>> Logits(const LogitsWanted& wanted = {});
 
   // Forgets all but the first `length` tokens; there are no Logits() then, until the next Append.
-  void Truncate(int64_t length);
+  void Truncate(int64_t length) { sequence_.Truncate(length); }
 
   // Where the time went since the last reset.
-  const StageProfile& profile() const { return forward_->profile(); }
-  void ResetProfile() { forward_->ResetProfile(); }
+  const StageProfile& profile() const { return engine_->profile(); }
+  void ResetProfile() { engine_->ResetProfile(); }
 
   // What this machine reads in a stream with the session's threads, as far as it is known.
-  double ReadBytesPerSecond() const;
+  double ReadBytesPerSecond() const { return engine_->ReadBytesPerSecond(); }
 
-  const std::vector<int>& tokens() const { return tokens_; }  // so far
-  int64_t length() const { return static_cast<int64_t>(tokens_.size()); }
-  int64_t context() const { return context_; }
+  const std::vector<int>& tokens() const { return sequence_.tokens(); }  // so far
+  int64_t length() const { return sequence_.length(); }
+  int64_t context() const { return sequence_.context(); }
 
-  const Model& model() const { return *model_; }
-  const Kernels& kernels() const { return *kernels_; }
-  const KvCache& cache() const { return *cache_; }
-  int threads() const { return pool_->threads(); }
+  const Model& model() const { return engine_->model(); }
+  const Kernels& kernels() const { return engine_->kernels(); }
+  const KvCache& cache() const { return sequence_.cache(); }
+  int threads() const { return engine_->threads(); }
 
  private:
   friend class SessionForBench;
 
-  Session() = default;
-  Status ScreenHead(const SessionOptions& options, const Progress& progress);
-  void SetPrefetch(const PrefetchSetting& in_kernel, bool ahead);
-
-  std::unique_ptr<ThreadPool> pool_;
-  const Kernels* kernels_ = nullptr;
-  std::unique_ptr<const Model> model_;
-  std::unique_ptr<KvCache> cache_;
-  std::unique_ptr<ForwardPass> forward_;
-  MachineProfile machine_;
-  PrefetchAccess access_;  // of attention
-  int64_t context_ = 0;
-  std::vector<int> tokens_;
-  bool has_logits_ = false;
-  std::vector<Logit> logits_;
+  std::shared_ptr<Engine> engine_;
+  Sequence sequence_;
+  LogitsQuery query_;
 };
 
 // Cuts a session back to the length it has now, unless Keep is called: however the work on it ends,

@@ -20,13 +20,13 @@ namespace {
 
 using testing::HasSubstr;
 
-const SessionOptions kQuiet = {.threads = 2, .prefetch = {PrefetchSetting::Mode::kOff}};
+const EngineOptions kQuiet = {.threads = 2, .prefetch = {PrefetchSetting::Mode::kOff}};
 
 class SessionTest : public testing::Test {
  protected:
   SessionTest() { EXPECT_TRUE(WriteTestModel(path_, {.vocab = 50, .context = 100})); }
 
-  std::unique_ptr<Session> Open(SessionOptions options = kQuiet) {
+  std::unique_ptr<Session> Open(EngineOptions options = kQuiet) {
     auto session = Session::Open(path_, options);
     EXPECT_TRUE(session) << session.error().message;
     return *std::move(session);
@@ -51,7 +51,7 @@ std::vector<float> LogitsOf(Session& session) {
 
 TEST_F(SessionTest, ContextComesFromTheModelOrTheOptions) {
   EXPECT_EQ(Open()->context(), 100);
-  SessionOptions options = kQuiet;
+  EngineOptions options = kQuiet;
   options.context = 17;
   EXPECT_EQ(Open(options)->context(), 17);
   options.max_default_context = 16;
@@ -121,7 +121,7 @@ TEST_F(SessionTest, ThereAreLogitsOnlyOfTheLastToken) {
 }
 
 TEST_F(SessionTest, ReadingTheFileGivesWhatMappingGives) {
-  SessionOptions options = kQuiet;
+  EngineOptions options = kQuiet;
   options.mmap = false;
   const auto read = Open(options);
   const auto mapped = Open();
@@ -131,7 +131,7 @@ TEST_F(SessionTest, ReadingTheFileGivesWhatMappingGives) {
 }
 
 TEST_F(SessionTest, RefusesACacheThatIsLargerThanMemory) {
-  SessionOptions options = kQuiet;
+  EngineOptions options = kQuiet;
   options.context = int64_t{1} << 40;
   const auto session = Session::Open(path_, options);
   ASSERT_FALSE(session);
@@ -252,7 +252,7 @@ TEST_F(DamagedModelTest, LogitsThatAreNotFiniteAreAnError) {
 TEST_F(DamagedModelTest, AnInt8CopyOfAHeadThatIsNotFiniteIsRefused) {
   Write({.own_output = true});
   OverwriteTensor("output.weight", std::string("\0\x7c", 2));  // infinity in f16
-  SessionOptions options = kQuiet;
+  EngineOptions options = kQuiet;
   options.screen_from_bytes = 0;
   const auto session = Session::Open(path_, options);
   ASSERT_FALSE(session);

@@ -38,7 +38,7 @@ class SynthTest : public ::testing::Test {
 
   // The logits after some tokens; they show every weight.
   std::vector<float> Logits(const SynthShape& shape) {
-    SessionOptions options{.threads = 2};
+    EngineOptions options{.threads = 2};
     options.prefetch.mode = PrefetchSetting::Mode::kOff;
     auto session = Session::Open(Write(shape), options);
     if (!session) {

@@ -105,6 +105,14 @@ void Attention::Run(std::span<const AttendSlice> slices, int group, const Prefet
   }
 }
 
+int64_t Attention::bytes_read() const {
+  int64_t tiles = 0;
+  for (const AttentionPlan::Read& read : plan_.reads()) {
+    tiles += (read.end - read.begin + kTileTokens - 1) / kTileTokens;
+  }
+  return tiles * static_cast<int64_t>(layout_.block_bytes());
+}
+
 void Attention::MakeRoom() {
   read_rows_.clear();
   queries_at_.clear();

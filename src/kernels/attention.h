@@ -40,6 +40,9 @@ class Attention {
   // sequences that share blocks, cost a read of what they see and the arithmetic of each.
   void Run(std::span<const AttendSlice> slices, int group, const PrefetchPlan& prefetch);
 
+  // What the last Run read of the caches.
+  int64_t bytes_read() const;
+
   // Where each thread will begin to read in the Run of these slices, [threads]: tokens [begin, end)
   // of a slice, all heads of them, as far as they lie in front of its rows; nothing where begin is
   // end. For fetching ahead while keys and values of the rows are computed: needs no queries.

@@ -2,9 +2,8 @@
 #include "model/forward.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 
+#include "base/finite.h"
 #include "kernels/lookahead.h"
 #include "model/dequantize.h"
 
@@ -22,16 +21,6 @@ constexpr int64_t kRowsAStep = 16;
 int64_t Pieces(int64_t rows, int64_t at_a_time) { return (rows + at_a_time - 1) / at_a_time; }
 
 int64_t PadToBlock(int64_t cols) { return (cols + kTernaryPack - 1) / kTernaryPack * kTernaryPack; }
-
-bool AllFinite(std::span<const float> floats) {
-  // By exponents: a sum of integers has no order, so the compiler takes many at once.
-  constexpr uint32_t kExponent = 0x7f800000;
-  uint32_t infinite = 0;
-  for (const float value : floats) {
-    infinite += (std::bit_cast<uint32_t>(value) & kExponent) == kExponent ? 1 : 0;
-  }
-  return infinite == 0;
-}
 
 }  // namespace
 
@@ -53,159 +42,211 @@ ForwardPass::ForwardPass(const Model& model, const Kernels& kernels, ThreadPool&
       pool_(pool),
       prefetch_(prefetch),
       rope_(model.config().rope_theta, model.config().head_dim, model.rope_factors()),
-      attention_(kernels, pool),
-      head_(model.output(), kernels, pool) {}
+      attention_(kernels, pool) {}
 
-Status ForwardPass::Run(std::span<const int> tokens, KvCache& cache, int64_t logit_tokens,
-                        float* logits) {
-  const ModelConfig& config = model_.config();
-  for (const int token : tokens) {
-    if (token < 0 || token >= config.vocab) {
-      return Fail("{}: token {} is out of range: the vocabulary has {}", model_.file().path(),
-                  token, config.vocab);
+void ForwardPass::Run(RowBatch batch) {
+  profile_.Begin();
+  batch_.clear();
+  rows_ = 0;
+  std::vector<int64_t> before;
+  for (RowPiece& piece : batch) {
+    piece.status = Admit(piece);
+    if (!piece.status) continue;
+    const auto count = static_cast<int64_t>(piece.tokens.size());
+    batch_.push_back({&piece, rows_, count});
+    rows_ += count;
+    before.push_back(piece.cache->length());
+  }
+  if (batch_.empty()) return;
+  RunLayers();
+  for (size_t i = 0; i < batch_.size(); ++i) {
+    if (batch_[i].piece->status) {
+      WriteStates(batch_[i]);
+    } else {
+      batch_[i].piece->cache->Truncate(before[i]);
     }
   }
-  const int64_t before = cache.length();
-  profile_.Begin();
-  if (Status status = RunLayers(tokens, cache); !status) {
-    cache.Truncate(before);
-    return status;
-  }
+  profile_.End(Stage::kHead);
   if (huge_ && huge_->left() > 0) {
-    profile_.Begin();
-    const auto count = static_cast<int64_t>(tokens.size());
-    const int64_t moved = huge_->Move(std::min(count * kMovedAToken, kMovedARun));
+    const int64_t moved = huge_->Move(std::min(rows_ * kMovedAToken, kMovedARun));
     profile_.End(Stage::kMove, 2 * moved);
   }
-  if (logit_tokens == 0) return {};
-  head_.All(NormLast(logit_tokens), logit_tokens, logits);
-  profile_.End(Stage::kHead, head_.bytes_read());
-  if (!AllFinite(std::span(logits, logit_tokens * config.vocab))) {
-    cache.Truncate(before);
-    return LogitsNotFinite();
-  }
-  return {};
 }
 
-Status ForwardPass::Logits(const LogitsWanted& wanted, std::vector<Logit>* logits) {
-  profile_.Begin();
-  head_.Wanted(NormLast(1), wanted, logits);
-  profile_.End(Stage::kHead, head_.bytes_read());
-  const auto is_finite = [](const Logit& logit) { return std::isfinite(logit.value); };
-  if (!std::ranges::all_of(*logits, is_finite)) return LogitsNotFinite();
-  return {};
-}
-
-Status ForwardPass::RunLayers(std::span<const int> tokens, KvCache& cache) {
-  const ModelConfig& config = model_.config();
-  const auto count = static_cast<int64_t>(tokens.size());
-  const int64_t first = cache.length();
-  residual_.resize(count * config.hidden);
-  cosines_.resize(count * rope_.pairs());
-  sines_.resize(count * rope_.pairs());
-  pool_.ParallelFor(count, [&](int64_t t, int) {
-    const GgufTensor& embedding = model_.embedding();
-    DequantizeRow(embedding.type, embedding.Row(tokens[t]), config.hidden,
-                  residual_.data() + t * config.hidden);
-    rope_.At(first + t, cosines_.data() + t * rope_.pairs(), sines_.data() + t * rope_.pairs());
-  });
-  profile_.End(Stage::kEmbed);
-  if (!AllFinite(residual_)) {
-    return Fail("{}: the embedding of a token is not finite: tensor {} is damaged",
-                model_.file().path(), model_.embedding().name);
-  }
-  finite_ = true;
-  for (int layer = 0; layer < static_cast<int>(config.layers); ++layer) {
-    BITFETCH_RETURN_IF_ERROR(RunAttention(layer, count, cache));
-    RunFeedForward(layer, count);
-    if (!finite_ || !AllFinite(residual_)) {
-      return Fail("{}: activations of layer {} are not finite: its weights are damaged",
-                  model_.file().path(), layer);
+// With room in its cache for what comes, so that nothing is in want of it halfway.
+Status ForwardPass::Admit(const RowPiece& piece) const {
+  if (piece.tokens.empty()) return Fail("a piece of a batch has no tokens");
+  const int64_t vocab = model_.config().vocab;
+  for (const int token : piece.tokens) {
+    if (token < 0 || token >= vocab) {
+      return Fail("{}: token {} is out of range: the vocabulary has {}", model_.file().path(),
+                  token, vocab);
     }
   }
+  BITFETCH_ASSIGN_OR_RETURN(const bool reserved,
+                            piece.cache->Reserve(static_cast<int64_t>(piece.tokens.size())));
+  if (!reserved) return Fail("every block of the KV cache is in use by other sequences");
   return {};
 }
 
-Status ForwardPass::RunAttention(int layer, int64_t tokens, KvCache& cache) {
+void ForwardPass::RunLayers() {
+  Embed();
+  for (int layer = 0; layer < static_cast<int>(model_.config().layers) && AnyIsWell(); ++layer) {
+    RunAttention(layer);
+    RunFeedForward(layer, rows_);
+    FindDamage([&] {
+      return fmt::format("activations of layer {} are not finite: its weights are damaged", layer);
+    });
+  }
+}
+
+void ForwardPass::Embed() {
+  const int64_t hidden = model_.config().hidden;
+  residual_.resize(rows_ * hidden);
+  cosines_.resize(rows_ * rope_.pairs());
+  sines_.resize(rows_ * rope_.pairs());
+  finite_.assign(rows_, true);
+  for (const PieceRows& rows : batch_) {
+    const int64_t position = rows.piece->cache->length();
+    pool_.ParallelFor(rows.count, [&](int64_t t, int) {
+      const GgufTensor& embedding = model_.embedding();
+      const int64_t row = rows.first + t;
+      DequantizeRow(embedding.type, embedding.Row(rows.piece->tokens[t]), hidden,
+                    residual_.data() + row * hidden);
+      rope_.At(position + t, cosines_.data() + row * rope_.pairs(),
+               sines_.data() + row * rope_.pairs());
+    });
+  }
+  profile_.End(Stage::kEmbed);
+  FindDamage([&] {
+    return fmt::format("the embedding of a token is not finite: tensor {} is damaged",
+                       model_.embedding().name);
+  });
+}
+
+// Gives the pieces with a row that is not finite this error, if they have none yet.
+template <class Damage>
+void ForwardPass::FindDamage(const Damage& damage) {
+  const int64_t hidden = model_.config().hidden;
+  for (const auto& [piece, first, count] : batch_) {
+    const auto quantized = std::span(finite_).subspan(first, count);
+    const auto residual = std::span(residual_).subspan(first * hidden, count * hidden);
+    if (!piece->status || (std::ranges::count(quantized, 0) == 0 && AllFinite(residual))) continue;
+    piece->status = Fail("{}: {}", model_.file().path(), damage());
+  }
+}
+
+bool ForwardPass::AnyIsWell() const {
+  return std::ranges::any_of(batch_,
+                             [](const PieceRows& rows) { return rows.piece->status.has_value(); });
+}
+
+void ForwardPass::RunAttention(int layer) {
   const ModelConfig& config = model_.config();
   const LayerWeights& weights = model_.layers()[layer];
   const int64_t query_size = config.heads * config.head_dim;
   const int64_t kv_size = config.kv_heads * config.head_dim;
-  q_.resize(tokens * query_size);
-  k_.resize(tokens * kv_size);
-  v_.resize(tokens * kv_size);
-  attended_.resize(tokens * query_size);
+  q_.resize(rows_ * query_size);
+  k_.resize(rows_ * kv_size);
+  v_.resize(rows_ * kv_size);
+  attended_.resize(rows_ * query_size);
 
-  NormAndQuantize(residual_.data(), weights.attn_norm, config.hidden, tokens);
-  cursors_.clear();
-  if (prefetch_.ahead && tokens == 1) BITFETCH_RETURN_IF_ERROR(AimCursors(layer, cache));
+  NormAndQuantize(residual_.data(), weights.attn_norm, config.hidden, rows_);
+  AimCursors(layer);
   Multiply({{RowsOf(weights.attn_q), q_.data()},
             {RowsOf(weights.attn_k), k_.data(), /*fetches=*/true},
             {RowsOf(weights.attn_v), v_.data(), /*fetches=*/true}},
-           tokens);
-  CountFetched(cache);
+           rows_);
+  CountFetched();
   profile_.End(Stage::kQkv,
                weights.attn_q.bytes() + weights.attn_k.bytes() + weights.attn_v.bytes());
-
-  const bool adjacent = config.rope_form == RopeForm::kAdjacentPairs;
-  pool_.ParallelFor(tokens, [&](int64_t t, int) {
-    const float* cosines = cosines_.data() + t * rope_.pairs();
-    const float* sines = sines_.data() + t * rope_.pairs();
-    const auto turn = [&](float* heads, int64_t size) {
-      for (int64_t i = 0; i < size; i += config.head_dim) {
-        kernels_.rope(heads + i, cosines, sines, rope_.pairs(), adjacent ? 2 : 1,
-                      adjacent ? 1 : rope_.pairs());
-      }
-    };
-    turn(q_.data() + t * query_size, query_size);
-    turn(k_.data() + t * kv_size, kv_size);
-  });
-  BITFETCH_RETURN_IF_ERROR(cache.Append(layer, tokens, k_.data(), v_.data()));
-  BITFETCH_ASSIGN_OR_RETURN(const KvView view, cache.View(layer));
+  Turn();
+  for (const auto& [piece, first, count] : batch_) {
+    if (!piece->status) continue;
+    piece->status = piece->cache->Append(layer, count, k_.data() + first * kv_size,
+                                         v_.data() + first * kv_size);
+  }
   profile_.End(Stage::kStore);
-  const AttendSlice slice{
-      .kv = view, .rows = tokens, .queries = q_.data(), .out = attended_.data()};
-  attention_.Run({&slice, 1}, static_cast<int>(config.heads / config.kv_heads),
-                 prefetch_.in_kernel);
-  profile_.End(Stage::kAttention, static_cast<int64_t>(view.read_bytes()));
+  Attend(layer);
 
-  NormAndQuantize(attended_.data(), weights.attn_sub_norm, query_size, tokens);
-  projected_.resize(tokens * config.hidden);
-  Multiply({{RowsOf(weights.attn_output), projected_.data()}}, tokens);
-  AddToResidual(tokens);
+  NormAndQuantize(attended_.data(), weights.attn_sub_norm, query_size, rows_);
+  projected_.resize(rows_ * config.hidden);
+  Multiply({{RowsOf(weights.attn_output), projected_.data()}}, rows_);
+  AddToResidual(rows_);
   profile_.End(Stage::kAttnOutput, weights.attn_output.bytes());
-  return {};
 }
 
-// What each thread will read in the attention of this layer that follows.
-Status ForwardPass::AimCursors(int layer, const KvCache& cache) {
-  const int threads = pool_.threads();
-  BITFETCH_ASSIGN_OR_RETURN(KvView view, cache.View(layer));
-  ++view.length;
-  const AttendSlice slice{.kv = view};
-  const auto shares = attention_.FirstShares(
-      {&slice, 1}, static_cast<int>(model_.config().heads / model_.config().kv_heads));
-  cursor_lines_ = 0;
+// Queries and keys, by RoPE.
+void ForwardPass::Turn() {
+  const ModelConfig& config = model_.config();
+  const bool adjacent = config.rope_form == RopeForm::kAdjacentPairs;
+  pool_.ParallelFor(rows_, [&](int64_t row, int) {
+    const float* cosines = cosines_.data() + row * rope_.pairs();
+    const float* sines = sines_.data() + row * rope_.pairs();
+    const auto turn = [&](std::vector<float>& all, int64_t heads) {
+      float* const of_row = all.data() + row * heads * config.head_dim;
+      for (int64_t head = 0; head < heads; ++head) {
+        kernels_.rope(of_row + head * config.head_dim, cosines, sines, rope_.pairs(),
+                      adjacent ? 2 : 1, adjacent ? 1 : rope_.pairs());
+      }
+    };
+    turn(q_, config.heads);
+    turn(k_, config.kv_heads);
+  });
+}
+
+void ForwardPass::Attend(int layer) {
+  const std::vector<AttendSlice> slices = Slices(layer, /*stored=*/true);
+  if (!slices.empty()) attention_.Run(slices, group(), prefetch_.in_kernel);
+  profile_.End(Stage::kAttention, slices.empty() ? 0 : attention_.bytes_read());
+}
+
+int ForwardPass::group() const {
+  return static_cast<int>(model_.config().heads / model_.config().kv_heads);
+}
+
+// What attends in this layer, whose keys and values are stored or are to come.
+std::vector<AttendSlice> ForwardPass::Slices(int layer, bool stored) {
+  const int64_t query_size = model_.config().heads * model_.config().head_dim;
+  std::vector<AttendSlice> slices;
+  for (const auto& [piece, first, count] : batch_) {
+    if (!piece->status) continue;
+    KvView view = *piece->cache->View(layer);
+    if (!stored) view.length += count;
+    slices.push_back({.kv = view,
+                      .rows = count,
+                      .queries = q_.data() + first * query_size,
+                      .out = attended_.data() + first * query_size});
+  }
+  return slices;
+}
+
+// What each thread will read first in the attention of this layer that follows.
+void ForwardPass::AimCursors(int layer) {
+  aims_.clear();
+  const std::vector<AttendSlice> slices = Slices(layer, /*stored=*/false);
+  if (!prefetch_.ahead || slices.empty()) return;
+  std::vector<KvCache*> caches;
+  for (const PieceRows& rows : batch_) {
+    if (rows.piece->status) caches.push_back(rows.piece->cache);
+  }
   size_t max_lines = 0;
-  for (const Attention::Share& share : shares) {
-    BITFETCH_ASSIGN_OR_RETURN(
-        const PrefetchCursor cursor,
-        cache.Cursor(layer, share.begin, share.end, WalkTiles(prefetch_.in_kernel)));
-    cursors_.push_back(cursor);
-    cursor_lines_ += cursor.remaining();
+  for (const auto& [slice, begin, end] : attention_.FirstShares(slices, group())) {
+    const PrefetchCursor cursor =
+        *caches[slice]->Cursor(layer, begin, end, WalkTiles(prefetch_.in_kernel));
+    aims_.push_back({cursor, caches[slice], cursor.remaining()});
     max_lines = std::max(max_lines, cursor.remaining());
   }
   const int64_t rows = 2 * model_.config().kv_heads * model_.config().head_dim;
   // Of the steps a thread expects its share.
-  lines_a_step_ = Pieces(static_cast<int64_t>(max_lines) * threads, Pieces(rows, kRowsAStep));
-  return {};
+  lines_a_step_ =
+      Pieces(static_cast<int64_t>(max_lines) * pool_.threads(), Pieces(rows, kRowsAStep));
 }
 
-void ForwardPass::CountFetched(KvCache& cache) {
-  size_t left = 0;
-  for (const PrefetchCursor& cursor : cursors_) left += cursor.remaining();
-  if (!cursors_.empty()) {
-    cache.CountPrefetched(static_cast<int64_t>((cursor_lines_ - left) * kCacheLineBytes));
+void ForwardPass::CountFetched() {
+  for (const Aim& aim : aims_) {
+    aim.cache->CountPrefetched(
+        static_cast<int64_t>((aim.lines - aim.cursor.remaining()) * kCacheLineBytes));
   }
 }
 
@@ -252,7 +293,7 @@ void ForwardPass::NormAndQuantize(const float* x, const std::vector<float>& norm
       kernels_.rms_norm(input, norm.data(), size, model_.config().rms_epsilon, normed);
       input = normed;
     }
-    if (!AllFinite(std::span(input, size))) finite_ = false;
+    if (!AllFinite(std::span(input, size))) finite_[t] = false;
     kernels_.quantize(input, size, stride, quantized_.data() + t * stride, &sums_[t], &scales_[t]);
   });
   profile_.End(Stage::kNorm);
@@ -290,11 +331,11 @@ void ForwardPass::Multiply(std::initializer_list<Product> products, int64_t toke
 void ForwardPass::MultiplyRows(const Product& product, int64_t begin, int64_t end,
                                const QuantizedRows& input, int thread) {
   const TernaryRows& rows = product.weights;
-  const bool fetches = product.fetches && !cursors_.empty();
+  const bool fetches = product.fetches && !aims_.empty();
   const int64_t step = fetches ? kRowsAStep : end - begin;
   for (int64_t row = begin; row < end; row += step) {
     kernels_.ternary_matmul(rows, row, std::min(row + step, end), input, product.out, rows.rows);
-    if (fetches) cursors_[thread].Fetch(lines_a_step_);
+    if (fetches) aims_[thread].cursor.Fetch(lines_a_step_);
   }
 }
 
@@ -302,20 +343,14 @@ void ForwardPass::AddToResidual(int64_t tokens) {
   kernels_.add(residual_.data(), projected_.data(), tokens * model_.config().hidden);
 }
 
-// The last `count` tokens of the last batch, as the output head takes them: [count][hidden].
-const float* ForwardPass::NormLast(int64_t count) {
+void ForwardPass::WriteStates(const PieceRows& rows) {
   const int64_t hidden = model_.config().hidden;
-  normed_.resize(count * hidden);
-  const float* last = residual_.data() + residual_.size() - count * hidden;
-  for (int64_t t = 0; t < count; ++t) {
-    kernels_.rms_norm(last + t * hidden, model_.output_norm().data(), hidden,
-                      model_.config().rms_epsilon, normed_.data() + t * hidden);
+  const int64_t count = rows.piece->state_rows;
+  const float* last = residual_.data() + (rows.first + rows.count - count) * hidden;
+  for (int64_t row = 0; row < count; ++row) {
+    kernels_.rms_norm(last + row * hidden, model_.output_norm().data(), hidden,
+                      model_.config().rms_epsilon, rows.piece->states + row * hidden);
   }
-  return normed_.data();
-}
-
-Status ForwardPass::LogitsNotFinite() const {
-  return Fail("{}: the logits are not finite: its weights are damaged", model_.file().path());
 }
 
 }  // namespace bitfetch

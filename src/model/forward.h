@@ -2,23 +2,20 @@
 #ifndef BITFETCH_MODEL_FORWARD_H_
 #define BITFETCH_MODEL_FORWARD_H_
 
-#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "base/error.h"
-#include "base/logits.h"
 #include "base/thread_pool.h"
 #include "kernels/attention.h"
 #include "kernels/kernels.h"
 #include "kv/kv_cache.h"
 #include "model/huge_weights.h"
 #include "model/model.h"
-#include "model/output_head.h"
 #include "model/rope_table.h"
+#include "model/row_batch.h"
 #include "model/stage_profile.h"
 #include "prefetch/cursor.h"
 #include "prefetch/law.h"
@@ -34,27 +31,22 @@ struct ForwardPrefetch {
 // Rows of a ternary product that a thread takes at a time.
 int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads);
 
-// Runs a model over tokens, at most kMaxBatch at once. The logits have the same bits however a text
-// is cut into batches, whatever the ISA, the number of threads and the prefetch setting. Keeps the
-// memory that the layers work in; the model, kernels and pool must outlive it.
+// Runs a model over tokens of any number of sequences, at most kMaxRows at once, with one read of
+// its weights. What comes out has the same bits however a text is cut into passes, whoever else is
+// in the batch, whatever the ISA, the number of threads and the prefetch setting. Keeps the memory
+// that the layers work in; the model, kernels and pool must outlive it.
 class ForwardPass {
  public:
-  static constexpr int64_t kMaxBatch = 64;
+  static constexpr int64_t kMaxRows = 64;
 
   ForwardPass(const Model& model, const Kernels& kernels, ThreadPool& pool,
               const ForwardPrefetch& prefetch);
 
-  // Appends `tokens` (1 .. kMaxBatch) to `cache` and writes the logits of the last `logit_tokens`
-  // of them, [logit_tokens] [vocab]. Errors: a token id that the vocabulary lacks; the cache is
-  // full or out of memory; activations or logits that are not finite. Then the cache is as it was
-  // before.
-  Status Run(std::span<const int> tokens, KvCache& cache, int64_t logit_tokens, float* logits);
-
-  // Those logits of the last token of the last Run that are wanted, by id, perhaps with others.
-  // Reads the output head, or its screen and few rows. Errors: logits that are not finite.
-  Status Logits(const LogitsWanted& wanted, std::vector<Logit>* logits);
-
-  OutputHead& head() { return head_; }
+  // Appends the tokens of each piece to its cache, and writes the states that it asks for. Errors,
+  // each in the piece that has it, whose cache is then as it was before: no token; a token id that
+  // the vocabulary lacks; the cache is full, or the pool or the machine out of memory; activations
+  // that are not finite.
+  void Run(RowBatch batch);
 
   // From now on moves the model's weights to huge pages (HugeWeights), some after each run.
   void MoveWeights(int64_t from_bytes) { huge_.emplace(model_, pool_, from_bytes); }
@@ -65,7 +57,8 @@ class ForwardPass {
   const ForwardPrefetch& prefetch() const { return prefetch_; }
   void SetPrefetch(const ForwardPrefetch& prefetch) { prefetch_ = prefetch; }
 
-  // Of all runs since the last reset.
+  // Of all runs since the last reset; whoever goes on from the states adds what that takes.
+  StageProfile& profile() { return profile_; }
   const StageProfile& profile() const { return profile_; }
   void ResetProfile() { profile_ = {}; }
 
@@ -76,8 +69,19 @@ class ForwardPass {
     bool fetches = false;  // from `cursors_` between its rows
   };
 
-  Status RunLayers(std::span<const int> tokens, KvCache& cache);
-  Status RunAttention(int layer, int64_t tokens, KvCache& cache);
+  // A piece that takes part in the pass, and which of its rows are the piece's.
+  struct PieceRows {
+    RowPiece* piece;
+    int64_t first;
+    int64_t count;
+  };
+
+  Status Admit(const RowPiece& piece) const;
+  void RunLayers();
+  void Embed();
+  void RunAttention(int layer);
+  void Turn();
+  void Attend(int layer);
   void RunFeedForward(int layer, int64_t tokens);
   void NormAndQuantize(const float* x, const std::vector<float>& norm, int64_t size,
                        int64_t tokens);
@@ -86,11 +90,15 @@ class ForwardPass {
   void Multiply(std::initializer_list<Product> products, int64_t tokens);
   void MultiplyRows(const Product& product, int64_t begin, int64_t end, const QuantizedRows& input,
                     int thread);
-  Status AimCursors(int layer, const KvCache& cache);
-  void CountFetched(KvCache& cache);
+  int group() const;
+  std::vector<AttendSlice> Slices(int layer, bool stored);
+  void AimCursors(int layer);
+  void CountFetched();
+  template <class Damage>
+  void FindDamage(const Damage& damage);
+  bool AnyIsWell() const;
+  void WriteStates(const PieceRows& rows);
   void AddToResidual(int64_t tokens);
-  const float* NormLast(int64_t count);
-  Status LogitsNotFinite() const;
 
   const Model& model_;
   const Kernels& kernels_;
@@ -98,16 +106,21 @@ class ForwardPass {
   ForwardPrefetch prefetch_;
   RopeTable rope_;
   Attention attention_;
-  OutputHead head_;
   std::optional<HugeWeights> huge_;
   StageProfile profile_;
-  std::vector<PrefetchCursor> cursors_;  // [threads], or none
-  size_t cursor_lines_ = 0;              // that all of them had
+  // What a thread fetches ahead, for which cache, and how many lines that were at first.
+  struct Aim {
+    PrefetchCursor cursor;
+    KvCache* cache;
+    size_t lines;
+  };
+  std::vector<Aim> aims_;  // [threads], or none
   size_t lines_a_step_ = 0;
 
-  std::atomic<bool> finite_ = true;  // what was quantised in this run
-
-  // Of a batch; [tokens] first everywhere.
+  // Of a batch; [rows] first everywhere.
+  std::vector<PieceRows> batch_;
+  int64_t rows_ = 0;
+  std::vector<uint8_t> finite_;    // what was quantised of each
   std::vector<float> residual_;    // [hidden]
   std::vector<float> normed_;      // [widest]
   std::vector<int8_t> quantized_;  // [widest, padded]

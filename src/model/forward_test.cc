@@ -8,15 +8,16 @@
 #include <random>
 
 #include "base/temp_dir.h"
+#include "model/output_head.h"
 #include "model/test_model.h"
 
 namespace bitfetch {
 namespace {
 
 // A model, and what runs it.
-class Engine {
+class Runner {
  public:
-  explicit Engine(const TestModel& shape, const Kernels& kernels = *SupportedKernels().back(),
+  explicit Runner(const TestModel& shape, const Kernels& kernels = *SupportedKernels().back(),
                   int threads = 2)
       : pool_(ThreadPool::Create(threads).value()) {
     const TempDir folder;
@@ -24,6 +25,7 @@ class Engine {
     EXPECT_TRUE(WriteTestModel(path, shape));
     model_ = std::make_unique<const Model>(Model::Load(path, /*mmap=*/false, *pool_, {}).value());
     forward_ = std::make_unique<ForwardPass>(*model_, kernels, *pool_, ForwardPrefetch{});
+    head_ = std::make_unique<OutputHead>(model_->output(), kernels, *pool_);
   }
 
   KvCache NewCache() const {
@@ -40,14 +42,19 @@ class Engine {
   // The logits of the last of `tokens`, behind what the cache holds.
   std::vector<float> Run(std::span<const int> tokens, KvCache& cache) {
     std::vector<float> logits(model_->config().vocab);
+    std::vector<float> state(model_->config().hidden);
     for (size_t done = 0; done < tokens.size();) {
       const auto batch =
-          tokens.subspan(done, std::min<size_t>(ForwardPass::kMaxBatch, tokens.size() - done));
+          tokens.subspan(done, std::min<size_t>(ForwardPass::kMaxRows, tokens.size() - done));
       done += batch.size();
       const bool last = done == tokens.size();
-      const Status status = forward_->Run(batch, cache, last ? 1 : 0, logits.data());
-      EXPECT_TRUE(status) << status.error().message;
+      RowPiece piece{
+          .cache = &cache, .tokens = batch, .state_rows = last ? 1 : 0, .states = state.data()};
+      forward_->Run({&piece, 1});
+      EXPECT_TRUE(piece.status) << piece.status.error().message;
     }
+    const HeadRows rows{.x = state.data(), .logits = logits.data()};
+    head_->All({&rows, 1});
     return logits;
   }
 
@@ -57,6 +64,7 @@ class Engine {
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<const Model> model_;
   std::unique_ptr<ForwardPass> forward_;
+  std::unique_ptr<OutputHead> head_;
 };
 
 TEST(ForwardPass, ALongRunThatGrowsShrinksAndForksEqualsOneFromScratch) {
@@ -68,7 +76,7 @@ TEST(ForwardPass, ALongRunThatGrowsShrinksAndForksEqualsOneFromScratch) {
                         .kv_heads = 1,
                         .head_dim = 32,
                         .context = 4500};
-  Engine engine(shape, *SupportedKernels().back(), /*threads=*/1);
+  Runner engine(shape, *SupportedKernels().back(), /*threads=*/1);
   KvCache cache = engine.NewCache();
   std::vector<int> history = {1};
   std::vector<float> logits = engine.Run(history, cache);
@@ -108,7 +116,7 @@ TEST(ForwardPass, ShapesThatFillNoBlockHaveTheSameBitsOnEveryIsa) {
   std::vector<float> scalar;
   for (const Kernels* kernels : SupportedKernels()) {
     for (const int threads : {1, 3}) {
-      Engine engine(shape, *kernels, threads);
+      Runner engine(shape, *kernels, threads);
       KvCache cache = engine.NewCache();
       const std::vector<float> logits = engine.Run(tokens, cache);
       if (scalar.empty()) scalar = logits;
@@ -123,27 +131,30 @@ TEST(ForwardPass, WeightsMoveAsTokensAreComputedAndChangeNothing) {
   ASSERT_TRUE(WriteTestModel(path, {.layers = 3}));
   const auto pool = ThreadPool::Create(3).value();
   const Model model = Model::Load(path, /*mmap=*/true, *pool, {}).value();
-  const auto logits_of = [&](int64_t from_bytes, int64_t* left) {
+  const auto states_of = [&](int64_t from_bytes, int64_t* left) {
     HugeWeights weights(model, *pool, from_bytes);
     *left = weights.left();
     ForwardPass forward(model, *SupportedKernels().back(), *pool, ForwardPrefetch{});
     forward.MoveWeights(from_bytes);
+    const int64_t hidden = model.config().hidden;
     KvCache cache =
         KvCache::Create({.layers = 3, .kv_heads = 2, .head_dim = 64, .types = {}, .limit = 64})
             .value();
     std::vector<float> all;
     for (int i = 0; i < 4; ++i) {
-      std::vector<float> logits(48);
+      std::vector<float> state(hidden);
       const std::vector<int> tokens = {3 * i + 1, 5};
-      EXPECT_TRUE(forward.Run(tokens, cache, 1, logits.data()));
-      all.insert(all.end(), logits.begin(), logits.end());
+      RowPiece piece{.cache = &cache, .tokens = tokens, .state_rows = 1, .states = state.data()};
+      forward.Run({&piece, 1});
+      EXPECT_TRUE(piece.status);
+      all.insert(all.end(), state.begin(), state.end());
       if (i == 1) forward.FinishMoving();
     }
     EXPECT_EQ(forward.profile().at(Stage::kMove).runs > 0, from_bytes == 0);
     return all;
   };
   int64_t left = 0, none_left = 0;
-  EXPECT_EQ(logits_of(0, &left), logits_of(int64_t{1} << 40, &none_left));
+  EXPECT_EQ(states_of(0, &left), states_of(int64_t{1} << 40, &none_left));
   EXPECT_GT(left, 0);
   EXPECT_EQ(none_left, 0);
 
@@ -160,7 +171,7 @@ TEST(ForwardPass, WeightsMoveAsTokensAreComputedAndChangeNothing) {
 
 TEST(ForwardPass, SaysWhatItReadAndFetched) {
   const TestModel shape{};
-  Engine engine(shape, *SupportedKernels().back(), /*threads=*/1);
+  Runner engine(shape, *SupportedKernels().back(), /*threads=*/1);
   KvCache cache = engine.NewCache();
   engine.Run(std::vector<int>(40, 3), cache);
   engine.forward().ResetProfile();
@@ -171,7 +182,6 @@ TEST(ForwardPass, SaysWhatItReadAndFetched) {
   const int64_t q = shape.heads * shape.head_dim, kv = shape.kv_heads * shape.head_dim;
   EXPECT_EQ(profile.at(Stage::kQkv).bytes, shape.layers * shape.hidden * (q + 2 * kv) / 4);
   EXPECT_EQ(profile.at(Stage::kGateUp).bytes, shape.layers * shape.hidden * shape.ffn * 2 / 4);
-  EXPECT_EQ(profile.at(Stage::kHead).bytes, shape.vocab * shape.hidden * 2);
   const int64_t kv_bytes = static_cast<int64_t>(cache.View(0)->read_bytes()) * shape.layers;
   EXPECT_EQ(profile.at(Stage::kAttention).bytes, kv_bytes);
   for (size_t i = 0; i < kStages; ++i) {

@@ -49,6 +49,7 @@ class GgufReader {
   const std::string& path() const { return file_.path(); }
   bool mapped() const { return file_.mapped(); }
   void LetGo(std::span<const std::byte> part) const { file_.LetGo(part); }  // MappedFile::LetGo
+  std::span<const std::byte> bytes() const { return file_.bytes(); }
   int64_t file_bytes() const { return static_cast<int64_t>(file_.bytes().size()); }
   uint32_t version() const { return version_; }
 

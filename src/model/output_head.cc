@@ -39,13 +39,13 @@ void PrefetchBytes(const std::byte* data, int64_t bytes) {
 }  // namespace
 
 OutputHead::OutputHead(const GgufTensor& output, const Kernels& kernels, ThreadPool& pool)
-    : output_(output), kernels_(kernels), pool_(pool), largest_(pool.threads()) {
+    : output_(output), kernels_(kernels), pool_(pool) {
   if (!DenseRowsOf(output)) {
     dequantized_.assign(pool.threads(), std::vector<float>(kRowsAtATime * output.cols()));
   }
 }
 
-void OutputHead::All(const float* x, int64_t tokens, float* logits) {
+void OutputHead::All(std::span<const HeadRows> all) {
   const int64_t vocab = output_.rows();
   const int64_t hidden = output_.cols();
   pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
@@ -57,75 +57,138 @@ void OutputHead::All(const float* x, int64_t tokens, float* logits) {
       }
       rows = {floats, DenseType::kF32, hidden};
     }
-    for (int64_t t = 0; t < tokens; ++t) {
-      kernels_.dense_matvec(*rows, 0, end - begin, x + t * hidden, logits + t * vocab + begin);
+    for (const HeadRows& some : all) {
+      for (int64_t t = 0; t < some.count; ++t) {
+        kernels_.dense_matvec(*rows, 0, end - begin, some.x + t * hidden,
+                              some.logits + t * vocab + begin);
+      }
     }
   });
   bytes_read_ = static_cast<int64_t>(output_.data.size());
 }
 
-void OutputHead::Wanted(const float* x, const LogitsWanted& wanted, std::vector<Logit>* logits) {
-  if (Screen(x, wanted)) return ComputeCandidates(x, logits);
-  all_.resize(output_.rows());
-  All(x, 1, all_.data());
-  rows_computed_ = output_.rows();
-  logits->resize(all_.size());
-  for (size_t id = 0; id < all_.size(); ++id) (*logits)[id] = {static_cast<int>(id), all_[id]};
+void OutputHead::Wanted(std::span<const HeadQuery> queries) {
+  rows_computed_ = 0;
+  int64_t bytes = 0;
+  std::vector<const HeadQuery*> whole;
+  size_t count = 0;
+  const auto compute_screened = [&] {
+    if (count == 0) return;
+    const std::span<Screened> all = std::span(screened_).first(count);
+    Screen(all);
+    ComputeCandidates(all);
+    bytes += bytes_read_;
+    count = 0;
+  };
+  for (const HeadQuery& query : queries) {
+    if (count == screened_.size() && count < kScreenedTogether) screened_.emplace_back();
+    if (!CanScreen(query, &screened_[count])) {
+      whole.push_back(&query);
+    } else if (++count == kScreenedTogether) {
+      compute_screened();
+    }
+  }
+  compute_screened();
+  if (!whole.empty()) {
+    ComputeAll(whole);
+    bytes += bytes_read_;
+  }
+  bytes_read_ = bytes;
 }
 
-// Finds the rows that may be wanted; false if it can't, or all are.
-bool OutputHead::Screen(const float* x, const LogitsWanted& wanted) {
+void OutputHead::ComputeAll(std::span<const HeadQuery* const> queries) {
   const int64_t vocab = output_.rows();
-  if (!screen_ || wanted.top == 0 || wanted.top >= vocab) return false;
-  if (!screen_->Prepare(x, &input_)) return false;
+  all_.resize(queries.size() * vocab);
+  std::vector<HeadRows> rows;
+  for (size_t i = 0; i < queries.size(); ++i) {
+    rows.push_back({.x = queries[i]->x, .logits = all_.data() + i * vocab});
+  }
+  All(rows);
+  for (size_t i = 0; i < queries.size(); ++i) {
+    std::vector<Logit>& logits = *queries[i]->logits;
+    logits.resize(vocab);
+    for (int64_t id = 0; id < vocab; ++id) {
+      logits[id] = {static_cast<int>(id), all_[i * vocab + id]};
+    }
+    rows_computed_ += vocab;
+  }
+}
 
-  const auto top = static_cast<size_t>(wanted.top);
-  upper_.resize(vocab);
-  for (std::vector<double>& heap : largest_) heap.clear();
+// False if nothing can be said of its logits, or all are wanted.
+bool OutputHead::CanScreen(const HeadQuery& query, Screened* screened) const {
+  const int64_t top = query.wanted.top;
+  if (!screen_ || top == 0 || top >= output_.rows()) return false;
+  screened->query = &query;
+  return screen_->Prepare(query.x, &screened->input);
+}
+
+// Finds the rows that may be wanted.
+void OutputHead::Screen(std::span<Screened> all) {
+  const int64_t vocab = output_.rows();
+  for (Screened& one : all) {
+    one.upper.resize(vocab);
+    one.largest.resize(pool_.threads());
+    for (std::vector<double>& heap : one.largest) heap.clear();
+  }
   pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
     std::array<double, kRowsAtATime> lower;
-    screen_->Bounds(kernels_, input_, begin, end, lower.data(), upper_.data() + begin);
-    for (auto id = std::ranges::lower_bound(wanted.always, begin);
-         id != wanted.always.end() && *id < end; ++id) {
-      lower[*id - begin] = -kInfinity;
-      upper_[*id] = kInfinity;
+    for (Screened& one : all) {
+      const LogitsWanted& wanted = one.query->wanted;
+      screen_->Bounds(kernels_, one.input, begin, end, lower.data(), one.upper.data() + begin);
+      for (auto id = std::ranges::lower_bound(wanted.always, begin);
+           id != wanted.always.end() && *id < end; ++id) {
+        lower[*id - begin] = -kInfinity;
+        one.upper[*id] = kInfinity;
+      }
+      const auto top = static_cast<size_t>(wanted.top);
+      for (int64_t r = begin; r < end; ++r) {
+        KeepLargest(top, lower[r - begin], &one.largest[thread]);
+      }
     }
-    for (int64_t r = begin; r < end; ++r) KeepLargest(top, lower[r - begin], &largest_[thread]);
   });
-
-  // As many logits are no less than the top-th largest lower bound.
-  std::vector<double>& bounds = largest_[0];
-  for (size_t i = 1; i < largest_.size(); ++i) {
-    bounds.insert(bounds.end(), largest_[i].begin(), largest_[i].end());
-  }
-  const auto last = bounds.begin() + static_cast<ptrdiff_t>(top) - 1;
-  std::ranges::nth_element(bounds, last, std::greater());
-  const double threshold = std::nextafter(*last - wanted.margin, -kInfinity);
-  candidates_.clear();
-  for (int64_t id = 0; id < vocab; ++id) {
-    if (upper_[id] >= threshold) candidates_.push_back(static_cast<int>(id));
-  }
-  return true;
+  pool_.ParallelFor(static_cast<int64_t>(all.size()), [&](int64_t i, int) { Choose(all[i]); });
 }
 
-void OutputHead::ComputeCandidates(const float* x, std::vector<Logit>* logits) {
-  const auto count = static_cast<int64_t>(candidates_.size());
-  logits->resize(count);
-  pool_.ParallelPieces(count, kCandidatesAtATime, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end;) {
-      int64_t run = 1;  // of neighbours
-      while (i + run < end && candidates_[i + run] == candidates_[i] + run) ++run;
-      if (i + run < count) {
-        PrefetchBytes(output_.Row(candidates_[i + run]), output_.row_bytes());
+void OutputHead::Choose(Screened& screened) const {
+  const LogitsWanted& wanted = screened.query->wanted;
+  // As many logits are no less than the top-th largest lower bound.
+  std::vector<double>& bounds = screened.largest[0];
+  for (size_t i = 1; i < screened.largest.size(); ++i) {
+    bounds.insert(bounds.end(), screened.largest[i].begin(), screened.largest[i].end());
+  }
+  const auto last = bounds.begin() + static_cast<ptrdiff_t>(wanted.top) - 1;
+  std::ranges::nth_element(bounds, last, std::greater());
+  const double threshold = std::nextafter(*last - wanted.margin, -kInfinity);
+  screened.candidates.clear();
+  for (int64_t id = 0; id < output_.rows(); ++id) {
+    if (screened.upper[id] >= threshold) screened.candidates.push_back(static_cast<int>(id));
+  }
+}
+
+void OutputHead::ComputeCandidates(std::span<Screened> all) {
+  bytes_read_ = screen_->bytes();
+  for (const Screened& one : all) {
+    const std::vector<int>& candidates = one.candidates;
+    const auto count = static_cast<int64_t>(candidates.size());
+    std::vector<Logit>& logits = *one.query->logits;
+    logits.resize(count);
+    pool_.ParallelPieces(count, kCandidatesAtATime, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end;) {
+        int64_t run = 1;  // of neighbours
+        while (i + run < end && candidates[i + run] == candidates[i] + run) ++run;
+        if (i + run < count) {
+          PrefetchBytes(output_.Row(candidates[i + run]), output_.row_bytes());
+        }
+        std::array<float, kCandidatesAtATime> values;
+        kernels_.dense_matvec(*DenseRowsOf(output_, candidates[i]), 0, run, one.query->x,
+                              values.data());
+        for (int64_t r = 0; r < run; ++r) logits[i + r] = {candidates[i + r], values[r]};
+        i += run;
       }
-      std::array<float, kCandidatesAtATime> values;
-      kernels_.dense_matvec(*DenseRowsOf(output_, candidates_[i]), 0, run, x, values.data());
-      for (int64_t r = 0; r < run; ++r) (*logits)[i + r] = {candidates_[i + r], values[r]};
-      i += run;
-    }
-  });
-  rows_computed_ = count;
-  bytes_read_ = screen_->bytes() + count * output_.row_bytes();
+    });
+    rows_computed_ += count;
+    bytes_read_ += count * output_.row_bytes();
+  }
 }
 
 }  // namespace bitfetch

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/logits.h"
@@ -14,6 +15,20 @@
 
 namespace bitfetch {
 
+// Tokens of which all logits are wanted.
+struct HeadRows {
+  const float* x = nullptr;  // [count][hidden]
+  int64_t count = 1;
+  float* logits = nullptr;  // out: [count][vocab]
+};
+
+// Which logits of one token are wanted, and where to put them.
+struct HeadQuery {
+  const float* x = nullptr;  // [hidden]
+  LogitsWanted wanted = {};
+  std::vector<Logit>* logits = nullptr;  // out: by id, perhaps with some that nobody asked for
+};
+
 // The last product of a forward pass: logits = output [vocab][hidden] times x. A logit has the same
 // bits, however it was asked for. The tensor, kernels and pool must outlive it.
 class OutputHead {
@@ -23,21 +38,35 @@ class OutputHead {
   // From now on Wanted() screens with this copy of the same tensor.
   void SetScreen(std::shared_ptr<const HeadScreen> screen) { screen_ = std::move(screen); }
 
-  // All logits: x [tokens][hidden], logits [tokens][vocab]. Reads the whole head once.
-  void All(const float* x, int64_t tokens, float* logits);
+  // All logits of these tokens. Reads the whole head once.
+  void All(std::span<const HeadRows> all);
 
-  // The wanted logits of one token, by id, and perhaps some that nobody asked for. With a screen
-  // reads that, and of the head only the rows that may be wanted.
-  void Wanted(const float* x, const LogitsWanted& wanted, std::vector<Logit>* logits);
+  // The wanted logits of each query. With a screen reads that, once for kScreenedTogether of them,
+  // and of the head only the rows that may be wanted; without, or where all are wanted, the head,
+  // once for all.
+  void Wanted(std::span<const HeadQuery> queries);
+  static constexpr size_t kScreenedTogether = 16;
 
-  // How many rows of the head the last Wanted() computed.
+  // How many rows of the head the last Wanted() computed, for all queries together.
   int64_t rows_computed() const { return rows_computed_; }
   // What the last All() or Wanted() read.
   int64_t bytes_read() const { return bytes_read_; }
 
  private:
-  bool Screen(const float* x, const LogitsWanted& wanted);
-  void ComputeCandidates(const float* x, std::vector<Logit>* logits);
+  // A query that is screened: its input to the screen, and what that makes of it.
+  struct Screened {
+    const HeadQuery* query = nullptr;
+    HeadScreen::Input input = {};
+    std::vector<double> upper = {};                 // [vocab]
+    std::vector<std::vector<double>> largest = {};  // [threads] largest lower bounds, as heaps
+    std::vector<int> candidates = {};
+  };
+
+  bool CanScreen(const HeadQuery& query, Screened* screened) const;
+  void Screen(std::span<Screened> all);
+  void Choose(Screened& screened) const;
+  void ComputeCandidates(std::span<Screened> all);
+  void ComputeAll(std::span<const HeadQuery* const> queries);
 
   const GgufTensor& output_;
   const Kernels& kernels_;
@@ -47,11 +76,8 @@ class OutputHead {
   int64_t bytes_read_ = 0;
 
   std::vector<std::vector<float>> dequantized_;  // [threads] rows of a quantised head
-  std::vector<float> all_;                       // [vocab]
-  HeadScreen::Input input_;
-  std::vector<double> upper_;                 // [vocab]
-  std::vector<std::vector<double>> largest_;  // [threads] the largest lower bounds, as heaps
-  std::vector<int> candidates_;
+  std::vector<float> all_;                       // [queries without a screen][vocab]
+  std::vector<Screened> screened_;               // [kScreenedTogether] at most
 };
 
 }  // namespace bitfetch

@@ -156,7 +156,8 @@ HeadScreen Build(const GgufTensor& tensor, const Kernels& kernels, ThreadPool& p
 
 std::vector<float> AllLogits(const GgufTensor& tensor, const float* x, ThreadPool& pool) {
   std::vector<float> logits(tensor.rows());
-  OutputHead(tensor, *SupportedKernels().back(), pool).All(x, 1, logits.data());
+  const HeadRows rows{.x = x, .logits = logits.data()};
+  OutputHead(tensor, *SupportedKernels().back(), pool).All({&rows, 1});
   return logits;
 }
 
@@ -249,6 +250,11 @@ TEST(HeadScreen, SaysNothingOfAnInputThatIsNotFinite) {
   }
 }
 
+void Ask(OutputHead& head, const float* x, const LogitsWanted& wanted, std::vector<Logit>* got) {
+  const HeadQuery query{.x = x, .wanted = wanted, .logits = got};
+  head.Wanted({&query, 1});
+}
+
 // What LogitsWanted says, from all logits.
 std::vector<int> Definition(const std::vector<float>& logits, const LogitsWanted& wanted) {
   const auto always = [&](int id) { return std::ranges::count(wanted.always, id) > 0; };
@@ -301,7 +307,7 @@ TEST(OutputHead, GivesWhatIsWantedWithTheBitsOfTheFullHead) {
       for (const LogitsWanted& wanted : all_wanted) {
         for (OutputHead* any : {&full, &head}) {
           std::vector<Logit> got;
-          any->Wanted(x, wanted, &got);
+          Ask(*any, x, wanted, &got);
           EXPECT_EQ(any->rows_computed(), static_cast<int64_t>(got.size()));
           size_t next = 0;
           const std::vector<int> ids = Definition(logits, wanted);
@@ -326,16 +332,47 @@ TEST(OutputHead, ComputesFewRowsWhereOneIsFarAboveTheOthers) {
         const Kernels& kernels = *SupportedKernels().back();
         OutputHead head(tensor, kernels, pool);
         std::vector<Logit> got;
-        head.Wanted(x, {.top = 1}, &got);
+        Ask(head, x, {.top = 1}, &got);
         EXPECT_EQ(got.size(), 300u);
         head.SetScreen(std::make_shared<const HeadScreen>(Build(tensor, kernels, pool)));
-        head.Wanted(x, {.top = 1}, &got);
+        Ask(head, x, {.top = 1}, &got);
         ASSERT_EQ(got.size(), 1u);
         EXPECT_EQ(got[0].id, 111);
         EXPECT_EQ(head.rows_computed(), 1);
-        head.Wanted(x, {.top = 1, .always = {0, 299}}, &got);
+        Ask(head, x, {.top = 1, .always = {0, 299}}, &got);
         EXPECT_EQ(got.size(), 3u);
       });
+}
+
+TEST(OutputHead, AnswersManyQueriesAsEachAlone) {
+  ForAllHeads([&](const std::string& name, const GgufTensor& tensor, const float* x,
+                  ThreadPool& pool) {
+    const Kernels& kernels = *SupportedKernels().back();
+    OutputHead head(tensor, kernels, pool);
+    if (DenseRowsOf(tensor)) {
+      head.SetScreen(std::make_shared<const HeadScreen>(Build(tensor, kernels, pool)));
+    }
+    constexpr size_t kQueries = 2 * OutputHead::kScreenedTogether + 3;
+    std::vector<std::vector<float>> inputs(kQueries, std::vector<float>(x, x + tensor.cols()));
+    std::vector<std::vector<Logit>> together(kQueries);
+    std::vector<HeadQuery> queries;
+    for (size_t i = 0; i < kQueries; ++i) {
+      inputs[i][i % inputs[i].size()] += 0.25f * static_cast<float>(i);
+      queries.push_back({.x = inputs[i].data(),
+                         .wanted = {.top = static_cast<int64_t>(i % 5)},  // 0: all
+                         .logits = &together[i]});
+    }
+    head.Wanted(queries);
+    for (size_t i = 0; i < kQueries; ++i) {
+      std::vector<Logit> alone;
+      Ask(head, queries[i].x, queries[i].wanted, &alone);
+      ASSERT_EQ(together[i].size(), alone.size()) << name;
+      for (size_t l = 0; l < alone.size(); ++l) {
+        ASSERT_EQ(together[i][l].id, alone[l].id) << name;
+        ASSERT_EQ(std::memcmp(&together[i][l].value, &alone[l].value, sizeof(float)), 0) << name;
+      }
+    }
+  });
 }
 
 }  // namespace

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/finite.h"
+#include "machine/probe.h"
+
+namespace bitfetch {
+
+// A piece on its way. Its tokens are those of the sequence from the beginning, so that keys of
+// blocks are computed from them where they lie.
+struct Engine::Work {
+  SequencePiece* piece;
+  int64_t before;  // tokens that the sequence had
+  int64_t done;    // tokens that it has computed or adopted
+
+  Sequence& sequence() const { return *piece->sequence; }
+  int64_t left() const { return sequence().length() - done; }
+  bool is_over() const { return left() == 0 || !piece->status; }
+  void GiveUp() const {
+    sequence().Truncate(before);
+    sequence().state_.clear();
+  }
+};
+
+Result<bool> Engine::Run(std::span<SequencePiece> pieces, const Progress& progress,
+                         const std::atomic<bool>* interrupted) {
+  BITFETCH_RETURN_IF_ERROR(CheckPieces(pieces));
+  // What is left here is given up, however this ends.
+  struct Works : std::vector<Work> {
+    ~Works() {
+      for (const Work& work : *this) work.GiveUp();
+    }
+  } works;
+  works.reserve(pieces.size());
+  int64_t total = 0;
+  for (SequencePiece& piece : pieces) {
+    piece.sequence->state_.clear();
+    piece.status = CheckTokens(piece);
+    if (!piece.status) continue;
+    const int64_t before = piece.sequence->length();
+    std::vector<int>& tokens = piece.sequence->tokens_;
+    tokens.insert(tokens.end(), piece.tokens.begin(), piece.tokens.end());
+    works.push_back({&piece, before, before});
+    total += works.back().left();
+  }
+  std::ranges::stable_sort(works, {}, &Work::left);
+  while (!works.empty()) {
+    if (interrupted != nullptr && *interrupted) {
+      for (const Work& work : works) work.piece->status = Fail("interrupted");
+      return false;
+    }
+    RunPass(works);
+    for (const Work& work : works) {
+      if (!work.piece->status) work.GiveUp();
+    }
+    std::erase_if(works, [](const Work& work) { return work.is_over(); });
+    int64_t left = 0;
+    for (const Work& work : works) left += work.left();
+    if (progress) progress(total - left, total);
+  }
+  return true;
+}
+
+Status Engine::CheckPieces(std::span<const SequencePiece> pieces) const {
+  std::vector<const Sequence*> sequences;
+  for (const SequencePiece& piece : pieces) {
+    if (piece.sequence->cache().pool() != blocks_) {
+      return Fail("a sequence of the batch belongs to another engine");
+    }
+    sequences.push_back(piece.sequence);
+  }
+  std::ranges::sort(sequences);
+  if (std::ranges::adjacent_find(sequences) != sequences.end()) {
+    return Fail("a sequence stands in the batch twice");
+  }
+  return {};
+}
+
+Status Engine::CheckTokens(const SequencePiece& piece) const {
+  if (piece.tokens.empty()) return Fail("a piece of the batch has no tokens");
+  for (const int token : piece.tokens) {
+    if (token < 0 || token >= model_->config().vocab) {
+      return Fail("{}: token {} is out of range: the vocabulary has {}", model_->file().path(),
+                  token, model_->config().vocab);
+    }
+  }
+  return CheckRoom(*piece.sequence, piece.tokens.size());
+}
+
+// Blocks that are there for what comes next. The last token is computed in any case: what it leads
+// to is no part of them.
+void Engine::Adopt(Work& work) const {
+  if (!share_prefixes_ || work.piece->logits != nullptr || work.left() <= kTileTokens) return;
+  Sequence& sequence = work.sequence();
+  const std::span<const int> tokens(sequence.tokens());
+  work.done += sequence.cache_.Adopt(sequence.root_, tokens.first(tokens.size() - 1));
+}
+
+void Engine::RunPass(std::span<Work> works) {
+  const int64_t hidden = model_->config().hidden;
+  std::vector<RowPiece> batch;
+  std::vector<Work*> taken;
+  int64_t rows = 0, state_rows = 0;
+  for (Work& work : works) {
+    if (rows == ForwardPass::kMaxRows) break;
+    Adopt(work);
+    const int64_t count = std::min(work.left(), ForwardPass::kMaxRows - rows);
+    Sequence& sequence = work.sequence();
+    RowPiece piece{.cache = &sequence.cache_,
+                   .tokens = std::span(sequence.tokens_).subspan(work.done, count)};
+    if (work.piece->logits != nullptr) {
+      piece.state_rows = count;
+      state_rows += count;
+    } else if (count == work.left()) {
+      sequence.state_.resize(hidden);
+      piece.state_rows = 1;
+      piece.states = sequence.state_.data();
+    }
+    rows += count;
+    batch.push_back(piece);
+    taken.push_back(&work);
+  }
+  states_.resize(state_rows * hidden);
+  float* states = states_.data();
+  for (RowPiece& piece : batch) {
+    if (piece.states != nullptr || piece.state_rows == 0) continue;
+    piece.states = states;
+    states += piece.state_rows * hidden;
+  }
+  forward_->Run(batch);
+  if (state_rows > 0) AllLogits(taken, batch);
+  for (size_t i = 0; i < taken.size(); ++i) {
+    Work& work = *taken[i];
+    work.piece->status = batch[i].status;
+    if (!batch[i].status) continue;
+    work.done += static_cast<int64_t>(batch[i].tokens.size());
+    if (share_prefixes_) {
+      work.sequence().cache_.Publish(work.sequence().root_, work.sequence().tokens_);
+    }
+  }
+}
+
+// Of the pieces that want all logits, with one read of the head.
+void Engine::AllLogits(std::span<Work* const> works, std::span<RowPiece> batch) {
+  const int64_t vocab = model_->config().vocab;
+  const int64_t hidden = model_->config().hidden;
+  std::vector<HeadRows> all;
+  std::vector<size_t> which;
+  for (size_t i = 0; i < works.size(); ++i) {
+    const SequencePiece& piece = *works[i]->piece;
+    if (piece.logits == nullptr || !batch[i].status) continue;
+    all.push_back({.x = batch[i].states,
+                   .count = batch[i].state_rows,
+                   .logits = piece.logits + (works[i]->done - works[i]->before) * vocab});
+    which.push_back(i);
+  }
+  forward_->profile().Begin();
+  head_->All(all);
+  forward_->profile().End(Stage::kHead, head_->bytes_read());
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!AllFinite(std::span(all[i].logits, all[i].count * vocab))) {
+      batch[which[i]].status = LogitsNotFinite();
+    }
+    const float* last = all[i].x + (all[i].count - 1) * hidden;
+    works[which[i]]->sequence().state_.assign(last, last + hidden);
+  }
+}
+
+void Engine::Logits(std::span<LogitsQuery> queries) {
+  std::vector<HeadQuery> asked;
+  for (LogitsQuery& query : queries) {
+    query.status = {};
+    if (!query.sequence->has_logits()) {
+      query.status = Fail("no token was appended that the next could follow");
+      continue;
+    }
+    asked.push_back(
+        {.x = query.sequence->state_.data(), .wanted = query.wanted, .logits = &query.logits});
+  }
+  forward_->profile().Begin();
+  head_->Wanted(asked);
+  forward_->profile().End(Stage::kHead, head_->bytes_read());
+  for (LogitsQuery& query : queries) {
+    const auto is_finite = [](const Logit& logit) { return std::isfinite(logit.value); };
+    if (query.status && !std::ranges::all_of(query.logits, is_finite)) {
+      query.status = LogitsNotFinite();
+    }
+  }
+}
+
+Status Engine::LogitsNotFinite() const {
+  return Fail("{}: the logits are not finite: its weights are damaged", model_->file().path());
+}
+
+Status Engine::CheckRoom(const Sequence& sequence, size_t count) const {
+  if (sequence.length() + static_cast<int64_t>(count) <= sequence.context()) return {};
+  return Fail("{}: the context of {} tokens is full: {} more do not fit behind {}",
+              model_->file().path(), sequence.context(), count, sequence.length());
+}
+
+double Engine::ReadBytesPerSecond() const {
+  return bitfetch::ReadBytesPerSecond(machine_, threads());
+}
+
+}  // namespace bitfetch

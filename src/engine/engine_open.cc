@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <future>
+#include <system_error>
+#include <utility>
+
+#include "base/log.h"
+#include "engine/attention_probe.h"
+#include "engine/engine.h"
+#include "kernels/attention.h"
+#include "machine/probe.h"
+#include "machine/profile_store.h"
+#include "machine/topology.h"
+#include "model/model_digest.h"
+
+namespace bitfetch {
+namespace {
+
+// What the prefetch law goes by, measured if need be while the model loads.
+class ProfileInBackground {
+ public:
+  ProfileInBackground(const Topology& topology, const PrefetchSetting& setting,
+                      const Kernels& kernels, KvTypes types)
+      : fallback_(DefaultProfile(topology)) {
+    if (setting.mode == PrefetchSetting::Mode::kOff) {  // not worth a measurement
+      LoadedProfile kept = LoadProfile(ProfilePath(), topology, BITFETCH_VERSION);
+      if (kept.profile) fallback_ = *std::move(kept.profile);
+      return;
+    }
+    const auto probe = [topology, &kernels, types] {
+      return ReadOrMeasureProfile(topology, ProbeEffort::kQuick, BITFETCH_VERSION,
+                                  AttentionProbe(kernels, ProbeEffort::kQuick, {KvTypes{}, types}));
+    };
+    try {
+      probed_ = std::async(std::launch::async, probe);
+    } catch (const std::system_error&) {
+      Warn(
+          "the system refuses a thread for measuring the memory: prefetching by cautious "
+          "assumptions");
+    }
+  }
+
+  MachineProfile Get() {
+    if (!probed_.valid()) return fallback_;
+    ProbedProfile probed = probed_.get();
+    if (!probed.warning.empty()) Warn("{}", probed.warning);
+    return std::move(probed.profile);
+  }
+
+ private:
+  MachineProfile fallback_;
+  std::future<ProbedProfile> probed_;
+};
+
+double BlockBytes(const KvConfig& config) {
+  const KvLayout layout{config.kv_heads, config.head_dim, config.types};
+  return static_cast<double>(layout.block_bytes()) * config.layers;
+}
+
+// In tokens, whole blocks.
+int64_t HalfOfFreeMemory(const KvConfig& config) {
+  const double blocks = static_cast<double>(AvailableMemory()) / 2 / BlockBytes(config);
+  return std::max<int64_t>(static_cast<int64_t>(blocks), 1) * kTileTokens;
+}
+
+Status CheckMemory(const std::string& path, const KvConfig& config) {
+  const int64_t context = config.limit;
+  const double needed = BlockBytes(config) / kTileTokens * static_cast<double>(context);
+  const auto available = static_cast<double>(AvailableMemory());
+  if (needed <= available) return {};
+  return Fail(
+      "{}: a context of {} tokens needs {:.1f} GB of KV cache, and {:.1f} GB of memory are free: "
+      "choose a smaller --ctx or --kv-type",
+      path, context, needed * 1e-9, available * 1e-9);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::Open(const std::string& path, const EngineOptions& options,
+                                             const Progress& progress) {
+  const Topology topology = ReadTopology();
+  std::unique_ptr<Engine> engine(new Engine());
+  BITFETCH_ASSIGN_OR_RETURN(engine->kernels_, ChooseKernels());
+  BITFETCH_ASSIGN_OR_RETURN(
+      engine->threads_,
+      ThreadPool::Create(options.threads == 0 ? topology.threads : options.threads));
+  ProfileInBackground profile(topology, options.prefetch, *engine->kernels_, options.kv_types);
+  BITFETCH_ASSIGN_OR_RETURN(Model model,
+                            Model::Load(path, options.mmap, *engine->threads_, progress));
+  engine->model_ = std::make_unique<const Model>(std::move(model));
+  engine->digest_ = ModelDigest(engine->model_->file());
+  engine->machine_ = profile.Get();
+
+  const ModelConfig& config = engine->model_->config();
+  KvConfig kv{.layers = static_cast<int>(config.layers),
+              .kv_heads = static_cast<int>(config.kv_heads),
+              .head_dim = static_cast<int>(config.head_dim),
+              .types = options.kv_types,
+              .pages = options.pages,
+              .placement = options.placement,
+              .l2_budget_bytes = PrefetchBudget(engine->machine_.l2_bytes)};
+  engine->context_ =
+      options.context != 0
+          ? options.context
+          : std::min({config.context, options.max_default_context, HalfOfFreeMemory(kv)});
+  kv.limit = std::max(engine->context_, options.kv_tokens);
+  BITFETCH_RETURN_IF_ERROR(CheckMemory(path, kv));
+  auto blocks = BlockPool::Create(kv);
+  if (!blocks) {
+    return Fail("{}: no KV cache for {} tokens: {}", path, kv.limit, blocks.error().message);
+  }
+  engine->blocks_ = *std::move(blocks);
+  engine->share_prefixes_ = options.share_prefixes;
+  BITFETCH_ASSIGN_OR_RETURN(const Sequence first, engine->NewSequence());
+
+  engine->access_ = AttentionAccess(
+      engine->kernels_->isa, engine->blocks_->layout(), first.cache().layer_placement(),
+      options.pages, static_cast<int>(config.heads / config.kv_heads), engine->threads());
+  engine->forward_ = std::make_unique<ForwardPass>(*engine->model_, *engine->kernels_,
+                                                   *engine->threads_, ForwardPrefetch{});
+  engine->SetPrefetch(options.prefetch, options.prefetch_ahead);
+  engine->forward_->MoveWeights(options.move_from_bytes);
+  engine->head_ =
+      std::make_unique<OutputHead>(engine->model_->output(), *engine->kernels_, *engine->threads_);
+  BITFETCH_RETURN_IF_ERROR(engine->ScreenHead(options, progress));
+  return engine;
+}
+
+Result<Sequence> Engine::NewSequence(std::string_view salt) {
+  BITFETCH_ASSIGN_OR_RETURN(KvCache cache, KvCache::Open(blocks_, context_));
+  return Sequence(std::move(cache), context_, RootKey(digest_, blocks_->layout().types, salt));
+}
+
+// The int8 copy of the output head, where it is worth having.
+Status Engine::ScreenHead(const EngineOptions& options, const Progress& progress) {
+  const GgufTensor& output = model_->output();
+  const auto bytes = static_cast<int64_t>(output.data.size());
+  if (!DenseRowsOf(output) || bytes < options.screen_from_bytes) return {};
+  auto screen = HeadScreen::Build(output, *kernels_, *threads_, progress);
+  if (!screen) return Fail("{}: {}", model_->file().path(), screen.error().message);
+  head_->SetScreen(std::make_shared<const HeadScreen>(*std::move(screen)));
+  return {};
+}
+
+void Engine::SetPrefetch(const PrefetchSetting& in_kernel, bool ahead) {
+  // Where the law prefetches nothing inside attention, lines that come early gain nothing either.
+  forward_->SetPrefetch({.in_kernel = ResolvePrefetch(in_kernel, machine_, access_),
+                         .ahead = ahead && ChoosePrefetch(machine_, access_).on});
+}
+
+}  // namespace bitfetch

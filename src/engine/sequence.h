@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_ENGINE_SEQUENCE_H_
+#define BITFETCH_ENGINE_SEQUENCE_H_
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "kv/block_key.h"
+#include "kv/kv_cache.h"
+
+namespace bitfetch {
+
+// One text: the tokens so far and their KV cache, in the pool of the engine that made it. An engine
+// and all its sequences belong to one thread at a time. May outlive the engine, but is then of no
+// use.
+class Sequence {
+ public:
+  // Another sequence with the same content, and the same logits. Costs a copy of the tokens and of
+  // the block table: KV blocks are shared, until one of the two writes behind what both have.
+  // Throws std::bad_alloc.
+  Sequence Fork() const { return Sequence(cache_.Fork(), *this); }
+
+  // Forgets all but the first `length` tokens; there are no logits then, until tokens are appended.
+  void Truncate(int64_t length);
+
+  const std::vector<int>& tokens() const { return tokens_; }
+  int64_t length() const { return static_cast<int64_t>(tokens_.size()); }
+  int64_t context() const { return context_; }  // tokens that it may hold
+  const KvCache& cache() const { return cache_; }
+
+  // Whether Engine::Logits has those of the token that comes next.
+  bool has_logits() const { return !state_.empty(); }
+
+ private:
+  friend class Engine;
+  friend class SessionForBench;
+
+  Sequence(KvCache cache, int64_t context, const BlockKey& root)
+      : cache_(std::move(cache)), context_(context), root_(root) {}
+  Sequence(KvCache cache, const Sequence& other)
+      : cache_(std::move(cache)),
+        context_(other.context_),
+        root_(other.root_),
+        tokens_(other.tokens_),
+        state_(other.state_) {}
+
+  KvCache cache_;
+  int64_t context_;
+  BlockKey root_;  // of the keys of its blocks
+  std::vector<int> tokens_;
+  std::vector<float> state_;  // [hidden] of the last token, for the output head; or none
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_ENGINE_SEQUENCE_H_
