@@ -2,6 +2,7 @@
 #include "kernels/attention.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "kernels/attention_int.h"
@@ -95,8 +96,11 @@ void Attention::Run(std::span<const AttendSlice> slices, int group, const Prefet
                     [&](int64_t i, int) { Prepare(read_rows_[i]); });
   while (plan_.NextStep()) {
     partials_.resize(plan_.floats());
+    std::atomic<int> next = pool_.threads();
     pool_.Run([&](int thread) {
-      for (const AttentionPlan::Job& job : plan_.Jobs(thread)) Attend(job, prefetch);
+      for (int share = thread; share < plan_.shares(); share = next.fetch_add(1)) {
+        for (const AttentionPlan::Job& job : plan_.Jobs(share)) Attend(job, prefetch);
+      }
     });
     const auto [first, end] = plan_.step_rows();
     pool_.ParallelFor((end - first) * layout_.kv_heads, [&, first = first](int64_t i, int) {

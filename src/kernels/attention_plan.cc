@@ -14,8 +14,11 @@ constexpr int64_t kRangeTiles = kRangeTokens / kTileTokens;
 // Rows that share a read at most: as many as keep a core at its arithmetic.
 constexpr int64_t kReadRows = 32;
 
-// With so many ranges to a thread, cuts between whole ranges are even enough.
+// With so many ranges to a share, cuts between whole ranges are even enough.
 constexpr int64_t kManyRanges = 16;
+
+// Shares to a thread that are taken one by one: a thread that the system holds up takes fewer.
+constexpr int kSharesToTake = 4;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -115,7 +118,7 @@ int64_t AttentionPlan::RangeFloats(const Read& read) const {
          static_cast<int64_t>(PartialFloats(layout_.head_dim));
 }
 
-double AttentionPlan::Cost(const Read& read, int64_t begin) const {
+AttentionPlan::Cost AttentionPlan::CostOf(const Read& read, int64_t begin) const {
   const int64_t tokens = std::min<int64_t>(read.end - begin, kRangeTokens);
   int64_t seen = read.rows * tokens;
   if (read.visible < begin + tokens) {
@@ -124,11 +127,10 @@ double AttentionPlan::Cost(const Read& read, int64_t begin) const {
       seen += std::clamp<int64_t>(read.visible + row - begin, 0, tokens);
     }
   }
-  // A multiply-add of K and one of V take a vector unit about as long as memory a quarter of a
+  // A multiply-add of K and one of V take a vector unit about as long as memory takes for half a
   // byte.
-  const double bytes =
-      static_cast<double>(CeilDiv(tokens, kTileTokens)) * static_cast<double>(layout_.head_bytes());
-  return bytes + static_cast<double>(seen * group_ * layout_.head_dim) / 2;
+  return {.bytes = static_cast<double>(CeilDiv(tokens, kTileTokens) * layout_.head_bytes()),
+          .arithmetic = static_cast<double>(seen * group_ * layout_.head_dim) / 2};
 }
 
 bool AttentionPlan::NextStep() {
@@ -160,18 +162,22 @@ AttentionPlan::Rows AttentionPlan::step_rows() const {
   return rows;
 }
 
-// Cuts the step's ranges and heads, in the order of reading, into parts that cost as much.
+// Cuts the step's ranges and heads, in the order of reading, into shares that cost as much.
 void AttentionPlan::Share() {
-  double total = 0;
+  Cost all{};  // of a head
   int64_t ranges = 0;
   for (const Part& part : parts_) {
     for (int64_t begin = part.begin; begin < part.end; begin += kRangeTokens, ++ranges) {
-      total += Cost(reads_[part.read], begin) * layout_.kv_heads;
+      const Cost cost = CostOf(reads_[part.read], begin);
+      all.bytes += cost.bytes;
+      all.arithmetic += cost.arithmetic;
     }
   }
+  shares_ = threads_ > 1 && all.arithmetic > all.bytes ? kSharesToTake * threads_ : threads_;
+  const double total = all.total() * layout_.kv_heads;
   // Between heads of a range where ranges are few. Elsewhere prefetching runs on from one to the
   // next.
-  const int step = ranges < kManyRanges * threads_ ? 1 : layout_.kv_heads;
+  const int step = ranges < kManyRanges * shares_ ? 1 : layout_.kv_heads;
   jobs_.clear();
   starts_.assign(1, 0);
   double done = 0;
@@ -179,12 +185,12 @@ void AttentionPlan::Share() {
     const auto [read, first, last, partials] = parts_[part];
     for (int64_t begin = first; begin < last; begin += kRangeTokens) {
       const int64_t end = std::min(begin + kRangeTokens, last);
-      const double cost = Cost(reads_[read], begin);
+      const double cost = CostOf(reads_[read], begin).total();
       for (int head = 0; head < layout_.kv_heads;) {
-        const auto thread = static_cast<int>(starts_.size());
+        const auto share = static_cast<int>(starts_.size());
         int end_head = layout_.kv_heads;
-        if (thread < threads_) {
-          const double steps = (total * thread / threads_ - done) / (cost * step);
+        if (share < shares_) {
+          const double steps = (total * share / shares_ - done) / (cost * step);
           const auto heads = static_cast<int64_t>(std::lround(std::max(steps, 0.0))) * step;
           end_head = static_cast<int>(std::min<int64_t>(head + heads, end_head));
         }
@@ -195,7 +201,7 @@ void AttentionPlan::Share() {
       }
     }
   }
-  starts_.resize(threads_ + 1, jobs_.size());
+  starts_.resize(shares_ + 1, jobs_.size());
 }
 
 void AttentionPlan::AddJob(const Job& job) {

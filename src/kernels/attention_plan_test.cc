@@ -175,17 +175,18 @@ TEST(AttentionPlan, ThreadsDoEverythingOnceAndCostAsMuch) {
       AttentionPlan plan = PlanOf(slices, threads);
       while (plan.NextStep()) {
         std::vector<std::tuple<size_t, int64_t, int>> done;  // part, range, head
-        std::vector<double> costs(threads);
+        std::vector<double> costs(plan.shares());
         double largest = 0;  // that is not cut
         int64_t ranges = 0;
-        for (int thread = 0; thread < threads; ++thread) {
-          for (const AttentionPlan::Job& job : plan.Jobs(thread)) {
+        for (int share = 0; share < plan.shares(); ++share) {
+          for (const AttentionPlan::Job& job : plan.Jobs(share)) {
             for (int64_t begin = job.begin; begin < job.end; begin += kRangeTokens) {
-              const double cost = plan.Cost(plan.reads()[plan.parts()[job.part].read], begin);
+              const double cost =
+                  plan.CostOf(plan.reads()[plan.parts()[job.part].read], begin).total();
               largest = std::max(largest, cost);
               for (int head = job.first_head; head < job.end_head; ++head) {
                 done.emplace_back(job.part, begin, head);
-                costs[thread] += cost;
+                costs[share] += cost;
               }
             }
           }
@@ -196,8 +197,8 @@ TEST(AttentionPlan, ThreadsDoEverythingOnceAndCostAsMuch) {
           ranges += (part.end - part.begin + kRangeTokens - 1) / kRangeTokens;
         }
         ASSERT_EQ(static_cast<int64_t>(done.size()), ranges * kLayout.kv_heads);
-        if (ranges >= 16 * threads) largest *= kLayout.kv_heads;
-        const double mean = std::accumulate(costs.begin(), costs.end(), 0.0) / threads;
+        if (ranges >= 16 * plan.shares()) largest *= kLayout.kv_heads;
+        const double mean = std::accumulate(costs.begin(), costs.end(), 0.0) / plan.shares();
         for (const double cost : costs) EXPECT_NEAR(cost, mean, largest * 1.001);
       }
     }
