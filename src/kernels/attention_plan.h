@@ -39,9 +39,12 @@ class AttentionPlan {
     int64_t begin;  // tokens: a multiple of kRangeTokens
     int64_t end;
     int64_t visible;
+    // Each head is one piece of work, folded range by range, which leaves no partials. Where there
+    // are many such pieces; the read is then all that its rows see.
+    bool by_head;
   };
   // What a step does of a read: whole ranges, whose partials, [ranges][heads][rows * group]
-  // [PartialFloats], begin at `partials` floats.
+  // [PartialFloats], begin at `partials` floats; or all of it, by head.
   struct Part {
     size_t read;
     int64_t begin;
@@ -73,7 +76,7 @@ class AttentionPlan {
   bool NextStep();
   const std::vector<Part>& parts() const { return parts_; }
   int64_t floats() const { return floats_; }  // of the step's partials
-  // Rows among which are all that the step reads for.
+  // Rows among which are all that the step leaves partials of.
   struct Rows {
     int64_t begin;
     int64_t end;
@@ -86,19 +89,20 @@ class AttentionPlan {
     return std::span(jobs_).subspan(starts_[share], starts_[share + 1] - starts_[share]);
   }
 
-  // What one head of the range that begins at token `begin` costs: bytes to read, and arithmetic as
+  // What one head of tokens [begin, end), whole ranges, costs: bytes to read, and arithmetic as
   // what would take as long.
   struct Cost {
     double bytes;
     double arithmetic;
     double total() const { return bytes + arithmetic; }
   };
-  Cost CostOf(const Read& read, int64_t begin) const;
+  Cost CostOf(const Read& read, int64_t begin, int64_t end) const;
 
  private:
   void Sort();
   void AddReads(size_t first, size_t last, int64_t first_range);
   void AddRead(size_t first, size_t last, int64_t begin, int64_t end);
+  void ChooseByHead();
   int64_t RangeFloats(const Read& read) const;
   void Share();
   void AddJob(const Job& job);
