@@ -2,6 +2,7 @@
 #include "kernels/attention.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "kernels/attention_int.h"
@@ -95,8 +96,11 @@ void Attention::Run(std::span<const AttendSlice> slices, int group, const Prefet
                     [&](int64_t i, int) { Prepare(read_rows_[i]); });
   while (plan_.NextStep()) {
     partials_.resize(plan_.floats());
+    std::atomic<int> next = pool_.threads();
     pool_.Run([&](int thread) {
-      for (const AttentionPlan::Job& job : plan_.Jobs(thread)) Attend(job, prefetch);
+      for (int share = thread; share < plan_.shares(); share = next.fetch_add(1)) {
+        for (const AttentionPlan::Job& job : plan_.Jobs(share)) Attend(job, prefetch, thread);
+      }
     });
     const auto [first, end] = plan_.step_rows();
     pool_.ParallelFor((end - first) * layout_.kv_heads, [&, first = first](int64_t i, int) {
@@ -140,48 +144,78 @@ void Attention::Prepare(const ReadRow& of) {
   }
 }
 
-void Attention::Attend(const AttentionPlan::Job& job, const PrefetchPlan& prefetch) {
+void Attention::Attend(const AttentionPlan::Job& job, const PrefetchPlan& prefetch, int thread) {
   const AttentionPlan::Part& part = plan_.parts()[job.part];
   const AttentionPlan::Read& read = plan_.reads()[part.read];
   const int64_t rows = read.rows * group_;
-  const int64_t heads = (job.begin - part.begin) / kRangeTokens * layout_.kv_heads + job.first_head;
-  kernels_.attend(
-      {.kv = slices_[read.slice].kv,
-       .begin = job.begin,
-       .end = job.end,
-       .first_head = job.first_head,
-       .end_head = job.end_head,
-       .queries = queries_.data() + queries_at_[part.read] +
-                  job.first_head * PreparedFloats(layout_.head_dim, rows),
-       .rows = static_cast<int>(rows),
-       .group = group_,
-       .visible = read.visible,
-       .prefetch = prefetch,
-       .partials = partials_.data() + part.partials +
-                   heads * rows * static_cast<int64_t>(PartialFloats(layout_.head_dim))});
+  AttendJob attend{.kv = slices_[read.slice].kv,
+                   .begin = job.begin,
+                   .end = job.end,
+                   .first_head = job.first_head,
+                   .end_head = job.end_head,
+                   .queries = queries_.data() + queries_at_[part.read] +
+                              job.first_head * PreparedFloats(layout_.head_dim, rows),
+                   .rows = static_cast<int>(rows),
+                   .group = group_,
+                   .visible = read.visible,
+                   .prefetch = prefetch};
+  if (read.by_head) return AttendByHead(read, attend, thread);
+  const int64_t before = (job.begin - part.begin) / kRangeTokens * layout_.kv_heads;
+  attend.partials =
+      partials_.data() + part.partials + (before + job.first_head) * rows * partial_floats();
+  kernels_.attend(attend);
 }
 
-// Folds what the step gave one KV head of a row, and writes what it comes to so far.
+void Attention::AttendByHead(const AttentionPlan::Read& read, const AttendJob& all, int thread) {
+  std::vector<float>& partials = of_range_[thread];
+  partials.resize(all.rows * partial_floats());
+  AttendJob job = all;
+  job.partials = partials.data();
+  for (int head = all.first_head; head < all.end_head; ++head) {
+    job.first_head = head;
+    job.end_head = head + 1;
+    for (job.begin = all.begin; job.begin < all.end; job.begin += kRangeTokens) {
+      job.end = std::min(job.begin + kRangeTokens, all.end);
+      kernels_.attend(job);
+      for (int64_t i = 0; i < read.rows; ++i) {
+        FoldRanges(read, i, head, job.begin, job.end, job.partials, 0);
+      }
+    }
+    for (int64_t i = 0; i < read.rows; ++i) Write(read.first_row + i, head);
+    job.queries += PreparedFloats(layout_.head_dim, all.rows);
+  }
+}
+
+// Folds what the step left of one KV head of a row, and writes what it comes to so far.
 void Attention::Fold(int64_t row, int kv_head) {
-  const int head_dim = layout_.head_dim;
-  const auto partial_floats = static_cast<int64_t>(PartialFloats(head_dim));
-  const auto [slice, index] = plan_.rows()[row];
   for (const AttentionPlan::Part& part : plan_.parts()) {
     const AttentionPlan::Read& read = plan_.reads()[part.read];
-    const int64_t among = row - read.first_row;
-    if (among < 0 || among >= read.rows) continue;
-    const int64_t ranges = RangesFor(std::min(read.visible + among, part.end) - part.begin);
-    const int64_t rows = read.rows * group_;
-    for (int i = 0; i < group_ && ranges > 0; ++i) {
-      kernels_.fold(
-          partials_.data() + part.partials + (kv_head * rows + among * group_ + i) * partial_floats,
-          ranges, layout_.kv_heads * rows * partial_floats, head_dim,
-          Folded(row, kv_head * group_ + i));
-    }
+    const int64_t i = row - read.first_row;
+    if (read.by_head || i < 0 || i >= read.rows) continue;
+    const int64_t head_floats = read.rows * group_ * partial_floats();
+    FoldRanges(read, i, kv_head, part.begin, part.end,
+               partials_.data() + part.partials + kv_head * head_floats,
+               layout_.kv_heads * head_floats);
   }
-  for (int i = 0; i < group_; ++i) {
-    const int head = kv_head * group_ + i;
-    Normalize(Folded(row, head), head_dim, slices_[slice].out + HeadAt(index, head) * head_dim);
+  Write(row, kv_head);
+}
+
+// Folds what row `i` of a read sees of tokens [begin, end). partials: of the read's first row.
+void Attention::FoldRanges(const AttentionPlan::Read& read, int64_t i, int kv_head, int64_t begin,
+                           int64_t end, const float* partials, int64_t range_stride) {
+  const int64_t ranges = RangesFor(std::min(read.visible + i, end) - begin);
+  if (ranges <= 0) return;
+  for (int head = 0; head < group_; ++head) {
+    kernels_.fold(partials + (i * group_ + head) * partial_floats(), ranges, range_stride,
+                  layout_.head_dim, Folded(read.first_row + i, kv_head * group_ + head));
+  }
+}
+
+void Attention::Write(int64_t row, int kv_head) {
+  const auto [slice, index] = plan_.rows()[row];
+  for (int head = kv_head * group_; head < (kv_head + 1) * group_; ++head) {
+    Normalize(Folded(row, head), layout_.head_dim,
+              slices_[slice].out + HeadAt(index, head) * layout_.head_dim);
   }
 }
 

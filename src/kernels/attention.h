@@ -33,11 +33,12 @@ PrefetchAccess AttentionAccess(Isa isa, const KvLayout& layout, BlockPlacement p
 // its ranges have been folded into, and of ranges about kStepBytes a thread.
 class Attention {
  public:
-  Attention(const Kernels& kernels, ThreadPool& pool) : kernels_(kernels), pool_(pool) {}
+  Attention(const Kernels& kernels, ThreadPool& pool)
+      : kernels_(kernels), pool_(pool), of_range_(pool.threads()) {}
 
   // Attends with all rows of the slices, at least one, and writes their `out`. The layouts of the
-  // slices are the same; `group` query heads go to a KV head. Up to 32 rows of one sequence, or of
-  // sequences that share blocks, cost a read of what they see and the arithmetic of each.
+  // slices are the same; `group` query heads go to a KV head. Up to 16 rows of one sequence, or 32
+  // of sequences that share blocks, cost a read of what they see and the arithmetic of each.
   void Run(std::span<const AttendSlice> slices, int group, const PrefetchPlan& prefetch);
 
   // What the last Run read of the caches.
@@ -62,11 +63,16 @@ class Attention {
   void Begin(std::span<const AttendSlice> slices, int group);
   void MakeRoom();
   void Prepare(const ReadRow& of);
-  void Attend(const AttentionPlan::Job& job, const PrefetchPlan& prefetch);
+  void Attend(const AttentionPlan::Job& job, const PrefetchPlan& prefetch, int thread);
+  void AttendByHead(const AttentionPlan::Read& read, const AttendJob& all, int thread);
   void Fold(int64_t row, int kv_head);
+  void FoldRanges(const AttentionPlan::Read& read, int64_t i, int kv_head, int64_t begin,
+                  int64_t end, const float* partials, int64_t range_stride);
+  void Write(int64_t row, int kv_head);
+  int64_t partial_floats() const { return static_cast<int64_t>(PartialFloats(layout_.head_dim)); }
   int64_t HeadAt(int64_t row, int head) const { return row * layout_.kv_heads * group_ + head; }
   float* Folded(int64_t row, int head) {
-    return folded_.data() + HeadAt(row, head) * PartialFloats(layout_.head_dim);
+    return folded_.data() + HeadAt(row, head) * partial_floats();
   }
 
   const Kernels& kernels_;
@@ -79,7 +85,8 @@ class Attention {
   std::vector<int64_t> queries_at_;  // [reads] where in queries_
   std::vector<float> queries_;       // of each read: [kv_heads][QueryPanels][head_dim][kQueryPanel]
   std::vector<float> partials_;      // of a step (AttentionPlan::Part)
-  std::vector<float> folded_;        // [rows][heads][PartialFloats]
+  std::vector<std::vector<float>> of_range_;  // [threads] of a range of a read by head
+  std::vector<float> folded_;                 // [rows][heads][PartialFloats]
 };
 
 }  // namespace bitfetch

@@ -11,11 +11,19 @@ namespace {
 
 constexpr int64_t kRangeTiles = kRangeTokens / kTileTokens;
 
-// Rows that share a read at most: as many as keep a core at its arithmetic.
-constexpr int64_t kReadRows = 32;
+// Rows that share a read at most: of one slice as many as keep a core at its arithmetic, of several
+// more, so that a shared prefix is read once.
+constexpr int64_t kReadRows = 16;
+constexpr int64_t kSharedReadRows = 32;
 
-// With so many ranges to a thread, cuts between whole ranges are even enough.
+// Reads of fewer rows are left to ranges, whose bytes are prefetched further on.
+constexpr int64_t kRowsByHead = 8;
+
+// With so many ranges to a share, cuts between whole ranges are even enough.
 constexpr int64_t kManyRanges = 16;
+
+// Shares to a thread that are taken one by one: a thread that the system holds up takes fewer.
+constexpr int kSharesToTake = 4;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -47,6 +55,7 @@ void AttentionPlan::Begin(std::span<const AttendSlice> slices, int group, int th
   Sort();
   reads_.clear();
   AddReads(0, slices.size(), 0);
+  ChooseByHead();
   // Steps of the same size: a short one at the end would leave threads without work.
   int64_t floats = 0;
   for (const Read& read : reads_) {
@@ -96,39 +105,47 @@ void AttentionPlan::AddRead(size_t first, size_t last, int64_t begin, int64_t en
   if (begin == end && begin > 0) return;  // an earlier read saw all
   const AttendSlice& slice = slices_[order_[first]];
   const int64_t rows = first_row_[last] - first_row_[first];
-  const int64_t pieces = CeilDiv(rows, kReadRows);
+  const bool shared = last - first > 1;
+  const int64_t pieces = CeilDiv(rows, shared ? kSharedReadRows : kReadRows);
   for (int64_t piece = 0; piece < pieces; ++piece) {
     const int64_t from = rows * piece / pieces;
     const int64_t to = rows * (piece + 1) / pieces;
-    const int64_t visible = last - first == 1 ? slice.Visible(from) : end;
+    const int64_t visible = shared ? end : slice.Visible(from);
     reads_.push_back({.first_row = first_row_[first] + from,
                       .rows = to - from,
                       .slice = order_[first],
                       .begin = begin,
                       .end = std::clamp(visible + to - from - 1, begin, end),
-                      .visible = visible});
+                      .visible = visible,
+                      .by_head = !shared && begin == 0 && to - from >= kRowsByHead});
   }
 }
 
+// Only where heads alone make shares enough.
+void AttentionPlan::ChooseByHead() {
+  const auto reads = std::ranges::count_if(reads_, &Read::by_head);
+  if (reads * layout_.kv_heads >= kSharesToTake * threads_) return;
+  for (Read& read : reads_) read.by_head = false;
+}
+
+// Of partials.
 int64_t AttentionPlan::RangeFloats(const Read& read) const {
+  if (read.by_head) return 0;
   return layout_.kv_heads * read.rows * group_ *
          static_cast<int64_t>(PartialFloats(layout_.head_dim));
 }
 
-double AttentionPlan::Cost(const Read& read, int64_t begin) const {
-  const int64_t tokens = std::min<int64_t>(read.end - begin, kRangeTokens);
-  int64_t seen = read.rows * tokens;
-  if (read.visible < begin + tokens) {
+AttentionPlan::Cost AttentionPlan::CostOf(const Read& read, int64_t begin, int64_t end) const {
+  int64_t seen = read.rows * (end - begin);
+  if (read.visible < end) {
     seen = 0;
     for (int64_t row = 0; row < read.rows; ++row) {
-      seen += std::clamp<int64_t>(read.visible + row - begin, 0, tokens);
+      seen += std::clamp<int64_t>(read.visible + row - begin, 0, end - begin);
     }
   }
-  // A multiply-add of K and one of V take a vector unit about as long as memory a quarter of a
-  // byte.
-  const double bytes =
-      static_cast<double>(CeilDiv(tokens, kTileTokens)) * static_cast<double>(layout_.head_bytes());
-  return bytes + static_cast<double>(seen * group_ * layout_.head_dim) / 2;
+  // A multiply-add of K and one of V take a vector unit as long as memory takes for half a byte.
+  return {.bytes = static_cast<double>(CeilDiv(end - begin, kTileTokens) * layout_.head_bytes()),
+          .arithmetic = static_cast<double>(seen * group_ * layout_.head_dim) / 2};
 }
 
 bool AttentionPlan::NextStep() {
@@ -137,8 +154,11 @@ bool AttentionPlan::NextStep() {
   while (next_read_ < reads_.size() && (floats_ < step_floats_ || parts_.empty())) {
     const Read& read = reads_[next_read_];
     const int64_t floats = RangeFloats(read);
-    const int64_t room = std::max<int64_t>(CeilDiv(step_floats_ - floats_, floats), 1);
-    const int64_t end = std::min(next_begin_ + room * kRangeTokens, read.end);
+    int64_t end = read.end;
+    if (!read.by_head) {
+      const int64_t room = std::max<int64_t>(CeilDiv(step_floats_ - floats_, floats), 1);
+      end = std::min(next_begin_ + room * kRangeTokens, end);
+    }
     parts_.push_back({next_read_, next_begin_, end, floats_});
     floats_ += CeilDiv(end - next_begin_, kRangeTokens) * floats;
     next_begin_ = end;
@@ -154,37 +174,42 @@ AttentionPlan::Rows AttentionPlan::step_rows() const {
   Rows rows{static_cast<int64_t>(rows_.size()), 0};
   for (const Part& part : parts_) {
     const Read& read = reads_[part.read];
+    if (read.by_head) continue;
     rows.begin = std::min(rows.begin, read.first_row);
     rows.end = std::max(rows.end, read.first_row + read.rows);
   }
   return rows;
 }
 
-// Cuts the step's ranges and heads, in the order of reading, into parts that cost as much.
+// Cuts the step's ranges and heads, in the order of reading, into shares that cost as much.
 void AttentionPlan::Share() {
-  double total = 0;
+  Cost all{};  // of a head
   int64_t ranges = 0;
   for (const Part& part : parts_) {
-    for (int64_t begin = part.begin; begin < part.end; begin += kRangeTokens, ++ranges) {
-      total += Cost(reads_[part.read], begin) * layout_.kv_heads;
-    }
+    const Cost cost = CostOf(reads_[part.read], part.begin, part.end);
+    all.bytes += cost.bytes;
+    all.arithmetic += cost.arithmetic;
+    ranges += CeilDiv(part.end - part.begin, kRangeTokens);
   }
-  // Between heads of a range where ranges are few. Elsewhere prefetching runs on from one to the
-  // next.
-  const int step = ranges < kManyRanges * threads_ ? 1 : layout_.kv_heads;
+  shares_ = threads_ > 1 && all.arithmetic > all.bytes ? kSharesToTake * threads_ : threads_;
+  const double total = all.total() * layout_.kv_heads;
+  const bool many = ranges >= kManyRanges * shares_;
   jobs_.clear();
   starts_.assign(1, 0);
   double done = 0;
   for (size_t part = 0; part < parts_.size(); ++part) {
-    const auto [read, first, last, partials] = parts_[part];
-    for (int64_t begin = first; begin < last; begin += kRangeTokens) {
-      const int64_t end = std::min(begin + kRangeTokens, last);
-      const double cost = Cost(reads_[read], begin);
+    const auto [index, first, last, partials] = parts_[part];
+    const Read& read = reads_[index];
+    // Between heads of a range where ranges are few. Elsewhere prefetching runs on.
+    const int step = read.by_head || !many ? 1 : layout_.kv_heads;
+    for (int64_t begin = first, end = first; begin < last; begin = end) {
+      end = read.by_head ? last : std::min(begin + kRangeTokens, last);
+      const double cost = CostOf(read, begin, end).total();
       for (int head = 0; head < layout_.kv_heads;) {
-        const auto thread = static_cast<int>(starts_.size());
+        const auto share = static_cast<int>(starts_.size());
         int end_head = layout_.kv_heads;
-        if (thread < threads_) {
-          const double steps = (total * thread / threads_ - done) / (cost * step);
+        if (share < shares_) {
+          const double steps = (total * share / shares_ - done) / (cost * step);
           const auto heads = static_cast<int64_t>(std::lround(std::max(steps, 0.0))) * step;
           end_head = static_cast<int>(std::min<int64_t>(head + heads, end_head));
         }
@@ -195,7 +220,7 @@ void AttentionPlan::Share() {
       }
     }
   }
-  starts_.resize(threads_ + 1, jobs_.size());
+  starts_.resize(shares_ + 1, jobs_.size());
 }
 
 void AttentionPlan::AddJob(const Job& job) {

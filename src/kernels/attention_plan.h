@@ -22,8 +22,8 @@ struct AttendSlice {
   int64_t Visible(int64_t row) const { return kv.length - rows + row + 1; }
 };
 
-// Who reads what when some slices attend: which rows share a read, in which steps, and which thread
-// does which part of a step. A plan needs no queries, and no more of the block tables than what
+// Who reads what when some slices attend: which rows share a read, in which steps, and in which
+// even shares threads do a step. A plan needs no queries, and no more of the block tables than what
 // lies in front of the slices' own rows.
 //
 // Rows are numbered slice by slice, in an order that puts sequences which share blocks side by
@@ -39,16 +39,19 @@ class AttentionPlan {
     int64_t begin;  // tokens: a multiple of kRangeTokens
     int64_t end;
     int64_t visible;
+    // Each head is one piece of work, folded range by range, which leaves no partials. Where there
+    // are many such pieces; the read is then all that its rows see.
+    bool by_head;
   };
   // What a step does of a read: whole ranges, whose partials, [ranges][heads][rows * group]
-  // [PartialFloats], begin at `partials` floats.
+  // [PartialFloats], begin at `partials` floats; or all of it, by head.
   struct Part {
     size_t read;
     int64_t begin;
     int64_t end;
     int64_t partials;
   };
-  // What a thread does of a part.
+  // What a share has of a part.
   struct Job {
     size_t part;
     int64_t begin;
@@ -73,24 +76,33 @@ class AttentionPlan {
   bool NextStep();
   const std::vector<Part>& parts() const { return parts_; }
   int64_t floats() const { return floats_; }  // of the step's partials
-  // Rows among which are all that the step reads for.
+  // Rows among which are all that the step leaves partials of.
   struct Rows {
     int64_t begin;
     int64_t end;
   };
   Rows step_rows() const;
-  std::span<const Job> Jobs(int thread) const {
-    return std::span(jobs_).subspan(starts_[thread], starts_[thread + 1] - starts_[thread]);
+  // One to a thread, which reads on and on, or several to take when one is free, where arithmetic
+  // takes longer than reading.
+  int shares() const { return shares_; }
+  std::span<const Job> Jobs(int share) const {
+    return std::span(jobs_).subspan(starts_[share], starts_[share + 1] - starts_[share]);
   }
 
-  // What one head of the range that begins at token `begin` costs, in bytes read and what takes as
-  // long.
-  double Cost(const Read& read, int64_t begin) const;
+  // What one head of tokens [begin, end), whole ranges, costs: bytes to read, and arithmetic as
+  // what would take as long.
+  struct Cost {
+    double bytes;
+    double arithmetic;
+    double total() const { return bytes + arithmetic; }
+  };
+  Cost CostOf(const Read& read, int64_t begin, int64_t end) const;
 
  private:
   void Sort();
   void AddReads(size_t first, size_t last, int64_t first_range);
   void AddRead(size_t first, size_t last, int64_t begin, int64_t end);
+  void ChooseByHead();
   int64_t RangeFloats(const Read& read) const;
   void Share();
   void AddJob(const Job& job);
@@ -110,7 +122,8 @@ class AttentionPlan {
   std::vector<Part> parts_;
   int64_t floats_ = 0;
   std::vector<Job> jobs_;
-  std::vector<size_t> starts_;  // [threads + 1] into jobs_
+  int shares_ = 1;
+  std::vector<size_t> starts_;  // [shares + 1] into jobs_
 };
 
 }  // namespace bitfetch
