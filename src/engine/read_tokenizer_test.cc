@@ -96,7 +96,8 @@ TEST_F(ReadTokenizerTest, ATurnEndsAtTheTokensOfKeysAndNames) {
 
 TEST_F(ReadTokenizerTest, AnIdThatNoTokenHasIsNotTaken) {
   for (const std::string key : {"bos_token_id", "eos_token_id", "eot_token_id", "eom_token_id"}) {
-    for (const int64_t id : {int64_t{260}, int64_t{-2}, int64_t{0xffffffff}, int64_t{1} << 40}) {
+    for (const int64_t id :
+         {int64_t{260}, int64_t{-1}, int64_t{-2}, int64_t{0xffffffff}, int64_t{1} << 40}) {
       testing::internal::CaptureStderr();
       const auto tokenizer = Read([&](Keys& keys) { keys.ids[key] = id; });
       EXPECT_THAT(testing::internal::GetCapturedStderr(),
