@@ -11,6 +11,7 @@
 #include "machine/probe.h"
 #include "machine/profile_store.h"
 #include "machine/topology.h"
+#include "model/model_config_effects.h"
 
 namespace bitfetch {
 namespace {
@@ -103,6 +104,7 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& path,
                  ? options.context
                  : std::min({config.context, options.max_default_context, HalfOfFreeMemory(kv)});
   session->context_ = kv.limit;
+  BITFETCH_RETURN_IF_ERROR(CheckContext(session->model_->file(), kv.limit));
   BITFETCH_RETURN_IF_ERROR(CheckMemory(path, kv));
   auto cache = KvCache::Create(kv);
   if (!cache) {
