@@ -12,6 +12,8 @@
 #include "base/sanitized.h"
 #include "base/temp_dir.h"
 #include "cli/test_program.h"
+#include "engine/synth_tokenizer.h"
+#include "model/test_model.h"
 
 namespace bitfetch {
 namespace {
@@ -288,6 +290,24 @@ TEST_F(CliTest, ControlTokensInATextAreReadOnlyWhenAsked) {
   EXPECT_EQ(tokenize({"-p", "a<|end_of_text|>", "--special", "--no-bos"}), "97,2044\n");
   EXPECT_EQ(tokenize({"-p", "<|begin_of_text|>a", "--special"}), "2043,97\n");
   EXPECT_THAT(tokenize({"-p", "a<|end_of_text|>"}), testing::Not(HasSubstr("2044")));
+}
+
+TEST_F(CliTest, AWholeTextEndsInEosWhereTheFileAsksForIt) {
+  const std::string model = dir_.Path("eos.gguf");
+  TestModelWriter writer({.vocab = 260});
+  AddSynthTokenizer(260, writer.writer());
+  writer.writer().Add<bool>("tokenizer.ggml.add_eos_token", true);
+  ASSERT_TRUE(writer.Write(model));
+  const auto tokenize = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"tokenize", "-m", model, "-p", "a<|end_of_text|>"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return RunProgram(arguments).out;
+  };
+  EXPECT_THAT(tokenize({}), MatchesRegex("256,97,.*,62,257\n"));
+  EXPECT_EQ(tokenize({"--special"}), "256,97,257\n");
+  EXPECT_EQ(tokenize({"--special", "--no-bos"}), "97,257\n");
+  EXPECT_THAT(RunProgram({"generate", "-m", model, "-p", "a", "-n", "1", "--prefetch", "off"}).err,
+              HasSubstr("prompt 2 tokens"));
 }
 
 TEST_F(CliTest, BrokenUtf8IsReplacedWithOneWarning) {

@@ -73,6 +73,7 @@ Result<Tokenizer> ReadTokenizer(const GgufReader& file) {
   // say so.
   BITFETCH_ASSIGN_OR_RETURN(vocabulary.add_bos,
                             file.Get<bool>(Key("add_bos_token"), vocabulary.bos >= 0));
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.add_eos, file.Get<bool>(Key("add_eos_token"), false));
   return Tokenizer::Create(vocabulary).map_error([&](const Error& error) {
     return Error{fmt::format("{}: {}", file.path(), error.message)};
   });

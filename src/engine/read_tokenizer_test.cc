@@ -72,6 +72,9 @@ TEST_F(ReadTokenizerTest, ReadsWhatTheFileSays) {
   EXPECT_EQ(tokenizer->size(), 260);
   EXPECT_EQ(tokenizer->Encode("hell", true).value(), (std::vector<int>{257, 258, 259}));
   EXPECT_EQ(tokenizer->eos(), 256);
+  std::vector<int> whole = {258};
+  tokenizer->EndText(&whole);
+  EXPECT_EQ(whole, (std::vector<int>{258})) << "no add_eos_token";
   EXPECT_TRUE(ReadTokenizerFor(*file_, 260));
   EXPECT_THAT(ReadTokenizerFor(*file_, 261).error().message,
               AllOf(HasSubstr("vocabulary.gguf"), HasSubstr("260"), HasSubstr("261")));
