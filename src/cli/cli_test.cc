@@ -85,6 +85,8 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
       {{"generate", "-m", ""}, "--model: an empty path names nothing"},
       {{"generate", "-m", "x"}, "a text is missing: give -p or -f"},
       {With({"generate"}, {"-p", "x", "-f", "y"}), "-p and -f cannot both be given"},
+      {With({"perplexity"}), "a text is missing: give -p or -f"},
+      {With({"tokenize"}, {"-f", ""}), "an empty path names nothing"},
       {With({"generate"}, {"-p", "x", "y"}), "'y' is not expected here"},
       {With({"generate"}, {"-p", "x", "--warmth", "1"}), "there is no option '--warmth'"},
       {With({"generate"}, {"-p", "x", "-t", "3"}), "--threads: given twice"},
@@ -194,6 +196,9 @@ TEST_F(CliTest, BadInputIsOneLine) {
               "the context of 2 tokens");
   ExpectError(RunProgram(With({"perplexity"}, {"-f", dir_.Path("text"), "-c", "64"})),
               "fewer than one window of 64");
+  ExpectError(RunProgram(With({"perplexity"}, {"-f", "/dev/null"})), "/dev/null has no text");
+  ExpectError(RunProgram(With({"perplexity"}, {"-f", "-"})), "stdin has no text");
+  ExpectError(RunProgram(With({"perplexity"}, {"-p", ""})), "-p has no text");
   ExpectError(RunProgram({"synth", "-o", dir_.Path("no/model.gguf")}), "No such file");
   ExpectError(RunProgram({"synth", "-o", dir_.Path("x"), "--heads", "3"}), "3 heads");
   for (const char* name : {"out", "x"}) {
@@ -260,11 +265,13 @@ TEST_F(CliTest, TokensBecomeTheSameText) {
     WriteText(dir_.Path("text"), text);
     const Finished from_file = RunProgram({"tokenize", "-m", kModel, "-f", dir_.Path("text")});
     const Finished from_stdin = RunProgram({"tokenize", "-m", kModel, "-p", "-"}, text);
+    const Finished from_stdin_too = RunProgram({"tokenize", "-m", kModel, "-f", "-"}, text);
     const Finished given = RunProgram({"tokenize", "-m", kModel, "-p", text});
     const Finished bare = RunProgram({"tokenize", "-m", kModel, "-p", text, "--no-bos"});
     EXPECT_EQ(from_file.code, 0) << from_file.err;
     EXPECT_EQ(from_file.err, "");
     EXPECT_EQ(from_stdin.out, from_file.out);
+    EXPECT_EQ(from_stdin_too.out, from_file.out);
     EXPECT_EQ(given.out, from_file.out);
     EXPECT_THAT(bare.out, MatchesRegex("([0-9]+(,[0-9]+)*)?\n"));
     const std::string bos = given.out.substr(0, given.out.find_first_of(",\n"));
@@ -432,6 +439,23 @@ TEST_F(CliTest, PerplexityIsWhatLogitsSay) {
   EXPECT_EQ(said_tokens, static_cast<int>(scored));
   EXPECT_EQ(said_bytes, static_cast<int>(bytes));
   EXPECT_EQ(said_windows, static_cast<int>(windows));
+}
+
+TEST_F(CliTest, PerplexityTakesItsTextFromAnywhere) {
+  const std::string text = "In the beginning God created the heaven and the earth.";
+  WriteText(dir_.Path("text"), text);
+  const auto perplexity = [](const std::vector<std::string>& from, const std::string& input = "") {
+    std::vector<std::string> arguments = With({"perplexity", "-c", "8"}, from);
+    const Finished finished = RunProgram(arguments, input);
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    return finished.out;
+  };
+  const std::string expected = perplexity({"-f", dir_.Path("text")});
+  EXPECT_THAT(expected, HasSubstr("perplexity "));
+  EXPECT_EQ(perplexity({"-p", text}), expected);
+  EXPECT_EQ(perplexity({"-e", "-p", "\\x49" + text.substr(1)}), expected);
+  EXPECT_EQ(perplexity({"-p", "-"}, text), expected);
+  EXPECT_EQ(perplexity({"-f", "-"}, text), expected);
 }
 
 // --- synth
