@@ -9,7 +9,7 @@
 #include <system_error>
 
 #include "base/log.h"
-#include "cli/byte_order_mark.h"
+#include "cli/text_encoding.h"
 
 namespace bitfetch {
 namespace {
@@ -29,7 +29,7 @@ Result<std::string> ReadAll(const std::string& name, int fd) {
     if (got == 0) break;
   }
   text.resize(size);
-  BITFETCH_RETURN_IF_ERROR(DropByteOrderMark(name, &text));
+  BITFETCH_RETURN_IF_ERROR(TakeUtf8(name, &text));
   return text;
 }
 
