@@ -188,8 +188,10 @@ TEST_F(ChatTerminalTest, TheTerminalIsAsBeforeWhateverEndsIt) {
     int signal;
     int code;
   };
-  for (const End& end : {End{"/exit \r", 0, 0}, End{"\x04", 0, 0}, End{"", SIGTERM, 143},
-                         End{"", SIGHUP, 129}, End{"a\x03\x03", 0, 130}}) {
+  for (const End& end :
+       {End{"/exit \r", 0, 0}, End{"\x04", 0, 0}, End{"", SIGTERM, 143}, End{"", SIGHUP, 129},
+        End{"", SIGQUIT, -SIGQUIT}, End{"", SIGUSR1, -SIGUSR1}, End{"", SIGALRM, -SIGALRM},
+        End{"a\x03\x03", 0, 130}}) {
     Terminal terminal;
     const termios before = terminal.Mode();
     Program program(Chat(), "", SIZE_MAX, terminal.AsStdinAndStderr());
