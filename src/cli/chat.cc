@@ -191,9 +191,10 @@ void AddChat(Command& program) {
        .more =
            R"(Reads a line at a time from stdin and writes answers to stdout. """ begins a message of several
 lines, and """ at the end of a line, or Ctrl-D, ends it. Words that begin with / are commands: /help
-lists them. Ctrl-C stops an answer, Ctrl-D ends the chat. On a terminal lines can be edited, a paste of several
-lines is one message, and the arrow keys bring back what was said before: $XDG_STATE_HOME/bitfetch/
-history keeps it (else ~/.local/state/bitfetch/history).
+lists them. Ctrl-C stops an answer and drops a message that was begun, Ctrl-D at the beginning of a
+message ends the chat. On a terminal lines can be edited, a paste of several lines is one message,
+and the arrow keys bring back what was said before: $XDG_STATE_HOME/bitfetch/history keeps it (else
+~/.local/state/bitfetch/history).
 llama.cpp's spellings of the options work too: `bitfetch generate --help` says which.
 
 examples:

@@ -71,6 +71,13 @@ TEST_F(CliTest, HelpAndVersionGoToStdout) {
   }
 }
 
+TEST_F(CliTest, HelpAndVersionAreWordsToo) {
+  EXPECT_EQ(RunProgram({"version"}).out, RunProgram({"--version"}).out);
+  EXPECT_EQ(RunProgram({"help"}).out, RunProgram({"--help"}).out);
+  EXPECT_EQ(RunProgram({"help", "generate"}).out, RunProgram({"generate", "--help"}).out);
+  EXPECT_EQ(RunProgram({"help", "frobnicate"}).code, 2);
+}
+
 TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
   struct Case {
     std::vector<std::string> arguments;
@@ -81,22 +88,29 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
       {{"frobnicate"}, "there is no command 'frobnicate'"},
       {{"--frobnicate"}, "there is no option '--frobnicate'"},
       {{"generate", "-p", "x"}, "--model is required"},
-      {{"generate", "-m"}, "--model: its value is missing"},
-      {{"generate", "-m", ""}, "--model: an empty path names nothing"},
+      {{"generate", "-m"}, "-m: its value is missing"},
+      {{"generate", "-m", ""}, "-m: an empty path names nothing"},
       {{"generate", "-m", "x"}, "a text is missing: give -p or -f"},
       {With({"generate"}, {"-p", "x", "-f", "y"}), "-p and -f cannot both be given"},
       {With({"perplexity"}), "a text is missing: give -p or -f"},
       {With({"tokenize"}, {"-f", ""}), "an empty path names nothing"},
       {With({"generate"}, {"-p", "x", "y"}), "'y' is not expected here"},
       {With({"generate"}, {"-p", "x", "--warmth", "1"}), "there is no option '--warmth'"},
-      {With({"generate"}, {"-p", "x", "-t", "3"}), "--threads: given twice"},
+      {With({"generate"}, {"-p", "x", "-t", "3"}), "-t: given twice"},
       {With({"tokenize"}, {"-p", "x", "--no-bos=no"}), "--no-bos: takes no value"},
-      {{"generate", "-m", "x", "-p", "x", "-t", "0"}, "--threads: 0 is out of range: wanted 1 to"},
-      {{"generate", "-m", "x", "-p", "x", "-t", "100000"}, "--threads: 100000 is out of range"},
-      {With({"generate"}, {"-p", "x", "-c", "0"}), "--ctx: 0 is out of range"},
-      {With({"generate"}, {"-p", "x", "-c", "-1"}), "--ctx: -1 is out of range"},
-      {With({"generate"}, {"-p", "x", "-n", "-5"}), "--tokens: -5 is out of range: wanted -1 to"},
-      {With({"generate"}, {"-p", "x", "-n", "1e3"}), "--tokens: '1e3' is not a whole number"},
+      {{"generate", "-m", "x", "-p", "x", "-t", "0"}, "-t: 0 is out of range: wanted 1 to"},
+      {{"generate", "-m", "x", "-p", "x", "-t", "100000"}, "-t: 100000 is out of range"},
+      {With({"generate"}, {"-p", "x", "-c", "-1"}), "-c: -1 is out of range"},
+      {With({"generate"}, {"-p", "x", "-n", "3", "--n-predict", "2"}),
+       "-n and --n-predict are the same option: given twice"},
+      {With({"generate"}, {"-p", "x", "--n-predict", "x", "-n", "2"}), "--n-predict: 'x' is not"},
+      {With({"generate"}, {"-p", "x", "-n", "2", "--predict=x"}), "--predict: 'x' is not a whole"},
+      {With({"generate"}, {"-p", "x", "-n1x"}), "-n: '1x' is not a whole"},
+      {With({"generate"}, {"-p", "x", "-r", "a", "--stop", "", "-r", "b"}), "--stop: an empty"},
+      {With({"generate"}, {"-p", "x", "--ctx-size"}), "--ctx-size: its value is missing"},
+      {With({"generate"}, {"-p", "x", "-e", "--no-escape"}), "-e and --no-escape cannot both"},
+      {With({"generate"}, {"-p", "x", "-n", "-5"}), "-n: -5 is out of range: wanted -1 to"},
+      {With({"generate"}, {"-p", "x", "-n", "1e3"}), "-n: '1e3' is not a whole number"},
       {With({"generate"}, {"-p", "x", "-n", "99999999999999999999"}), "is out of range"},
       {With({"generate"}, {"-p", "x", "--temp", "nan"}), "--temp: 'nan' is not a number"},
       {With({"generate"}, {"-p", "x", "--temp", "inf"}), "--temp: inf is out of range"},
@@ -105,7 +119,7 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
       {With({"generate"}, {"-p", "x", "--min-p", "1.5"}), "--min-p: 1.5 is out of range"},
       {With({"generate"}, {"-p", "x", "--top-k", "-1"}), "--top-k: -1 is out of range"},
       {With({"generate"}, {"-p", "x", "--repeat-penalty", "0"}), "--repeat-penalty: 0 is out of"},
-      {With({"generate"}, {"-p", "x", "--seed", "-1"}), "--seed: -1 is out of range"},
+      {With({"generate"}, {"-p", "x", "--seed", "-2"}), "--seed: -2 is out of range"},
       {With({"generate"}, {"-p", "x", "--stop", ""}), "--stop: an empty text"},
       {With({"generate"}, {"-p", "x", "--kv-type", "q5"}), "--kv-type: "},
       {With({"generate"}, {"-p", "x", "--pages", "1g"}), "--pages: "},
@@ -115,20 +129,23 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
       {With({"generate"}, {"-p", "x", "-ngl"}), "-ngl: its value is missing"},
       {With({"generate"}, {"-p", "x", "-nothing", "1"}), "there is no option '-nothing'"},
       {With({"generate"}, {"-p", "x", "-sys", "y"}), "there is no option '-sys'"},
-      {With({"generate"}, {"-p", "x", "-ctk", "q5"}), "--cache-type-k: 'q5' is no KV type"},
+      {With({"generate"}, {"-p", "x", "-ctk", "q5"}), "-ctk: 'q5' is no KV type"},
       {With({"generate"}, {"-p", "x", "-fa", "x"}), "-fa: 'x' is not known: wanted on, off"},
       {With({"generate"}, {"-e", "-p", "a\\q"}), "-e: '\\q' is no escape"},
       {{"tune", "now"}, "'now' is not expected here"},
       {{"tokenize", "-m", "x"}, "a text is missing"},
       {{"detokenize", "-m", "x", "--ids", "1,,2"}, "--ids: '' is not a whole number"},
-      {{"detokenize", "-m", "x", "--tokens", "1,-2"}, "--ids: -2 is out of range"},
+      {{"detokenize", "-m", "x", "--tokens", "1,-2"}, "--tokens: -2 is out of range"},
       {{"logits", "-m", "x", "--tokens", "1"}, "--out is required"},
-      {With({"perplexity"}, {"-f", "x", "-c", "2"}), "--ctx: 2 is out of range"},
+      {With({"perplexity"}, {"-f", "x", "-c", "2"}), "-c: 2 is out of range"},
       {{"synth"}, "--out is required"},
       {{"synth", "--out", "x", "--shape", "gpt"}, "--shape: shape 'gpt' is not known"},
       {{"synth", "--out", "x", "--layers", "0"}, "--layers: 0 is out of range"},
       {{"synth", "--out", "x", "--type", "F16"}, "--type: 'F16' is not known: wanted one of I2_S"},
       {{"synth", "--out", "x", "--arch", "gpt"}, "--arch: 'gpt' is not known"},
+      {{"synth", "-o", "x", "--out", "y"}, "-o and --out are the same option: given twice"},
+      {{"synth", "-o", "x", "--heads", "3", "--kv-heads", "2"}, "3 heads are not a multiple of 2"},
+      {{"synth", "-o", "x", "--ffn", "100", "--type", "TQ1_0"}, "TQ1_0 needs a multiple of 256"},
   };
   for (const Case& each : cases) {
     const Finished finished = RunProgram(each.arguments);
@@ -200,7 +217,6 @@ TEST_F(CliTest, BadInputIsOneLine) {
   ExpectError(RunProgram(With({"perplexity"}, {"-f", "-"})), "stdin has no text");
   ExpectError(RunProgram(With({"perplexity"}, {"-p", ""})), "-p has no text");
   ExpectError(RunProgram({"synth", "-o", dir_.Path("no/model.gguf")}), "No such file");
-  ExpectError(RunProgram({"synth", "-o", dir_.Path("x"), "--heads", "3"}), "3 heads");
   for (const char* name : {"out", "x"}) {
     EXPECT_NE(access(dir_.Path(name).c_str(), F_OK), 0) << "nothing half-written";
   }
@@ -439,6 +455,21 @@ TEST_F(CliTest, PerplexityIsWhatLogitsSay) {
   EXPECT_EQ(said_tokens, static_cast<int>(scored));
   EXPECT_EQ(said_bytes, static_cast<int>(bytes));
   EXPECT_EQ(said_windows, static_cast<int>(windows));
+}
+
+TEST_F(CliTest, AContextOfZeroIsTheModelsOwn) {
+  const std::string model = dir_.Path("m.gguf");
+  ASSERT_EQ(RunProgram({"synth", "-o", model, "--ctx", "700", "--layers", "1"}).code, 0);
+  WriteText(dir_.Path("text"), std::string(1500, 'a'));
+  const auto windows = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"perplexity",      "-m",         model, "-f",
+                                          dir_.Path("text"), "--prefetch", "off"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return RunProgram(arguments).out;
+  };
+  EXPECT_THAT(windows({}), HasSubstr("in 2 windows of 512 tokens"));
+  EXPECT_THAT(windows({"-c", "0"}), HasSubstr("in 2 windows of 700 tokens"));
+  EXPECT_THAT(windows({"--ctx-size", "300"}), HasSubstr("in 5 windows of 300 tokens"));
 }
 
 TEST_F(CliTest, PerplexityTakesItsTextFromAnywhere) {

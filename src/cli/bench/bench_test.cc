@@ -133,8 +133,8 @@ TEST_F(BenchTest, BadUsageIsSaidInOneLineAndAHint) {
       {{"distance", "--kv-type", "f8"}, "--kv-type: "},
       {{"distance", "--prefetch", "off"}, "there is no option '--prefetch'"},
       {{"memory", "--pages", "1g"}, "--pages: "},
-      {{"memory", "-t", "1,"}, "--threads: '' is not a whole number"},
-      {{"memory", "-t", "0"}, "--threads: 0 is out of range"},
+      {{"memory", "-t", "1,"}, "-t: '' is not a whole number"},
+      {{"memory", "-t", "0"}, "-t: 0 is out of range"},
   };
   for (Case each : cases) {
     each.arguments.insert(each.arguments.begin(), "bench");
