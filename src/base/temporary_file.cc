@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <utility>
@@ -41,6 +42,10 @@ class ListLock {
 
 TemporaryFile* first = nullptr;
 
+void Remove(const char* path) {
+  if (unlink(path) != 0 && errno == EISDIR) rmdir(path);
+}
+
 }  // namespace
 
 TemporaryFile::TemporaryFile(std::string path) : path_(std::move(path)) {
@@ -62,7 +67,7 @@ std::unique_ptr<TemporaryFile> TemporaryFile::Create(std::string path, mode_t mo
 TemporaryFile::~TemporaryFile() {
   if (!entered_) return;
   const ListLock lock;
-  unlink(path_.c_str());
+  Remove(path_.c_str());
   Leave();
 }
 
@@ -89,7 +94,7 @@ void TemporaryFile::Leave() {
 void RemoveTemporaryFiles() {
   LockList(nullptr);
   for (const TemporaryFile* file = first; file != nullptr; file = file->after_) {
-    unlink(file->path_.c_str());
+    Remove(file->path_.c_str());
   }
 }
 

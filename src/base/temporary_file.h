@@ -9,8 +9,8 @@
 
 namespace bitfetch {
 
-// A file that is gone when this is destroyed, and also when the program is ended by a signal whose
-// handler calls RemoveTemporaryFiles().
+// A file, or a folder if it is empty, that is gone when this is destroyed, and also when the
+// program is ended by a signal whose handler calls RemoveTemporaryFiles().
 class TemporaryFile {
  public:
   // Whatever comes to stand at `path`, where nothing is yet.
@@ -40,8 +40,8 @@ class TemporaryFile {
   friend void RemoveTemporaryFiles();
 };
 
-// Removes all that there are, from whatever thread, also in a signal handler. The last thing before
-// _exit: a thread that then creates, moves or destroys one waits for ever.
+// Removes all that there are, the newest first, from whatever thread, also in a signal handler. The
+// last thing before _exit: a thread that then creates, moves or destroys one waits for ever.
 void RemoveTemporaryFiles();
 
 }  // namespace bitfetch

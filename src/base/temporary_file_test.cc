@@ -69,6 +69,26 @@ TEST_F(TemporaryFileTest, IsGoneInTheEndUnlessItWasMoved) {
   EXPECT_THAT(Names(), ::testing::ElementsAre("kept"));
 }
 
+TEST_F(TemporaryFileTest, AFolderIsGoneIfItIsEmpty) {
+  const auto make = [&](const std::string& name, bool full) {
+    const TemporaryFile folder(dir_.Path(name));
+    fs::create_directory(dir_.Path(name));
+    if (full) (void)WriteFile(dir_.Path(name + "/file"), "text");
+  };
+  make("empty", false);
+  make("full", true);
+  EXPECT_THAT(Names(), ::testing::ElementsAre("full"));
+
+  EXPECT_TRUE(EndsByHandler([&] {
+    const TemporaryFile outer(dir_.Path("outer"));
+    const TemporaryFile inner(dir_.Path("outer/inner"));
+    fs::create_directories(dir_.Path("outer/inner"));
+    const auto file = Create("outer/inner/file");
+    raise(SIGTERM);
+  }));
+  EXPECT_THAT(Names(), ::testing::ElementsAre("full"));
+}
+
 TEST_F(TemporaryFileTest, WhatWasThereIsNotTaken) {
   ASSERT_TRUE(WriteFile(dir_.Path("f"), "mine"));
   EXPECT_EQ(Create("f"), nullptr);

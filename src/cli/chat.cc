@@ -23,9 +23,15 @@ namespace {
 constexpr std::string_view kChatHelp = R"(/clear  forget the conversation (also /reset)
 /help   this text
 /exit   end (also Ctrl-D)
-"""     begins a message of several lines, and ends it
+"""     begins a message of several lines, and ends it; Ctrl-D ends it too, Ctrl-C drops it
 Ctrl-C stops an answer. Everything else is said to the model, a line or a paste at a time.
 )";
+
+std::string_view WithoutBlanksAround(std::string_view text) {
+  const size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
+}
 
 struct ChatArguments {
   ModelOptions model;
@@ -62,13 +68,13 @@ class Conversation {
         if (interrupted_before) return kExitInterrupted;
         interrupted_before = true;
         ForgetInterrupt();
-        Say("\nCtrl-C once more ends the chat.\n");
+        Say(fmt::format("\n{}Ctrl-C once more ends the chat.\n",
+                        message.quoted ? "The lines of this message are dropped. " : ""));
         continue;
       }
       interrupted_before = false;
       const std::string& text = message.text;
-      const std::string_view word =
-          std::string_view(text).substr(0, text.find_last_not_of(" \t") + 1);
+      const std::string_view word = WithoutBlanksAround(text);
       if (!message.quoted && word.starts_with('/') &&
           word.find_first_of(" \t\n") == std::string_view::npos) {
         if (word == "/exit") return kExitOk;
@@ -184,10 +190,11 @@ void AddChat(Command& program) {
        .summary = "hold a conversation with a model",
        .more =
            R"(Reads a line at a time from stdin and writes answers to stdout. """ begins a message of several
-lines, and """ at the end of a line ends it. Words that begin with / are commands: /help lists them.
-Ctrl-C stops an answer, Ctrl-D ends the chat. On a terminal lines can be edited, a paste of several
-lines is one message, and the arrow keys bring back what was said before: $XDG_STATE_HOME/bitfetch/
-history keeps it (else ~/.local/state/bitfetch/history).
+lines, and """ at the end of a line, or Ctrl-D, ends it. Words that begin with / are commands: /help
+lists them. Ctrl-C stops an answer and drops a message that was begun, Ctrl-D at the beginning of a
+message ends the chat. On a terminal lines can be edited, a paste of several lines is one message,
+and the arrow keys bring back what was said before: $XDG_STATE_HOME/bitfetch/history keeps it (else
+~/.local/state/bitfetch/history).
 llama.cpp's spellings of the options work too: `bitfetch generate --help` says which.
 
 examples:

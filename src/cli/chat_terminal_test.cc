@@ -98,6 +98,45 @@ TEST_F(ChatTerminalTest, KeysEditAndDoNotReachTheModel) {
   ExpectAsPiped("a\rb\r" + kUp + kUp + "c\r", "a\nb\nac\n");
 }
 
+TEST_F(ChatTerminalTest, EveryTerminalsKeysMove) {
+  for (const std::string home : {"[H", "OH", "[1~", "[7~"}) {
+    ExpectAsPiped("ho\x1b" + home + "W\r", "Who\n");
+  }
+  for (const std::string end : {"[F", "OF", "[4~", "[8~"}) {
+    ExpectAsPiped("Wh" + kLeft + kLeft + "\x1b" + end + "o\r", "Who\n");
+  }
+  for (const std::string word : {"[1;5", "[1;3", "[5", "\x1b["}) {
+    ExpectAsPiped("he is\x1b" + word + "D\x1b" + word + "DWho t\x1b" + word + "Cn\r",
+                  "Who then is\n");
+  }
+  ExpectAsPiped("Whoo" + kLeft + "\x1b[3~ is\r", "Who is\n");
+}
+
+TEST_F(ChatTerminalTest, TheUsersOwnKeysAreKept) {
+  const auto editrc = [&](std::string_view text) { std::ofstream(dir_.Path(".editrc")) << text; };
+  editrc("bind ^T ed-move-to-beg\nbind ^[[H ed-move-to-end\n");
+  ExpectAsPiped("ho\x14W\x1b[H is\r", "Who is\n");
+  editrc("bind -v\n");
+  ExpectAsPiped("ho\x1b[1~W\x1b[5~\t\r", "W\tho\n");
+}
+
+TEST_F(ChatTerminalTest, OtherKeysDoNothing) {
+  std::string keys = "Who";
+  for (const char* key :
+       {"[5~",   "[6~",   "[2~",   "[15~",     "OP",     "OS",     "[[A",
+        "[3;5~", "[1;2A", "[1;5A", "[1;2D",    "[3$",    "[1;5H",  "[Z",
+        "[I",    "[O",    "[201~", "[27;5;9~", "[?1;2c", "\x1b[A", "[99;99;99;99u"}) {
+    keys += std::string("\x1b") + key + "x";
+  }
+  ExpectAsPiped(keys + "\r", "Who" + std::string(21, 'x') + "\n");
+  ExpectAsPiped(Paste("a\x1b[5~b") + "\r", "a\x1b[5~b\n");
+}
+
+TEST_F(ChatTerminalTest, ATabIsACharacter) {
+  ExpectAsPiped("a\tb\r", "a\tb\n");
+  ExpectAsPiped(Paste("a\t\tb") + "\r", "a\t\tb\n");
+}
+
 TEST_F(ChatTerminalTest, Utf8ArrivesInAnyLocale) {
   const std::string text = "h\u00e9 \u0416 \u4e2d\u6587 \U0001f600 \u00ff";
   for (const char* locale : {"C", "C.UTF-8"}) {
@@ -119,6 +158,26 @@ TEST_F(ChatTerminalTest, QuotesHoldAMessageOfSeveralLines) {
       "\"\"\"a\x03"
       "b\r",
       "b\n");
+}
+
+TEST_F(ChatTerminalTest, CtrlCDropsAMessageAndCtrlDSendsIt) {
+  Terminal terminal;
+  Program program(Chat({"-n", "6"}), "", SIZE_MAX, terminal.AsStdinAndStderr());
+  ASSERT_TRUE(terminal.WaitFor("> "));
+  terminal.Type("\"\"\"a\r");
+  ASSERT_TRUE(terminal.WaitFor("... "));
+  terminal.Type("b\x03");
+  ASSERT_TRUE(terminal.WaitFor("The lines of this message are dropped. Ctrl-C once more"));
+  ASSERT_TRUE(terminal.WaitFor("> "));
+  terminal.Type("\"\"\"c\r");
+  ASSERT_TRUE(terminal.WaitFor("... "));
+  terminal.Type("d\r\x04");
+  ASSERT_TRUE(terminal.WaitFor("> "));
+  terminal.Type("e\x03");
+  ASSERT_TRUE(terminal.WaitFor("\nCtrl-C once more"));
+  ASSERT_TRUE(terminal.WaitFor("> "));
+  terminal.Type("f\r\x04");
+  EXPECT_EQ(program.Wait().out, RunProgram(Chat({"-n", "6"}), "\"\"\"c\nd\"\"\"\nf\n").out);
 }
 
 TEST_F(ChatTerminalTest, TheHistoryIsKept) {
@@ -188,8 +247,10 @@ TEST_F(ChatTerminalTest, TheTerminalIsAsBeforeWhateverEndsIt) {
     int signal;
     int code;
   };
-  for (const End& end : {End{"/exit \r", 0, 0}, End{"\x04", 0, 0}, End{"", SIGTERM, 143},
-                         End{"", SIGHUP, 129}, End{"a\x03\x03", 0, 130}}) {
+  for (const End& end :
+       {End{"/exit \r", 0, 0}, End{" \t/exit\r", 0, 0}, End{"\x04", 0, 0}, End{"", SIGTERM, 143},
+        End{"", SIGHUP, 129}, End{"", SIGQUIT, -SIGQUIT}, End{"", SIGUSR1, -SIGUSR1},
+        End{"", SIGALRM, -SIGALRM}, End{"a\x03\x03", 0, 130}}) {
     Terminal terminal;
     const termios before = terminal.Mode();
     Program program(Chat(), "", SIZE_MAX, terminal.AsStdinAndStderr());
@@ -213,10 +274,13 @@ TEST_F(ChatTerminalTest, TheTerminalIsAsBeforeWhateverEndsIt) {
 }
 
 TEST_F(ChatTerminalTest, ATerminalThatKnowsNoMarksGetsNone) {
-  setenv("TERM", "dumb", 1);
-  const Finished typed = Typed("Who is he?\r");
-  EXPECT_THAT(typed.err, Not(HasSubstr("\x1b[?2004")));
-  EXPECT_EQ(typed.out, Piped("Who is he?\n").out);
+  for (const char* kind : {"dumb", "nonsense", ""}) {
+    setenv("TERM", kind, 1);
+    const Finished typed = Typed("Who is he?\r");
+    EXPECT_THAT(typed.err, Not(HasSubstr("\x1b"))) << kind;
+    EXPECT_THAT(typed.err, Not(HasSubstr("terminal"))) << kind;
+    EXPECT_EQ(typed.out, Piped("Who is he?\n").out);
+  }
 }
 
 }  // namespace

@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
-#include <iterator>
 
 #include "base/sanitized.h"
 #include "base/temp_dir.h"
 #include "cli/test_program.h"
+#include "engine/synth_tokenizer.h"
+#include "model/test_model.h"
 
 namespace bitfetch {
 namespace {
@@ -22,11 +21,6 @@ using ::testing::MatchesRegex;
 const std::string kModel = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
 const std::vector<std::string> kCommands = {
     "generate", "chat", "info", "tune", "tokenize", "detokenize", "logits", "perplexity", "synth"};
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 void WriteText(const std::string& path, std::string_view text) {
   std::ofstream(path, std::ios::binary) << text;
@@ -69,6 +63,13 @@ TEST_F(CliTest, HelpAndVersionGoToStdout) {
   }
 }
 
+TEST_F(CliTest, HelpAndVersionAreWordsToo) {
+  EXPECT_EQ(RunProgram({"version"}).out, RunProgram({"--version"}).out);
+  EXPECT_EQ(RunProgram({"help"}).out, RunProgram({"--help"}).out);
+  EXPECT_EQ(RunProgram({"help", "generate"}).out, RunProgram({"generate", "--help"}).out);
+  EXPECT_EQ(RunProgram({"help", "frobnicate"}).code, 2);
+}
+
 TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
   struct Case {
     std::vector<std::string> arguments;
@@ -79,20 +80,29 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
       {{"frobnicate"}, "there is no command 'frobnicate'"},
       {{"--frobnicate"}, "there is no option '--frobnicate'"},
       {{"generate", "-p", "x"}, "--model is required"},
-      {{"generate", "-m"}, "--model: its value is missing"},
-      {{"generate", "-m", ""}, "--model: an empty path names nothing"},
+      {{"generate", "-m"}, "-m: its value is missing"},
+      {{"generate", "-m", ""}, "-m: an empty path names nothing"},
       {{"generate", "-m", "x"}, "a text is missing: give -p or -f"},
       {With({"generate"}, {"-p", "x", "-f", "y"}), "-p and -f cannot both be given"},
+      {With({"perplexity"}), "a text is missing: give -p or -f"},
+      {With({"tokenize"}, {"-f", ""}), "an empty path names nothing"},
       {With({"generate"}, {"-p", "x", "y"}), "'y' is not expected here"},
       {With({"generate"}, {"-p", "x", "--warmth", "1"}), "there is no option '--warmth'"},
-      {With({"generate"}, {"-p", "x", "-t", "3"}), "--threads: given twice"},
+      {With({"generate"}, {"-p", "x", "-t", "3"}), "-t: given twice"},
       {With({"tokenize"}, {"-p", "x", "--no-bos=no"}), "--no-bos: takes no value"},
-      {{"generate", "-m", "x", "-p", "x", "-t", "0"}, "--threads: 0 is out of range: wanted 1 to"},
-      {{"generate", "-m", "x", "-p", "x", "-t", "100000"}, "--threads: 100000 is out of range"},
-      {With({"generate"}, {"-p", "x", "-c", "0"}), "--ctx: 0 is out of range"},
-      {With({"generate"}, {"-p", "x", "-c", "-1"}), "--ctx: -1 is out of range"},
-      {With({"generate"}, {"-p", "x", "-n", "-5"}), "--tokens: -5 is out of range: wanted -1 to"},
-      {With({"generate"}, {"-p", "x", "-n", "1e3"}), "--tokens: '1e3' is not a whole number"},
+      {{"generate", "-m", "x", "-p", "x", "-t", "0"}, "-t: 0 is out of range: wanted 1 to"},
+      {{"generate", "-m", "x", "-p", "x", "-t", "100000"}, "-t: 100000 is out of range"},
+      {With({"generate"}, {"-p", "x", "-c", "-1"}), "-c: -1 is out of range"},
+      {With({"generate"}, {"-p", "x", "-n", "3", "--n-predict", "2"}),
+       "-n and --n-predict are the same option: given twice"},
+      {With({"generate"}, {"-p", "x", "--n-predict", "x", "-n", "2"}), "--n-predict: 'x' is not"},
+      {With({"generate"}, {"-p", "x", "-n", "2", "--predict=x"}), "--predict: 'x' is not a whole"},
+      {With({"generate"}, {"-p", "x", "-n1x"}), "-n: '1x' is not a whole"},
+      {With({"generate"}, {"-p", "x", "-r", "a", "--stop", "", "-r", "b"}), "--stop: an empty"},
+      {With({"generate"}, {"-p", "x", "--ctx-size"}), "--ctx-size: its value is missing"},
+      {With({"generate"}, {"-p", "x", "-e", "--no-escape"}), "-e and --no-escape cannot both"},
+      {With({"generate"}, {"-p", "x", "-n", "-5"}), "-n: -5 is out of range: wanted -1 to"},
+      {With({"generate"}, {"-p", "x", "-n", "1e3"}), "-n: '1e3' is not a whole number"},
       {With({"generate"}, {"-p", "x", "-n", "99999999999999999999"}), "is out of range"},
       {With({"generate"}, {"-p", "x", "--temp", "nan"}), "--temp: 'nan' is not a number"},
       {With({"generate"}, {"-p", "x", "--temp", "inf"}), "--temp: inf is out of range"},
@@ -101,7 +111,7 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
       {With({"generate"}, {"-p", "x", "--min-p", "1.5"}), "--min-p: 1.5 is out of range"},
       {With({"generate"}, {"-p", "x", "--top-k", "-1"}), "--top-k: -1 is out of range"},
       {With({"generate"}, {"-p", "x", "--repeat-penalty", "0"}), "--repeat-penalty: 0 is out of"},
-      {With({"generate"}, {"-p", "x", "--seed", "-1"}), "--seed: -1 is out of range"},
+      {With({"generate"}, {"-p", "x", "--seed", "-2"}), "--seed: -2 is out of range"},
       {With({"generate"}, {"-p", "x", "--stop", ""}), "--stop: an empty text"},
       {With({"generate"}, {"-p", "x", "--kv-type", "q5"}), "--kv-type: "},
       {With({"generate"}, {"-p", "x", "--pages", "1g"}), "--pages: "},
@@ -111,20 +121,23 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
       {With({"generate"}, {"-p", "x", "-ngl"}), "-ngl: its value is missing"},
       {With({"generate"}, {"-p", "x", "-nothing", "1"}), "there is no option '-nothing'"},
       {With({"generate"}, {"-p", "x", "-sys", "y"}), "there is no option '-sys'"},
-      {With({"generate"}, {"-p", "x", "-ctk", "q5"}), "--cache-type-k: 'q5' is no KV type"},
+      {With({"generate"}, {"-p", "x", "-ctk", "q5"}), "-ctk: 'q5' is no KV type"},
       {With({"generate"}, {"-p", "x", "-fa", "x"}), "-fa: 'x' is not known: wanted on, off"},
       {With({"generate"}, {"-e", "-p", "a\\q"}), "-e: '\\q' is no escape"},
       {{"tune", "now"}, "'now' is not expected here"},
       {{"tokenize", "-m", "x"}, "a text is missing"},
       {{"detokenize", "-m", "x", "--ids", "1,,2"}, "--ids: '' is not a whole number"},
-      {{"detokenize", "-m", "x", "--tokens", "1,-2"}, "--ids: -2 is out of range"},
+      {{"detokenize", "-m", "x", "--tokens", "1,-2"}, "--tokens: -2 is out of range"},
       {{"logits", "-m", "x", "--tokens", "1"}, "--out is required"},
-      {With({"perplexity"}, {"-f", "x", "-c", "2"}), "--ctx: 2 is out of range"},
+      {With({"perplexity"}, {"-f", "x", "-c", "2"}), "-c: 2 is out of range"},
       {{"synth"}, "--out is required"},
       {{"synth", "--out", "x", "--shape", "gpt"}, "--shape: shape 'gpt' is not known"},
       {{"synth", "--out", "x", "--layers", "0"}, "--layers: 0 is out of range"},
       {{"synth", "--out", "x", "--type", "F16"}, "--type: 'F16' is not known: wanted one of I2_S"},
       {{"synth", "--out", "x", "--arch", "gpt"}, "--arch: 'gpt' is not known"},
+      {{"synth", "-o", "x", "--out", "y"}, "-o and --out are the same option: given twice"},
+      {{"synth", "-o", "x", "--heads", "3", "--kv-heads", "2"}, "3 heads are not a multiple of 2"},
+      {{"synth", "-o", "x", "--ffn", "100", "--type", "TQ1_0"}, "TQ1_0 needs a multiple of 256"},
   };
   for (const Case& each : cases) {
     const Finished finished = RunProgram(each.arguments);
@@ -192,8 +205,10 @@ TEST_F(CliTest, BadInputIsOneLine) {
               "the context of 2 tokens");
   ExpectError(RunProgram(With({"perplexity"}, {"-f", dir_.Path("text"), "-c", "64"})),
               "fewer than one window of 64");
+  ExpectError(RunProgram(With({"perplexity"}, {"-f", "/dev/null"})), "/dev/null has no text");
+  ExpectError(RunProgram(With({"perplexity"}, {"-f", "-"})), "stdin has no text");
+  ExpectError(RunProgram(With({"perplexity"}, {"-p", ""})), "-p has no text");
   ExpectError(RunProgram({"synth", "-o", dir_.Path("no/model.gguf")}), "No such file");
-  ExpectError(RunProgram({"synth", "-o", dir_.Path("x"), "--heads", "3"}), "3 heads");
   for (const char* name : {"out", "x"}) {
     EXPECT_NE(access(dir_.Path(name).c_str(), F_OK), 0) << "nothing half-written";
   }
@@ -258,11 +273,13 @@ TEST_F(CliTest, TokensBecomeTheSameText) {
     WriteText(dir_.Path("text"), text);
     const Finished from_file = RunProgram({"tokenize", "-m", kModel, "-f", dir_.Path("text")});
     const Finished from_stdin = RunProgram({"tokenize", "-m", kModel, "-p", "-"}, text);
+    const Finished from_stdin_too = RunProgram({"tokenize", "-m", kModel, "-f", "-"}, text);
     const Finished given = RunProgram({"tokenize", "-m", kModel, "-p", text});
     const Finished bare = RunProgram({"tokenize", "-m", kModel, "-p", text, "--no-bos"});
     EXPECT_EQ(from_file.code, 0) << from_file.err;
     EXPECT_EQ(from_file.err, "");
     EXPECT_EQ(from_stdin.out, from_file.out);
+    EXPECT_EQ(from_stdin_too.out, from_file.out);
     EXPECT_EQ(given.out, from_file.out);
     EXPECT_THAT(bare.out, MatchesRegex("([0-9]+(,[0-9]+)*)?\n"));
     const std::string bos = given.out.substr(0, given.out.find_first_of(",\n"));
@@ -288,6 +305,24 @@ TEST_F(CliTest, ControlTokensInATextAreReadOnlyWhenAsked) {
   EXPECT_EQ(tokenize({"-p", "a<|end_of_text|>", "--special", "--no-bos"}), "97,2044\n");
   EXPECT_EQ(tokenize({"-p", "<|begin_of_text|>a", "--special"}), "2043,97\n");
   EXPECT_THAT(tokenize({"-p", "a<|end_of_text|>"}), testing::Not(HasSubstr("2044")));
+}
+
+TEST_F(CliTest, AWholeTextEndsInEosWhereTheFileAsksForIt) {
+  const std::string model = dir_.Path("eos.gguf");
+  TestModelWriter writer({.vocab = 260});
+  AddSynthTokenizer(260, writer.writer());
+  writer.writer().Add<bool>("tokenizer.ggml.add_eos_token", true);
+  ASSERT_TRUE(writer.Write(model));
+  const auto tokenize = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"tokenize", "-m", model, "-p", "a<|end_of_text|>"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return RunProgram(arguments).out;
+  };
+  EXPECT_THAT(tokenize({}), MatchesRegex("256,97,.*,62,257\n"));
+  EXPECT_EQ(tokenize({"--special"}), "256,97,257\n");
+  EXPECT_EQ(tokenize({"--special", "--no-bos"}), "97,257\n");
+  EXPECT_THAT(RunProgram({"generate", "-m", model, "-p", "a", "-n", "1", "--prefetch", "off"}).err,
+              HasSubstr("prompt 2 tokens"));
 }
 
 TEST_F(CliTest, BrokenUtf8IsReplacedWithOneWarning) {
@@ -351,67 +386,6 @@ TEST_F(CliTest, TuneGoesOnWhereNothingCanBeKept) {
   EXPECT_EQ(tune.code, 0);
   EXPECT_THAT(tune.out, HasSubstr("latency"));
   EXPECT_THAT(tune.err, HasSubstr("warning: the profile is not kept: "));
-}
-
-// --- logits and perplexity
-
-std::vector<float> ReadLogits(const std::string& path) {
-  const std::string bytes = ReadFile(path);
-  std::vector<float> logits(bytes.size() / sizeof(float));
-  std::memcpy(logits.data(), bytes.data(), logits.size() * sizeof(float));
-  return logits;
-}
-
-TEST_F(CliTest, PerplexityIsWhatLogitsSay) {
-  constexpr size_t kContext = 24, kVocab = 2048;
-  std::string text = ReadFile(BITFETCH_SOURCE_DIR "/models/heldout.txt").substr(0, 260);
-  WriteText(dir_.Path("text"), text);
-  std::vector<int> tokens;
-  std::istringstream ids(RunProgram({"tokenize", "-m", kModel, "-p", text}).out);
-  for (std::string id; std::getline(ids, id, ',');) tokens.push_back(std::stoi(id));
-  const size_t windows = tokens.size() / kContext;
-  ASSERT_GE(windows, 2u);
-
-  double sum = 0;
-  size_t scored = 0, bytes = 0;
-  for (size_t window = 0; window < windows; ++window) {
-    std::vector<int> in_window(tokens.begin() + window * kContext,
-                               tokens.begin() + (window + 1) * kContext);
-    in_window[0] = tokens[0];
-    std::string list, rest;
-    for (size_t i = 0; i < kContext; ++i) {
-      list += std::to_string(in_window[i]) + (i + 1 < kContext ? "," : "");
-      if (i > kContext / 2) rest += (rest.empty() ? "" : ",") + std::to_string(in_window[i]);
-    }
-    const Finished logits_run = RunProgram(With({"logits"}, {"--ids", list, "-o", dir_.Path("l")}));
-    ASSERT_EQ(logits_run.code, 0) << logits_run.err;
-    EXPECT_EQ(logits_run.out, "");
-    EXPECT_EQ(logits_run.err, "");
-    const std::vector<float> logits = ReadLogits(dir_.Path("l"));
-    ASSERT_EQ(logits.size(), kContext * kVocab);
-    for (size_t i = kContext / 2; i + 1 < kContext; ++i, ++scored) {
-      double total = 0;
-      for (size_t id = 0; id < kVocab; ++id) total += std::exp(double{logits[i * kVocab + id]});
-      sum += std::log(total) - logits[i * kVocab + in_window[i + 1]];
-    }
-    bytes += RunProgram({"detokenize", "-m", kModel, "--tokens", rest}).out.size();
-  }
-
-  const Finished run = RunProgram(With({"perplexity"}, {"-f", dir_.Path("text"), "-c", "24"}));
-  ASSERT_EQ(run.code, 0) << run.err;
-  EXPECT_EQ(run.err, "");
-  double perplexity = 0, bits = 0;
-  int said_tokens = 0, said_bytes = 0, said_windows = 0;
-  ASSERT_EQ(std::sscanf(run.out.c_str(),
-                        "perplexity %lf\nbits per byte %lf\nscored %d tokens, %d bytes, in %d",
-                        &perplexity, &bits, &said_tokens, &said_bytes, &said_windows),
-            5)
-      << run.out;
-  EXPECT_NEAR(perplexity / std::exp(sum / static_cast<double>(scored)), 1, 1e-4);
-  EXPECT_NEAR(bits, sum / std::log(2.0) / static_cast<double>(bytes), 1e-3);
-  EXPECT_EQ(said_tokens, static_cast<int>(scored));
-  EXPECT_EQ(said_bytes, static_cast<int>(bytes));
-  EXPECT_EQ(said_windows, static_cast<int>(windows));
 }
 
 // --- synth

@@ -54,6 +54,8 @@ class HelpFormatter : public CLI::Formatter {
   std::string usage_;
 };
 
+constexpr std::string_view kGivenTwice = ": given twice";
+
 // What CLI11 found wrong, in our words where its own say little.
 std::string Wording(const CLI::ParseError& error) {
   std::string message = error.what();
@@ -61,8 +63,25 @@ std::string Wording(const CLI::ParseError& error) {
   if (message.ends_with(" flag override")) {
     return fmt::format("--{}: takes no value", message.substr(0, message.find(' ')));
   }
-  return fmt::format("{}: {}", message.substr(0, message.find(':')),
-                     message.ends_with(" missing") ? "its value is missing" : "given twice");
+  return fmt::format("{}{}", message.substr(0, message.find(':')),
+                     message.ends_with(" missing") ? ": its value is missing" : kGivenTwice);
+}
+
+// A message that begins with the name of an option, and a colon: with the name as it was typed, of
+// the option's values the one at `value`.
+std::string AsTyped(const std::string& message, const CLI::App& app,
+                    const std::vector<TypedOption>& options, size_t value) {
+  const size_t colon = std::min(message.find(':'), message.size());
+  const CLI::Option* option = app.get_option_no_throw(message.substr(0, colon));
+  std::vector<std::string> typed;
+  for (const TypedOption& each : options) {
+    if (app.get_option_no_throw(each.ours) == option) typed.push_back(each.typed);
+  }
+  if (option == nullptr || typed.empty()) return message;
+  if (message.ends_with(kGivenTwice) && typed.size() > 1 && typed[0] != typed[1]) {
+    return fmt::format("{} and {} are the same option{}", typed[0], typed[1], kGivenTwice);
+  }
+  return typed[std::min(value, typed.size() - 1)] + message.substr(colon);
 }
 
 // The exit code of a command that has run; says what went wrong.
@@ -110,6 +129,11 @@ Command::Option& Command::Option::Repeatable() {
   return *this;
 }
 
+Command::Option& Command::Option::Hidden() {
+  option_->group("");
+  return *this;
+}
+
 Command::Option Command::AddOption(const std::string& names, const std::string& value,
                                    const std::string& help,
                                    std::function<Status(const std::string&)> set) {
@@ -117,8 +141,10 @@ Command::Option Command::AddOption(const std::string& names, const std::string& 
       names, [](const CLI::results_t&) { return true; }, help);
   option->type_size(1)->expected(1)->option_text(value);
   option->check(
-      [set = std::move(set)](const std::string& text) {
+      [this, set = std::move(set), value = size_t{0}](const std::string& text) mutable {
         const Status status = set(text);
+        if (!status) wrong_ = value;
+        ++value;
         return status ? std::string() : status.error().message;
       },
       "");
@@ -150,45 +176,51 @@ int Command::Main(int argc, const char* const* argv) {
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   std::span<const std::string> own = arguments;
   const Command& command = Chosen(&own);
-  TranslatedArguments translated = {{own.begin(), own.end()}, {}};
-  if (command.TakesModel()) {
-    const auto kind_of = [&](std::string_view name) {
-      const CLI::Option* option = command.app_->get_option_no_throw(std::string(name));
-      return option == nullptr                 ? OptionKind::kUnknown
-             : option->get_expected_max() == 0 ? OptionKind::kFlag
-                                               : OptionKind::kWithValue;
-    };
-    auto result = TranslateLlamaSpellings(own, kind_of);
-    if (!result) return command.BadUsage(result.error().message);
-    translated = *std::move(result);
-  }
+  const auto kind_of = [&](std::string_view name) {
+    const CLI::Option* option = command.app_->get_option_no_throw(std::string(name));
+    return option == nullptr                 ? OptionKind::kUnknown
+           : option->get_expected_max() == 0 ? OptionKind::kFlag
+                                             : OptionKind::kWithValue;
+  };
+  auto translated = TranslateLlamaSpellings(own, command.TakesModel(), kind_of);
+  if (!translated) return command.BadUsage(translated.error().message);
+  const auto as_typed = [&](const std::string& message, size_t value) {
+    return AsTyped(message, *command.app_, translated->options, value);
+  };
   arguments.resize(arguments.size() - own.size());
-  arguments.insert(arguments.end(), translated.arguments.begin(), translated.arguments.end());
+  arguments.insert(arguments.end(), translated->arguments.begin(), translated->arguments.end());
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
 
-  try {
-    app_->parse(std::move(arguments));
-  } catch (const CLI::CallForHelp&) {
-    return Finish(Printed(app_->help()));
-  } catch (const CLI::CallForVersion& version) {
-    return Finish(Printed(fmt::format("{}\n", version.what())));
-  } catch (const CLI::ExtrasError&) {
-    const std::string first = Printable(app_->remaining(true).front());
+  const auto unexpected = [&](const std::vector<std::string>& remaining) {
+    const std::string first = Printable(remaining.front());
     const std::string_view what = first.starts_with('-') ? "there is no option '{}'"
                                   : command.run_         ? "'{}' is not expected here"
                                                          : "there is no command '{}'";
     return command.BadUsage(fmt::format(fmt::runtime(what), first));
+  };
+  try {
+    app_->parse(std::move(arguments));
+  } catch (const CLI::CallForHelp&) {
+    const std::vector<std::string> remaining = app_->remaining(true);
+    if (!command.run_ && !remaining.empty()) return unexpected(remaining);
+    return Finish(Printed(app_->help()));
+  } catch (const CLI::CallForVersion& version) {
+    return Finish(Printed(fmt::format("{}\n", version.what())));
+  } catch (const CLI::ExtrasError&) {
+    return unexpected(app_->remaining(true));
   } catch (const CLI::ParseError& error) {
-    return command.BadUsage(Wording(error));
+    return command.BadUsage(as_typed(Wording(error), command.wrong_));
   }
 
   if (!command.run_) return command.BadUsage("a command is missing");
   for (const auto& check : command.checks_) {
-    if (const Status status = check(); !status) return command.BadUsage(status.error().message);
+    if (const Status status = check(); !status) {
+      return command.BadUsage(as_typed(status.error().message, 0));
+    }
   }
-  if (!translated.ignored.empty()) {
+  if (!translated->ignored.empty()) {
     Warn("llama.cpp's options that have no meaning here are ignored: {}",
-         fmt::join(translated.ignored, ", "));
+         fmt::join(translated->ignored, ", "));
   }
   return Finish(command.run_());
 }

@@ -48,6 +48,7 @@ class Command {
    public:
     Option& Required();
     Option& Repeatable();
+    Option& Hidden();  // from the help
 
    private:
     friend class Command;
@@ -96,6 +97,7 @@ class Command {
   std::vector<std::unique_ptr<Command>> commands_;
   std::vector<std::function<Status()>> checks_;
   Run run_;
+  size_t wrong_ = 0;  // which of an option's values its reader refused
 };
 
 // Strict readers for AddParsed: the whole text, in a range.

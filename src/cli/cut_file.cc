@@ -63,11 +63,7 @@ std::string_view FindFile(uintptr_t address, char (&buffer)[PATH_MAX + 256]) {
 void OnBusError(int number, siginfo_t* info, void*) {
   char buffer[PATH_MAX + 256];
   const std::string_view file = FindFile(reinterpret_cast<uintptr_t>(info->si_addr), buffer);
-  if (info->si_code <= 0 || file.empty()) {
-    std::signal(number, SIG_DFL);
-    raise(number);  // takes effect at the return
-    return;
-  }
+  if (info->si_code <= 0 || file.empty()) EndBySignal(number);
   static std::atomic_flag said;
   while (said.test_and_set()) pause();  // another thread has met it, and ends the program
   Say("error: ");

@@ -48,8 +48,11 @@ void AddEscape(Command& command, const std::string& where,
                               "backslash there is a backslash",
                               where),
                   given.get());
-  command.Require([given, texts = std::move(texts)]() -> Status {
+  const auto refused = std::make_shared<bool>(false);  // in llama.cpp's words
+  command.AddFlag("--no-escape", "", refused.get()).Hidden();
+  command.Require([given, refused, texts = std::move(texts)]() -> Status {
     if (!*given) return {};
+    if (*refused) return Fail("-e and --no-escape cannot both be given");
     for (std::string* text : texts()) {
       Result<std::string> read = ReadEscapes(*text);
       if (!read) return Fail("-e: {}", read.error().message);

@@ -101,9 +101,11 @@ TEST_F(GenerateTest, TheSameSeedGivesTheSameText) {
   EXPECT_NE(with({"--seed", "12"}).out, first.out);
 
   // Without one, the one that was drawn is said, and gives the text again.
-  const Finished drawn = with({});
-  const std::string seed = drawn.err.substr(drawn.err.rfind(' ') + 1);
-  EXPECT_EQ(with({"--seed", seed.substr(0, seed.size() - 1)}).out, drawn.out);
+  for (const Finished& drawn : {with({}), with({"--seed", "-1"})}) {
+    const std::string seed = drawn.err.substr(drawn.err.rfind(' ') + 1);
+    EXPECT_EQ(with({"--seed", seed.substr(0, seed.size() - 1)}).out, drawn.out);
+  }
+  EXPECT_NE(with({"--seed", "-1"}).err, with({"--seed", "-1"}).err);
 }
 
 TEST_F(GenerateTest, NoSettingChangesTheText) {
@@ -159,6 +161,8 @@ TEST_F(GenerateTest, ReadsEscapesIfAsked) {
   const std::string text = with({"-f", dir_.Path("prompt")});
   EXPECT_EQ(with({"-e", "-p", "And God said,\\n"}), text);
   EXPECT_NE(with({"-p", "And God said,\\n"}), text);
+
+  EXPECT_EQ(with({"--no-escape", "-p", "And God said,\\n"}), with({"-p", "And God said,\\n"}));
 
   const std::string stop = text.substr(text.size() / 2, 1);
   const std::string escaped = fmt::format("\\x{:02x}", static_cast<unsigned char>(stop[0]));

@@ -5,9 +5,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <iterator>
 
 #include "base/temporary_file.h"
 #include "cli/progress_line.h"
@@ -23,14 +25,22 @@ std::atomic<bool> interrupted{false};
 // would go unnoticed.
 int interruptions = -1;
 
+constexpr int kHarmless[] = {SIGCHLD, SIGCONT, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU};
+
 void OnSignal(int number) {
-  if (number != SIGINT || !caught || interrupted.exchange(true)) EndAtOnce(128 + number);
+  if (number != SIGINT || !caught || interrupted.exchange(true)) EndBySignal(number);
   const int saved = errno;
   const uint64_t one = 1;
   if (write(interruptions, &one, sizeof one) < 0) {
     // Nobody waits then.
   }
   errno = saved;
+}
+
+void CleanUp() {
+  RemoveTemporaryFiles();
+  ProgressLine::Erase();
+  RestoreTerminal();
 }
 
 }  // namespace
@@ -40,19 +50,32 @@ void HandleInterrupts() {
   struct sigaction action = {};
   action.sa_handler = OnSignal;
   action.sa_flags = SA_RESTART;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGXCPU}) {
+  for (int number = 1; number <= SIGRTMAX; ++number) {
+    if (std::ranges::find(kHarmless, number) != std::end(kHarmless)) continue;
+    // Fails for those that nobody may handle.
     struct sigaction before = {};
     sigaction(number, nullptr, &before);
-    if (before.sa_handler != SIG_IGN) sigaction(number, &action, nullptr);
+    if (before.sa_handler == SIG_DFL) sigaction(number, &action, nullptr);
   }
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
 void EndAtOnce(int code) {
-  RemoveTemporaryFiles();
-  ProgressLine::Erase();
-  RestoreTerminal();
+  CleanUp();
   _exit(code);
+}
+
+void EndBySignal(int number) {
+  CleanUp();
+  if (number != SIGINT && number != SIGTERM && number != SIGHUP) {
+    std::signal(number, SIG_DFL);
+    sigset_t only;
+    sigemptyset(&only);
+    sigaddset(&only, number);
+    raise(number);
+    pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
+  }
+  _exit(128 + number);  // the first process of a container does not die of a signal
 }
 
 void CatchInterrupts() { caught = true; }

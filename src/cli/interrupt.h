@@ -8,15 +8,19 @@
 
 namespace bitfetch {
 
-// From now on Ctrl-C (SIGINT), SIGTERM, SIGHUP and SIGXCPU end the program by EndAtOnce with 128
-// and the signal's number; those that the program was started to ignore (nohup, trap '' INT) stay
-// ignored. A file that meets its limit of size (SIGXFSZ) is an error of write(). Called once,
-// before any thread starts.
+// From now on every signal whose default action ends a program does it by EndBySignal. Those that
+// the program was started to ignore (nohup, trap '' INT) stay ignored, and those that something
+// else handles (a sanitizer) are left to it. A file that meets its limit of size (SIGXFSZ) is an
+// error of write(). Called once, before any thread starts.
 void HandleInterrupts();
 
 // Ends the program where it is, on any thread, in a signal handler too: temporary files
 // (base/temporary_file.h) are removed, and the terminal is left as it was found.
 [[noreturn]] void EndAtOnce(int code);
+
+// The same, with what the signal leaves: SIGINT, SIGTERM and SIGHUP the exit code 128 and the
+// signal's number; of others the program dies.
+[[noreturn]] void EndBySignal(int number);
 
 // From now on the first Ctrl-C only sets Interrupted(), for a command that ends in its own way; the
 // second one ends the program.

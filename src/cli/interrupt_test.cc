@@ -13,6 +13,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/sanitized.h"
 #include "base/temp_dir.h"
 #include "cli/test_program.h"
 
@@ -40,19 +41,32 @@ class InterruptTest : public ::testing::Test {
     return {"logits", "-m", kModel, "--tokens", tokens, "-c", "5000", "-o", dir_.Path("out")};
   }
 
+  void ExpectEnd(const std::vector<std::string>& command, int number, int code) const {
+    Program program(command, "", SIZE_MAX, [] {
+      const rlimit none = {0, 0};
+      setrlimit(RLIMIT_CORE, &none);
+    });
+    WaitForAFile();
+    program.Signal(number);
+    EXPECT_EQ(program.Wait().code, code) << command[0];
+    EXPECT_TRUE(Empty()) << command[0] << ' ' << number;
+  }
+
   TempDir dir_;
   TempDir cache_;
 };
 
 TEST_F(InterruptTest, EverySignalThatEndsItLeavesNoHalfWrittenFile) {
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGXCPU}) {
-    for (const auto& command : {Synth(), Logits()}) {
-      Program program(command);
-      WaitForAFile();
-      program.Signal(number);
-      EXPECT_EQ(program.Wait().code, 128 + number) << command[0];
-      EXPECT_TRUE(Empty()) << command[0] << ' ' << number;
-    }
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    for (const auto& command : {Synth(), Logits()}) ExpectEnd(command, number, 128 + number);
+  }
+  for (const int number : {SIGXCPU, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM}) {
+    ExpectEnd(Synth(), number, -number);
+  }
+  // The emulator and the sanitizers have a use of their own for these.
+  if (kIsSanitized || !std::string_view(BITFETCH_EMULATOR).empty()) return;
+  for (const int number : {SIGABRT, SIGBUS, SIGSEGV, SIGIO, SIGRTMIN, SIGRTMAX}) {
+    ExpectEnd(Logits(), number, -number);
   }
 }
 
@@ -110,7 +124,7 @@ TEST_F(InterruptTest, ALimitOfFileSizeIsAnError) {
 TEST_F(InterruptTest, TheFirstProcessOfAContainerEndsToo) {
   if (!std::string_view(BITFETCH_EMULATOR).empty()) GTEST_SKIP() << "the emulator is that process";
   constexpr int kNotPermitted = 125;
-  for (const int number : {SIGTERM, SIGHUP}) {
+  for (const int number : {SIGTERM, SIGHUP, SIGQUIT, SIGUSR1}) {
     Program program(Synth(), "", SIZE_MAX, [] {
       if (unshare(CLONE_NEWPID) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0) {
         _exit(kNotPermitted);

@@ -7,8 +7,8 @@
 #include <system_error>
 #include <utility>
 
-#include "cli/byte_order_mark.h"
 #include "cli/interrupt.h"
+#include "cli/text_encoding.h"
 
 namespace bitfetch {
 
@@ -39,7 +39,7 @@ Result<LineReader::Outcome> LineReader::Read(std::string* line) {
 Result<LineReader::Outcome> LineReader::Take(size_t bytes, std::string* line) {
   *line = buffered_.substr(0, bytes);
   buffered_.erase(0, bytes);
-  if (std::exchange(first_, false)) BITFETCH_RETURN_IF_ERROR(DropByteOrderMark("stdin", line));
+  if (std::exchange(first_, false)) BITFETCH_RETURN_IF_ERROR(TakeUtf8("stdin", line));
   return Outcome::kLine;
 }
 

@@ -15,7 +15,7 @@ class LineReader {
 
   // The next line, without its end, into `*line`; also a last one that has no end. After an
   // interruption nothing is lost: the next call goes on. UTF-8's byte-order mark is no part of the
-  // first line. Errors: what the system says; a first line that is marked as UTF-16 or UTF-32.
+  // first line. Errors: what the system says; a first line that is in UTF-16 or UTF-32.
   Result<Outcome> Read(std::string* line);
 
  private:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "base/printable.h"
 
@@ -32,11 +33,11 @@ enum class Takes { kNothing, kValue, kSwitch };  // kSwitch: on, off, auto, 1, 0
 struct Meaningless {
   std::string_view name;
   Takes takes = Takes::kNothing;
-  std::string_view silent = {};  // the value that asks for what is so anyway
+  std::optional<std::string_view> silent = {};  // the value that asks for what is so anyway
 };
 
-// Only options that say how to compute, load or show. One that would change the text is no place
-// for a warning: it stays unknown.
+// Only options that say how to compute, load or show, and what to do where bitfetch stops. One that
+// would change the text before that is no place for a warning: it stays unknown.
 constexpr Meaningless kMeaningless[] = {
     {"-ngl", Takes::kValue, "0"},
     {"--gpu-layers", Takes::kValue, "0"},
@@ -80,10 +81,13 @@ constexpr Meaningless kMeaningless[] = {
     {"--no-warmup"},
     {"--check-tensors"},
 
+    {"--context-shift"},
+    {"--no-context-shift", Takes::kNothing, ""},
+
     {"-no-cnv"},
     {"--no-conversation"},
-    {"-co"},
-    {"--color"},
+    {"-co", Takes::kSwitch},
+    {"--color", Takes::kSwitch},
     {"--simple-io"},
     {"--no-display-prompt"},
     {"--perf"},
@@ -111,9 +115,9 @@ const Row* Find(const Row (&rows)[n], std::string_view Row::*name, std::string_v
 // Goes through the arguments, option by option.
 class Translator {
  public:
-  Translator(std::span<const std::string> arguments,
+  Translator(std::span<const std::string> arguments, bool runs_model,
              const std::function<OptionKind(std::string_view)>& kind_of)
-      : left_(arguments), kind_of_(kind_of) {}
+      : left_(arguments), runs_model_(runs_model), kind_of_(kind_of) {}
 
   Result<TranslatedArguments> Run() {
     while (!left_.empty()) {
@@ -124,17 +128,22 @@ class Translator {
       if (equals != std::string::npos) value = word.substr(equals + 1);
 
       const Renamed* renamed = Find(kRenamed, &Renamed::theirs, name);
-      if (renamed != nullptr && kind_of_(renamed->ours) != OptionKind::kUnknown) {
+      if (runs_model_ && renamed != nullptr && IsKnown(renamed->ours)) {
+        KeepOption(name, std::string(renamed->ours));
         Keep(std::string(renamed->ours) + word.substr(name.size()));
         if (!value) KeepValue();
-      } else if (kind_of_(name) != OptionKind::kUnknown) {
+      } else if (IsKnown(name)) {
+        KeepOption(name, name);
         Keep(word);
         if (!value && kind_of_(name) == OptionKind::kWithValue) KeepValue();
-      } else if (const auto* known = Find(kMeaningless, &Meaningless::name, name)) {
+      } else if (const auto* known = Find(kMeaningless, &Meaningless::name, name);
+                 runs_model_ && known != nullptr) {
         BITFETCH_RETURN_IF_ERROR(Ignore(*known, value));
-      } else if (HasSeveralLetters(word)) {
+      } else if (runs_model_ && HasSeveralLetters(word)) {
         return Fail("there is no option '{}'", Printable(word));
       } else {
+        const std::string letter = word.substr(0, 2);  // of "-n5"
+        if (IsKnown(letter)) KeepOption(letter, letter);
         Keep(word);
       }
     }
@@ -146,6 +155,10 @@ class Translator {
     std::string word = left_.front();
     left_ = left_.subspan(1);
     return word;
+  }
+  bool IsKnown(std::string_view name) const { return kind_of_(name) != OptionKind::kUnknown; }
+  void KeepOption(std::string typed, std::string ours) {
+    result_.options.push_back({std::move(typed), std::move(ours)});
   }
   void Keep(std::string word) { result_.arguments.push_back(std::move(word)); }
   void KeepValue() {
@@ -169,13 +182,14 @@ class Translator {
                     Printable(*value));
       }
     }
-    if (option.silent.empty() || value != option.silent) {
+    if (!option.silent || value.value_or("") != *option.silent) {
       result_.ignored.emplace_back(option.name);
     }
     return {};
   }
 
   std::span<const std::string> left_;
+  bool runs_model_;
   const std::function<OptionKind(std::string_view)>& kind_of_;
   TranslatedArguments result_;
 };
@@ -183,9 +197,9 @@ class Translator {
 }  // namespace
 
 Result<TranslatedArguments> TranslateLlamaSpellings(
-    std::span<const std::string> arguments,
+    std::span<const std::string> arguments, bool runs_model,
     const std::function<OptionKind(std::string_view name)>& kind_of) {
-  return Translator(arguments, kind_of).Run();
+  return Translator(arguments, runs_model, kind_of).Run();
 }
 
 }  // namespace bitfetch

@@ -25,7 +25,7 @@ OptionKind Kind(std::string_view name) {
 }
 
 TranslatedArguments Translate(const Words& words) {
-  return TranslateLlamaSpellings(words, Kind).value();
+  return TranslateLlamaSpellings(words, /*runs_model=*/true, Kind).value();
 }
 
 TEST(LlamaSpellings, BecomeOurs) {
@@ -61,6 +61,42 @@ TEST(LlamaSpellings, FlashAttentionTakesAStateOrNothing) {
   EXPECT_THAT(Translate({"--flash-attn=on"}).arguments, IsEmpty());
 }
 
+TEST(LlamaSpellings, ColorTakesAStateOrNothing) {
+  for (const char* name : {"--color", "-co"}) {
+    for (const char* state : {"on", "off", "auto"}) {
+      EXPECT_THAT(Translate({name, state, "-n", "1"}).arguments, ElementsAre("-n", "1"));
+      EXPECT_THAT(Translate({name, state}).ignored, ElementsAre(name));
+    }
+    EXPECT_THAT(Translate({name, "-n", "1"}).arguments, ElementsAre("-n", "1"));
+  }
+}
+
+TEST(LlamaSpellings, NothingIsEverShiftedOutOfTheContext) {
+  EXPECT_THAT(Translate({"--no-context-shift", "-n", "1"}).arguments, ElementsAre("-n", "1"));
+  EXPECT_THAT(Translate({"--no-context-shift"}).ignored, IsEmpty());
+  EXPECT_THAT(Translate({"--context-shift", "-n", "1"}).arguments, ElementsAre("-n", "1"));
+  EXPECT_THAT(Translate({"--context-shift"}).ignored, ElementsAre("--context-shift"));
+}
+
+TEST(LlamaSpellings, WhatWasTypedIsRemembered) {
+  std::vector<std::string> typed, ours;
+  for (const TypedOption& option :
+       Translate({"-n5", "--n-predict", "-n", "--predict=5", "-p", "-n", "-e", "-ngl", "1"})
+           .options) {
+    typed.push_back(option.typed);
+    ours.push_back(option.ours);
+  }
+  EXPECT_THAT(typed, ElementsAre("-n", "--n-predict", "--predict", "-p", "-e"));
+  EXPECT_THAT(ours, ElementsAre("-n", "--tokens", "--tokens", "-p", "-e"));
+}
+
+TEST(LlamaSpellings, AreThoseOfCommandsThatRunAModel) {
+  const Words words = {"-s", "1", "--n-predict", "2", "-ngl", "3", "-ofile"};
+  const auto translated = TranslateLlamaSpellings(words, /*runs_model=*/false, Kind).value();
+  EXPECT_EQ(translated.arguments, words);
+  EXPECT_THAT(translated.ignored, IsEmpty());
+}
+
 TEST(LlamaSpellings, ValuesAreNoOptions) {
   const Words words = {"-p", "-ngl", "-n5", "--prompt=-s", "--no-mmap", "-f", "-fa", "-p"};
   EXPECT_EQ(Translate(words).arguments, words);
@@ -73,7 +109,7 @@ TEST(LlamaSpellings, WhatThisCommandLacksStaysUnknown) {
 
 TEST(LlamaSpellings, SayWhatIsWrong) {
   const auto error = [](const Words& words) {
-    return TranslateLlamaSpellings(words, Kind).error().message;
+    return TranslateLlamaSpellings(words, /*runs_model=*/true, Kind).error().message;
   };
   EXPECT_EQ(error({"-p", "x", "-ngl"}), "-ngl: its value is missing");
   EXPECT_EQ(error({"--mlock=1"}), "--mlock: takes no value");

@@ -32,8 +32,7 @@ Result<int> RunLogits(const LogitsArguments& options) {
   ProgressLine line;
   const Progress progress = line.Percent("computing logits");
   const auto vocab = static_cast<size_t>(session.model().config().vocab);
-  std::vector<float> logits(std::min<size_t>(ForwardPass::kMaxRows, options.tokens.size()) *
-                            vocab);
+  std::vector<float> logits(std::min<size_t>(ForwardPass::kMaxRows, options.tokens.size()) * vocab);
   for (size_t done = 0; done < options.tokens.size();) {
     const size_t count = std::min<size_t>(ForwardPass::kMaxRows, options.tokens.size() - done);
     BITFETCH_RETURN_IF_ERROR(

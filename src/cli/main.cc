@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string_view>
+#include <vector>
 
 #include "cli/bench_program.h"
 #include "cli/commands.h"
@@ -9,7 +10,25 @@
 namespace bitfetch {
 namespace {
 
-int Run(int argc, char** argv) {
+// The arguments with `help COMMAND` and `version` as `COMMAND --help` and `--version`.
+std::vector<char*> WithoutWordsForFlags(int argc, char** argv) {
+  static char help[] = "--help", version[] = "--version";
+  std::vector<char*> words(argv, argv + argc);
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  if (first == "help") {
+    words.erase(words.begin() + 1);
+    words.push_back(help);
+  } else if (first == "version") {
+    words[1] = version;
+  }
+  words.push_back(nullptr);
+  return words;
+}
+
+int Run(int given_argc, char** given_argv) {
+  std::vector<char*> words = WithoutWordsForFlags(given_argc, given_argv);
+  const int argc = static_cast<int>(words.size()) - 1;
+  char** argv = words.data();
   if (argc > 1 && std::string_view(argv[1]) == "bench") {
     SayError(RunBenchProgram(argv).message);
     return kExitError;

@@ -3,6 +3,8 @@
 
 #include <string_view>
 
+#include "cli/output.h"
+
 namespace bitfetch {
 namespace {
 
@@ -26,9 +28,10 @@ std::string_view Unquoted(std::string_view text) {
 
 Result<LineReader::Outcome> MessageReader::Read(Message* message) {
   std::string& text = message->text;
+  message->quoted = false;
   BITFETCH_ASSIGN_OR_RETURN(LineReader::Outcome outcome, ReadLine("> ", &text));
-  message->quoted = text.starts_with(kQuote);
   if (outcome != LineReader::Outcome::kLine) return outcome;
+  message->quoted = text.starts_with(kQuote);
   if (!message->quoted) {
     if (editor_ && text.find_first_not_of(" \t\n") != std::string::npos) editor_->Remember(text);
     return outcome;
@@ -37,7 +40,10 @@ Result<LineReader::Outcome> MessageReader::Read(Message* message) {
     std::string line;
     BITFETCH_ASSIGN_OR_RETURN(outcome, ReadLine("... ", &line));
     if (outcome == LineReader::Outcome::kInterrupted) return outcome;
-    if (outcome == LineReader::Outcome::kEnd) break;
+    if (outcome == LineReader::Outcome::kEnd) {
+      if (editor_) Say("\n");
+      break;
+    }
     text += '\n' + line;
   }
   text = WithoutBlanksBehind(text);

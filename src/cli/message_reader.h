@@ -17,14 +17,14 @@ class MessageReader {
  public:
   struct Message {
     std::string text;
-    bool quoted;  // between """ and """
+    bool quoted = false;  // between """ and """
   };
 
   bool on_terminal() const { return editor_ != nullptr; }
 
   // The next message: a line, a paste that was entered with it, or what stands between """ and """.
-  // A quoted one that the input's end cuts off counts as whole; one that Ctrl-C cuts off is
-  // dropped. Errors: those of the readers of lines.
+  // A quoted one that the input's end (Ctrl-D) cuts off counts as whole; one that Ctrl-C cuts off
+  // is dropped, `message->quoted` then being true. Errors: those of the readers of lines.
   Result<LineReader::Outcome> Read(Message* message);
 
  private:

@@ -34,9 +34,16 @@ void AddModelOptions(Command& command, ModelOptions* options, const std::string&
       "-t,--threads", "N",
       "how many threads compute (default: as many as CPU affinity and cgroup allow this process)",
       &session.threads, Integer<int>(1, ThreadPool::kMaxThreads));
-  command.AddParsed("-c,--ctx", "N",
-                    fmt::format("how many tokens the context holds (default: {})", context_default),
-                    &session.context, Integer<int64_t>(1, kMaxContext));
+  command.AddOption(
+      "-c,--ctx", "N",
+      fmt::format("how many tokens the context holds; 0: as many as the model was made for "
+                  "(default: {})",
+                  context_default),
+      [&session](const std::string& text) -> Status {
+        BITFETCH_ASSIGN_OR_RETURN(session.context, ParseInteger(text, 0, kMaxContext));
+        session.max_default_context = EngineOptions().max_default_context;
+        return {};
+      });
   command.AddParsed("--kv-type", "TYPE",
                     "how the KV cache stores keys and values: f32, f16 (default), bf16, q8_0 or "
                     "q4_0; or one type for each, as in q8_0:q4_0",

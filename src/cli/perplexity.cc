@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/escapes.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
@@ -18,11 +19,12 @@ constexpr int64_t kMaxDefaultContext = 512;
 
 struct PerplexityArguments {
   ModelOptions model;
-  std::string file;
+  TextOptions text;
 };
 
 Result<int> RunPerplexity(const PerplexityArguments& options) {
-  BITFETCH_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(options.file));
+  BITFETCH_ASSIGN_OR_RETURN(const std::string text, ReadText(options.text));
+  if (text.empty()) return Fail("{} has no text", options.text.Name());
   BITFETCH_ASSIGN_OR_RETURN(const OpenedSession opened, OpenSession(options.model));
   Session& session = *opened.session;
   BITFETCH_ASSIGN_OR_RETURN(
@@ -39,7 +41,7 @@ Result<int> RunPerplexity(const PerplexityArguments& options) {
   Result<Perplexity> result =
       MeasurePerplexity(session, tokenizer, tokens, session.context(), on_window);
   line.Clear();
-  if (!result) return Fail("{}: {}", options.file, result.error().message);
+  if (!result) return Fail("{}: {}", options.text.Name(), result.error().message);
   return Printed(
       fmt::format("perplexity {:.4f}\n"
                   "bits per byte {:.4f}\n"
@@ -55,7 +57,7 @@ void AddPerplexity(Command& program) {
   options->model.session.max_default_context = kMaxDefaultContext;
   Command& command = program.Add(
       "perplexity",
-      {.usage = "-m MODEL -f FILE [options]",
+      {.usage = "-m MODEL (-f FILE | -p TEXT) [options]",
        .summary = "measure how well the model predicts a text",
        .more =
            R"(Prints the perplexity (lower is better), and bits for each byte of text, which can be compared
@@ -65,7 +67,8 @@ begin with BOS, and the second half of each window is scored.
 example:
   bitfetch perplexity -m models/tiny.gguf -f models/heldout.txt --ctx 512)"});
   AddModelOptions(command, &options->model, "512, or the model's context if that is shorter");
-  command.AddPath("-f,--file", "FILE", "the text to predict", &options->file).Required();
+  AddTextOptions(command, &options->text);
+  AddEscape(command, "-p", [options] { return options->text.Given(); });
   command.Require([options]() -> Status {
     const int64_t context = options->model.session.context;
     if (context == 0 || context >= kMinPerplexityContext) return {};

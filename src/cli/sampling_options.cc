@@ -52,11 +52,16 @@ void AddSamplingOptions(Command& command, SamplingOptions* options) {
                     "make the last 64 tokens less likely by this factor; 1: no penalty (default)",
                     &sampler.repeat_penalty,
                     [](std::string_view text) { return ParseAboveZero(text, 1000); });
-  command.AddParsed(
-      "--seed", "N",
-      "seed of the random choice: the same seed gives the same text (default: a new one "
-      "each time, named in the last line)",
-      &options->seed, Integer<uint64_t>(0, INT64_MAX));
+  command.AddParsed("--seed", "N",
+                    "seed of the random choice: the same seed gives the same text; -1: a new one "
+                    "each time, named "
+                    "in the last line (default)",
+                    &options->seed, [](std::string_view text) -> Result<std::optional<uint64_t>> {
+                      BITFETCH_ASSIGN_OR_RETURN(const int64_t seed,
+                                                ParseInteger(text, -1, INT64_MAX));
+                      if (seed == -1) return std::nullopt;
+                      return static_cast<uint64_t>(seed);
+                    });
   command
       .AddOption("--stop", "TEXT",
                  "stop where the model writes this text, which is not shown; may be given several "

@@ -35,12 +35,17 @@ auto TypeAmong(const std::array<TensorType, n>& types) {
   };
 }
 
-Result<int> RunSynth(const SynthArguments& options) {
+SynthShape ShapeOf(const SynthArguments& options) {
   SynthShape shape = options.shape;
   for (const auto& change : options.changes) change(shape);
   shape.own_output |= options.own_output;
+  return shape;
+}
+
+Result<int> RunSynth(const SynthArguments& options) {
   ProgressLine line;
-  const Status written = WriteSynthModel(options.out, shape, line.Percent("writing the model"));
+  const Status written =
+      WriteSynthModel(options.out, ShapeOf(options), line.Percent("writing the model"));
   line.Clear();
   if (!written) return tl::unexpected(written.error());
   return kExitOk;
@@ -110,6 +115,7 @@ examples:
   command.AddFlag("--own-output",
                   "give the model an output head of its own, instead of using the embedding",
                   &options->own_output);
+  command.Require([options] { return CheckSynthShape(ShapeOf(*options)); });
   command.SetRun([options] { return RunSynth(*options); });
 }
 

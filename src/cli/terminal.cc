@@ -8,7 +8,6 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <string_view>
 #include <tuple>
 
@@ -25,7 +24,7 @@ void Write(std::string_view text) { std::ignore = write(screen, text.data(), tex
 
 void Take(const termios& mode) {
   tcsetattr(STDIN_FILENO, TCSADRAIN, &mode);
-  if (marks_pastes) Write("\x1b[?2004h");
+  if (marks_pastes) MarkPastes();
   taken = true;
 }
 
@@ -56,8 +55,6 @@ std::optional<int> TakeTerminal() {
   // stderr may be a file, and stdin may be open for reading only.
   screen = open("/proc/self/fd/0", O_WRONLY | O_NOCTTY | O_CLOEXEC);
   if (screen < 0) screen = dup(STDERR_FILENO);
-  const char* kind = std::getenv("TERM");
-  marks_pastes = kind != nullptr && kind[0] != '\0' && std::string_view(kind) != "dumb";
 
   termios mode = before;
   mode.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | IEXTEN);
@@ -68,6 +65,11 @@ std::optional<int> TakeTerminal() {
   std::signal(SIGWINCH, OnNewSize);
   if (std::signal(SIGTSTP, OnStop) == SIG_IGN) std::signal(SIGTSTP, SIG_IGN);
   return screen;
+}
+
+void MarkPastes() {
+  marks_pastes = true;
+  Write("\x1b[?2004h");
 }
 
 void RestoreTerminal() {

@@ -9,7 +9,7 @@
 #include <system_error>
 
 #include "base/log.h"
-#include "cli/byte_order_mark.h"
+#include "cli/text_encoding.h"
 
 namespace bitfetch {
 namespace {
@@ -29,7 +29,7 @@ Result<std::string> ReadAll(const std::string& name, int fd) {
     if (got == 0) break;
   }
   text.resize(size);
-  BITFETCH_RETURN_IF_ERROR(DropByteOrderMark(name, &text));
+  BITFETCH_RETURN_IF_ERROR(TakeUtf8(name, &text));
   return text;
 }
 
@@ -40,6 +40,8 @@ std::vector<std::string*> TextOptions::Given() {
   return {&*text};
 }
 
+std::string TextOptions::Name() const { return from_stdin ? "stdin" : file.value_or("-p"); }
+
 void AddTextOptions(Command& command, TextOptions* options) {
   command.AddOption(
       "-p,--prompt", "TEXT",
@@ -47,12 +49,17 @@ void AddTextOptions(Command& command, TextOptions* options) {
       "is given",
       [options](const std::string& text) -> Status {
         options->text = text;
-        options->from_stdin = text == "-";
+        options->from_stdin |= text == "-";
         return {};
       });
-  command.AddParsed("-f,--file", "FILE", "a file with the text, in which -e reads no escapes",
-                    &options->file,
-                    [](std::string_view text) { return Result<std::string>(text); });
+  command.AddOption("-f,--file", "FILE",
+                    "a file with the text, in which -e reads no escapes; - is stdin",
+                    [options](const std::string& path) -> Status {
+                      if (path.empty()) return Fail("an empty path names nothing");
+                      options->file = path;
+                      options->from_stdin |= path == "-";
+                      return {};
+                    });
   command.Require([options]() -> Status {
     if (options->text && options->file) return Fail("-p and -f cannot both be given");
     if (!options->text && !options->file) return Fail("a text is missing: give -p or -f");
@@ -60,18 +67,14 @@ void AddTextOptions(Command& command, TextOptions* options) {
   });
 }
 
-Result<std::string> ReadTextFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Fail("{}: {}", path, std::generic_category().message(errno));
-  Result<std::string> text = ReadAll(path, fd);
+Result<std::string> ReadText(const TextOptions& options) {
+  if (options.from_stdin) return ReadAll(options.Name(), STDIN_FILENO);
+  if (options.text) return *options.text;
+  const int fd = open(options.file->c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return Fail("{}: {}", *options.file, std::generic_category().message(errno));
+  Result<std::string> text = ReadAll(options.Name(), fd);
   close(fd);
   return text;
-}
-
-Result<std::string> ReadText(const TextOptions& options) {
-  if (options.file) return ReadTextFile(*options.file);
-  if (options.from_stdin) return ReadAll("stdin", STDIN_FILENO);
-  return *options.text;
 }
 
 Result<std::vector<int>> EncodeText(const Tokenizer& tokenizer, std::string_view text, bool add_bos,

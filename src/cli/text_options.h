@@ -15,20 +15,22 @@ namespace bitfetch {
 // Where a text comes from: exactly one is given.
 struct TextOptions {
   std::optional<std::string> text;
-  bool from_stdin = false;  // the text was "-"
   std::optional<std::string> file;
+  bool from_stdin = false;  // the text or the file was "-"
 
   // The text, if it was given itself: what -e reads escapes in.
   std::vector<std::string*> Given();
+
+  // What an error calls it: the file, "stdin" or "-p".
+  std::string Name() const;
 };
 
 // -p and -f.
 void AddTextOptions(Command& command, TextOptions* options);
 
 // The text; of a file or stdin without UTF-8's byte-order mark. Errors name the file: not there, no
-// permission, a directory, larger than a text can be, marked as UTF-16 or UTF-32.
+// permission, a directory, larger than a text can be, in UTF-16 or UTF-32.
 Result<std::string> ReadText(const TextOptions& options);
-Result<std::string> ReadTextFile(const std::string& path);
 
 // Tokenizer::Encode, with a warning if the text is not UTF-8.
 Result<std::vector<int>> EncodeText(const Tokenizer& tokenizer, std::string_view text, bool add_bos,

@@ -26,8 +26,9 @@ Result<int> RunTokenize(const TokenizeArguments& options) {
   BITFETCH_ASSIGN_OR_RETURN(const GgufReader file, GgufReader::Open(options.model));
   BITFETCH_ASSIGN_OR_RETURN(const Tokenizer tokenizer, ReadTokenizer(file));
   BITFETCH_ASSIGN_OR_RETURN(
-      const std::vector<int> tokens,
+      std::vector<int> tokens,
       EncodeText(tokenizer, text, tokenizer.add_bos() && !options.no_bos, options.special));
+  tokenizer.EndText(&tokens);
   return Printed(fmt::format("{}\n", fmt::join(tokens, ",")));
 }
 
@@ -41,8 +42,8 @@ void AddTokenize(Command& program) {
        .summary = "show the token ids of a text",
        .more =
            R"(Prints the ids on one line with commas between them, as the model would read them, with a token
-that begins or ends a text (BOS, EOS) where the model wants one. The file may hold a vocabulary
-without weights.
+that begins or ends a text (BOS, EOS) where the file asks for one. `generate` and `chat` never put
+EOS behind a prompt, since it is to go on. The file may hold a vocabulary without weights.
 
 examples:
   bitfetch tokenize -m models/tiny.gguf -p "In the beginning"
@@ -50,7 +51,9 @@ examples:
   AddModelPath(command, &options->model);
   AddTextOptions(command, &options->text);
   AddEscape(command, "-p", [options] { return options->text.Given(); });
-  command.AddFlag("--no-bos", "leave out the token that begins a text (BOS)", &options->no_bos);
+  command.AddFlag("--no-bos",
+                  "leave out the token that begins a text (BOS); one that ends it (EOS) stays",
+                  &options->no_bos);
   command.AddFlag("--special", "read the names of control tokens in the text as these tokens",
                   &options->special);
   command.SetRun([options] { return RunTokenize(*options); });

@@ -11,6 +11,7 @@
 #include "machine/probe.h"
 #include "machine/profile_store.h"
 #include "machine/topology.h"
+#include "model/model_config_effects.h"
 #include "model/model_digest.h"
 
 namespace bitfetch {
@@ -103,6 +104,7 @@ Result<std::unique_ptr<Engine>> Engine::Open(const std::string& path, const Engi
       options.context != 0
           ? options.context
           : std::min({config.context, options.max_default_context, HalfOfFreeMemory(kv)});
+  BITFETCH_RETURN_IF_ERROR(CheckContext(engine->model_->file(), engine->context_));
   kv.limit = std::max(engine->context_, options.kv_tokens);
   BITFETCH_RETURN_IF_ERROR(CheckMemory(path, kv));
   auto blocks = BlockPool::Create(kv);

@@ -35,8 +35,9 @@ Result<std::string> PreTokenizer(const GgufReader& file) {
 
 // -1 where there is none.
 Result<int> SpecialToken(const GgufReader& file, std::string_view name, size_t tokens) {
-  BITFETCH_ASSIGN_OR_RETURN(const int64_t id, file.Get<int64_t>(Key(name), -1));
-  if (id >= -1 && id < static_cast<int64_t>(tokens)) return static_cast<int>(id);
+  if (!file.Has(Key(name))) return -1;
+  BITFETCH_ASSIGN_OR_RETURN(const int64_t id, file.Get<int64_t>(Key(name)));
+  if (id >= 0 && id < static_cast<int64_t>(tokens)) return static_cast<int>(id);
   Warn("{}: {} is {}, but there are {} tokens: taking none", file.path(), Key(name), id, tokens);
   return -1;
 }
@@ -72,6 +73,7 @@ Result<Tokenizer> ReadTokenizer(const GgufReader& file) {
   // say so.
   BITFETCH_ASSIGN_OR_RETURN(vocabulary.add_bos,
                             file.Get<bool>(Key("add_bos_token"), vocabulary.bos >= 0));
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.add_eos, file.Get<bool>(Key("add_eos_token"), false));
   return Tokenizer::Create(vocabulary).map_error([&](const Error& error) {
     return Error{fmt::format("{}: {}", file.path(), error.message)};
   });

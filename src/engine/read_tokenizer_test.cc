@@ -72,6 +72,9 @@ TEST_F(ReadTokenizerTest, ReadsWhatTheFileSays) {
   EXPECT_EQ(tokenizer->size(), 260);
   EXPECT_EQ(tokenizer->Encode("hell", true).value(), (std::vector<int>{257, 258, 259}));
   EXPECT_EQ(tokenizer->eos(), 256);
+  std::vector<int> whole = {258};
+  tokenizer->EndText(&whole);
+  EXPECT_EQ(whole, (std::vector<int>{258})) << "no add_eos_token";
   EXPECT_TRUE(ReadTokenizerFor(*file_, 260));
   EXPECT_THAT(ReadTokenizerFor(*file_, 261).error().message,
               AllOf(HasSubstr("vocabulary.gguf"), HasSubstr("260"), HasSubstr("261")));
@@ -96,7 +99,8 @@ TEST_F(ReadTokenizerTest, ATurnEndsAtTheTokensOfKeysAndNames) {
 
 TEST_F(ReadTokenizerTest, AnIdThatNoTokenHasIsNotTaken) {
   for (const std::string key : {"bos_token_id", "eos_token_id", "eot_token_id", "eom_token_id"}) {
-    for (const int64_t id : {int64_t{260}, int64_t{-2}, int64_t{0xffffffff}, int64_t{1} << 40}) {
+    for (const int64_t id :
+         {int64_t{260}, int64_t{-1}, int64_t{-2}, int64_t{0xffffffff}, int64_t{1} << 40}) {
       testing::internal::CaptureStderr();
       const auto tokenizer = Read([&](Keys& keys) { keys.ids[key] = id; });
       EXPECT_THAT(testing::internal::GetCapturedStderr(),

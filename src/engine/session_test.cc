@@ -62,6 +62,21 @@ TEST_F(SessionTest, ContextComesFromTheModelOrTheOptions) {
   EXPECT_EQ(Open(options)->context(), 100);
 }
 
+TEST_F(SessionTest, AContextAboveTheSlidingWindowIsRefused) {
+  TestModelWriter writer({.vocab = 50, .context = 100});
+  writer.writer().Add<uint32_t>("bitnet-b1.58.attention.sliding_window", 64);
+  ASSERT_TRUE(writer.Write(path_));
+  EngineOptions options = kQuiet;
+  for (const int64_t refused : {0, 65, 200}) {  // 0: the model's 100
+    options.context = refused;
+    const auto session = Session::Open(path_, options);
+    ASSERT_FALSE(session) << refused;
+    EXPECT_THAT(session.error().message, HasSubstr("bitnet-b1.58.attention.sliding_window is 64"));
+  }
+  options.context = 64;
+  EXPECT_EQ(Open(options)->context(), 64);
+}
+
 TEST_F(SessionTest, AFullContextIsAnErrorThatLosesNothing) {
   const auto session = Open();
   ASSERT_TRUE(session->Append(Tokens(90)));

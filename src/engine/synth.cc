@@ -118,6 +118,35 @@ class SynthWriter {
     return writer_.Commit();
   }
 
+  Status DeclareTensors() {
+    const int64_t hidden = shape_.hidden, ffn = shape_.ffn;
+    const int64_t q = shape_.heads * shape_.head_dim, kv = shape_.kv_heads * shape_.head_dim;
+    const bool sub_norms = shape_.architecture != "llama";
+    BITFETCH_RETURN_IF_ERROR(Declare("token_embd.weight", shape_.embedding, hidden, shape_.vocab));
+    for (int64_t layer = 0; layer < shape_.layers; ++layer) {
+      const auto matrix = [&](std::string_view name, int64_t cols, int64_t rows) {
+        return Declare(fmt::format("blk.{}.{}.weight", layer, name), shape_.weights, cols, rows);
+      };
+      const auto norm = [&](std::string_view name, int64_t size) {
+        DeclareNorm(fmt::format("blk.{}.{}.weight", layer, name), size);
+      };
+      norm("attn_norm", hidden);
+      BITFETCH_RETURN_IF_ERROR(matrix("attn_q", hidden, q));
+      BITFETCH_RETURN_IF_ERROR(matrix("attn_k", hidden, kv));
+      BITFETCH_RETURN_IF_ERROR(matrix("attn_v", hidden, kv));
+      if (sub_norms) norm("attn_sub_norm", q);
+      BITFETCH_RETURN_IF_ERROR(matrix("attn_output", q, hidden));
+      norm("ffn_norm", hidden);
+      BITFETCH_RETURN_IF_ERROR(matrix("ffn_gate", hidden, ffn));
+      BITFETCH_RETURN_IF_ERROR(matrix("ffn_up", hidden, ffn));
+      if (sub_norms) norm("ffn_sub_norm", ffn);
+      BITFETCH_RETURN_IF_ERROR(matrix("ffn_down", ffn, hidden));
+    }
+    DeclareNorm("output_norm.weight", hidden);
+    if (!shape_.own_output) return {};
+    return Declare("output.weight", shape_.embedding, hidden, shape_.vocab);
+  }
+
  private:
   struct Tensor {
     TensorType type;
@@ -146,35 +175,6 @@ class SynthWriter {
     writer_.Add<float>(arch + ".attention.layer_norm_rms_epsilon", kRmsEpsilon);
     writer_.Add<float>(arch + ".rope.freq_base", shape_.rope_theta);
     if (shape_.vocab >= kMinSynthTokenizer) AddSynthTokenizer(shape_.vocab, writer_);
-  }
-
-  Status DeclareTensors() {
-    const int64_t hidden = shape_.hidden, ffn = shape_.ffn;
-    const int64_t q = shape_.heads * shape_.head_dim, kv = shape_.kv_heads * shape_.head_dim;
-    const bool sub_norms = shape_.architecture != "llama";
-    BITFETCH_RETURN_IF_ERROR(Declare("token_embd.weight", shape_.embedding, hidden, shape_.vocab));
-    for (int64_t layer = 0; layer < shape_.layers; ++layer) {
-      const auto matrix = [&](std::string_view name, int64_t cols, int64_t rows) {
-        return Declare(fmt::format("blk.{}.{}.weight", layer, name), shape_.weights, cols, rows);
-      };
-      const auto norm = [&](std::string_view name, int64_t size) {
-        DeclareNorm(fmt::format("blk.{}.{}.weight", layer, name), size);
-      };
-      norm("attn_norm", hidden);
-      BITFETCH_RETURN_IF_ERROR(matrix("attn_q", hidden, q));
-      BITFETCH_RETURN_IF_ERROR(matrix("attn_k", hidden, kv));
-      BITFETCH_RETURN_IF_ERROR(matrix("attn_v", hidden, kv));
-      if (sub_norms) norm("attn_sub_norm", q);
-      BITFETCH_RETURN_IF_ERROR(matrix("attn_output", q, hidden));
-      norm("ffn_norm", hidden);
-      BITFETCH_RETURN_IF_ERROR(matrix("ffn_gate", hidden, ffn));
-      BITFETCH_RETURN_IF_ERROR(matrix("ffn_up", hidden, ffn));
-      if (sub_norms) norm("ffn_sub_norm", ffn);
-      BITFETCH_RETURN_IF_ERROR(matrix("ffn_down", ffn, hidden));
-    }
-    DeclareNorm("output_norm.weight", hidden);
-    if (!shape_.own_output) return {};
-    return Declare("output.weight", shape_.embedding, hidden, shape_.vocab);
   }
 
   Status Declare(const std::string& name, TensorType type, int64_t cols, int64_t rows) {
@@ -261,6 +261,11 @@ Result<SynthShape> SynthShapeNamed(std::string_view name) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", named.name);
   }
   return Fail("shape '{}' is not known: there are {}", name, names);
+}
+
+Status CheckSynthShape(const SynthShape& shape) {
+  BITFETCH_RETURN_IF_ERROR(CheckShape(shape));
+  return SynthWriter(shape, /*progress=*/{}).DeclareTensors();
 }
 
 Status WriteSynthModel(const std::string& path, const SynthShape& shape, const Progress& progress) {

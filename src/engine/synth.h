@@ -33,6 +33,9 @@ struct SynthShape {
 // bitnet-2b4t, falcon3-1b (llama), tiny. Errors: an unknown name, with those there are.
 Result<SynthShape> SynthShapeNamed(std::string_view name);
 
+// An error says why no model has this shape.
+Status CheckSynthShape(const SynthShape& shape);
+
 // The least vocabulary that comes with a tokenizer: 256 bytes and some control tokens.
 inline constexpr int64_t kMinSynthTokenizer = 260;
 

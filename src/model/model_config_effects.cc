@@ -2,7 +2,6 @@
 #include "model/model_config_effects.h"
 
 #include <cmath>
-#include <limits>
 #include <string>
 #include <variant>
 
@@ -14,7 +13,6 @@ namespace {
 struct Numbers {
   double allowed;
   bool zero_too = false;
-  double at_least = std::numeric_limits<double>::quiet_NaN();  // allowed too, from here on
 };
 constexpr Numbers kZero{0};
 constexpr Numbers kFactor{1, true};  // 0 stands for no factor
@@ -30,10 +28,9 @@ Status Check(const GgufReader& gguf, const std::string& key, const Numbers& harm
   BITFETCH_ASSIGN_OR_RETURN(const double value, Number(gguf, key));
   // Some files have floats that others computed.
   const bool is_allowed = std::abs(value - harmless.allowed) <= 1e-6 * std::abs(harmless.allowed);
-  if (is_allowed || (harmless.zero_too && value == 0) || value >= harmless.at_least) return {};
-  std::string wanted = fmt::format("{}{}", harmless.allowed, harmless.zero_too ? " or 0" : "");
-  if (std::isfinite(harmless.at_least)) wanted += fmt::format(" or at least {}", harmless.at_least);
-  return Fail("{}: metadata key {} is {}: only {} is supported", gguf.path(), key, value, wanted);
+  if (is_allowed || (harmless.zero_too && value == 0)) return {};
+  return Fail("{}: metadata key {} is {}: only {}{} is supported", gguf.path(), key, value,
+              harmless.allowed, harmless.zero_too ? " or 0" : "");
 }
 
 Status Check(const GgufReader& gguf, const std::string& key, bool harmless) {
@@ -67,7 +64,6 @@ Status CheckRopeScaling(const GgufReader& gguf, const std::string& prefix) {
 Status CheckEffects(const GgufReader& gguf, std::string_view architecture,
                     const ModelConfig& config) {
   const auto head_dim = static_cast<double>(config.head_dim);
-  const auto context = static_cast<double>(config.context);
   const bool silu = config.activation == Activation::kSilu;
   struct Key {
     std::string_view suffix;
@@ -92,7 +88,6 @@ Status CheckEffects(const GgufReader& gguf, std::string_view architecture,
       {"attention.temperature_scale", kZero},
       {"attention.clamp_kqv", kZero},
       {"attention.max_alibi_bias", kZero},
-      {"attention.sliding_window", Numbers{0, false, context}},
       {"attention.q_lora_rank", kZero},
       {"attention.kv_lora_rank", kZero},
       {"attention.shared_kv_layers", kZero},
@@ -111,6 +106,20 @@ Status CheckEffects(const GgufReader& gguf, std::string_view architecture,
         [&](const auto& harmless) { return Check(gguf, name, harmless); }, key.harmless));
   }
   return CheckRopeScaling(gguf, fmt::format("{}.rope.scaling.", architecture));
+}
+
+Status CheckContext(const GgufReader& gguf, int64_t context) {
+  BITFETCH_ASSIGN_OR_RETURN(const auto architecture,
+                            gguf.Get<std::string_view>("general.architecture"));
+  const std::string key = fmt::format("{}.attention.sliding_window", architecture);
+  BITFETCH_ASSIGN_OR_RETURN(const int64_t window, gguf.Get<int64_t>(key, 0));
+  if (window < 0)
+    return Fail("{}: metadata key {} is {}: wanted 0 or more", gguf.path(), key, window);
+  if (window == 0 || context <= window) return {};
+  return Fail(
+      "{}: metadata key {} is {}, and a context of {} tokens is longer, which is not "
+      "supported: choose a --ctx of at most {}",
+      gguf.path(), key, window, context, window);
 }
 
 }  // namespace bitfetch

@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "base/temp_dir.h"
 #include "model/gguf_writer.h"
@@ -57,8 +60,6 @@ TEST_F(EffectsTest, WhatChangesTheResultIsRefused) {
             "llama.attention.causal is false: only true is supported");
   EXPECT_EQ(With<float>("attention.clamp_kqv", 8),
             "llama.attention.clamp_kqv is 8: only 0 is supported");
-  EXPECT_EQ(With<uint32_t>("attention.sliding_window", 1024),
-            "llama.attention.sliding_window is 1024: only 0 or at least 4096 is supported");
   EXPECT_EQ(With<float>("attention.max_alibi_bias", 8),
             "llama.attention.max_alibi_bias is 8: only 0 is supported");
   EXPECT_EQ(With<float>("residual_scale", 0.22f),
@@ -105,12 +106,9 @@ TEST_F(EffectsTest, WhatChangesNothingIsAccepted) {
   writer.Add<float>("llama.attn_logit_softcapping", 0);
   writer.Add<bool>("llama.attention.causal", true);
   writer.Add<float>("llama.attention.clamp_kqv", 0);
-  writer.Add<uint32_t>("llama.attention.sliding_window", 4096);
   writer.Add<uint32_t>("llama.expert_count", 0);
   writer.Add<uint32_t>("llama.rope.dimension_count", 64);
   EXPECT_EQ(ErrorOf(writer), "");
-  EXPECT_EQ(With<uint32_t>("attention.sliding_window", 0), "");
-  EXPECT_EQ(With<uint32_t>("attention.sliding_window", 8192), "");
 }
 
 TEST_F(EffectsTest, TheActivationIsThatOfTheArchitecture) {
@@ -125,6 +123,41 @@ TEST_F(EffectsTest, AValueOfAnotherKindIsAnError) {
             "llama.logit_scale is of type string: wanted a float");
   EXPECT_EQ(With<uint32_t>("attention.causal", 1),
             "llama.attention.causal is of type uint32: wanted a bool");
+}
+
+// What is said of a context of 1024 tokens in a file with that window.
+std::string OfContext(const std::function<void(GgufWriter&, const std::string& key)>& add) {
+  const TempDir dir;
+  GgufWriter writer;
+  writer.Add<std::string>("general.architecture", "llama");
+  add(writer, "llama.attention.sliding_window");
+  EXPECT_TRUE(writer.Open(dir.Path("m")));
+  EXPECT_TRUE(writer.Commit());
+  const Status status = CheckContext(*GgufReader::Open(dir.Path("m")), 1024);
+  return status ? "" : status.error().message.substr(dir.Path("m: ").size());
+}
+
+std::string InAWindowOf(int64_t window) {
+  return OfContext(
+      [&](GgufWriter& writer, const std::string& key) { writer.Add<int64_t>(key, window); });
+}
+
+TEST(ContextTest, MayBeAsLongAsTheWindow) {
+  EXPECT_EQ(OfContext([](GgufWriter&, const std::string&) {}), "");
+  EXPECT_EQ(InAWindowOf(0), "");
+  EXPECT_EQ(InAWindowOf(1024), "");
+  EXPECT_EQ(InAWindowOf(4096), "");
+  EXPECT_EQ(InAWindowOf(1023),
+            "metadata key llama.attention.sliding_window is 1023, and a context of 1024 tokens is "
+            "longer, which is not supported: choose a --ctx of at most 1023");
+  EXPECT_EQ(InAWindowOf(-1), "metadata key llama.attention.sliding_window is -1: wanted 0 or more");
+}
+
+TEST(ContextTest, AWindowForEachLayerIsNotKnown) {
+  EXPECT_EQ(OfContext([](GgufWriter& writer, const std::string& key) {
+              writer.AddArray<int32_t>(key, std::vector<int32_t>{4096, 0});
+            }),
+            "metadata key llama.attention.sliding_window is an array of int32: wanted an integer");
 }
 
 }  // namespace

@@ -210,9 +210,8 @@ TEST(ModelConfig, HeadsMustDivide) {
 TEST(ModelConfig, WhatIsNotComputedIsRefused) {
   EXPECT_EQ(Metadata("llama").Set<float>("llama.logit_scale", 2).ErrorOf(),
             "metadata key llama.logit_scale is 2: only 1 or 0 is supported");
-  EXPECT_EQ(Metadata("bitnet-25").Set<uint32_t>("bitnet-25.attention.sliding_window", 64).ErrorOf(),
-            "metadata key bitnet-25.attention.sliding_window is 64: only 0 or at least 4096 is "
-            "supported");
+  EXPECT_EQ(Metadata("bitnet-25").Set<float>("bitnet-25.attention.clamp_kqv", 8).ErrorOf(),
+            "metadata key bitnet-25.attention.clamp_kqv is 8: only 0 is supported");
 }
 
 TEST(ModelConfig, AVocabSizeThatDiffersIsAWarningWhereTokensAndRowsAgree) {

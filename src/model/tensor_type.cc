@@ -46,6 +46,14 @@ constexpr std::array<std::pair<uint32_t, std::string_view>, 6> kOtherTernaryType
     {335, "IQ2_BN_R4"},
 }};
 
+// Weights of one or two bits in groups with a scale each, which are not read yet.
+constexpr std::array<std::pair<uint32_t, std::string_view>, 4> kTypesToCome = {{
+    {41, "Q1_0, signs in groups of 128"},
+    {42, "Q2_0, ternary in groups of 64 or 128"},
+    {142, "PQ2_0, ternary in groups of 128"},
+    {143, "PTQ1_0, ternary in groups of 128"},
+}};
+
 const TensorTypeFacts& Facts(TensorType type) {
   for (const TensorTypeFacts& facts : kTensorTypes) {
     if (facts.type == type) return facts;
@@ -65,6 +73,14 @@ Result<TensorType> TensorTypeOf(uint32_t number) {
           "is of type {} ({}), which is not supported: convert the original model to I2_S "
           "(BitNet's converter with --outtype i2_s) or to TQ2_0 (llama.cpp's with --outtype tq2_0)",
           number, name);
+    }
+  }
+  for (const auto& [known, what] : kTypesToCome) {
+    if (known == number) {
+      return Fail(
+          "is of type {} ({}), which is not supported yet: choose a file of the model in I2_S, "
+          "TQ1_0 or TQ2_0, or convert the original model to one of these",
+          number, what);
     }
   }
   for (const auto& [known, name] : kOtherTypes) {

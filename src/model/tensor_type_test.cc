@@ -42,6 +42,16 @@ TEST(TensorType, OthersAreRefusedByName) {
                     "with --outtype tq2_0)",
                     number, name));
   }
+  for (const auto& [number, what] : {std::pair(41, "Q1_0, signs in groups of 128"),
+                                     std::pair(42, "Q2_0, ternary in groups of 64 or 128"),
+                                     std::pair(142, "PQ2_0, ternary in groups of 128"),
+                                     std::pair(143, "PTQ1_0, ternary in groups of 128")}) {
+    EXPECT_EQ(TensorTypeOf(number).error().message,
+              fmt::format("is of type {} ({}), which is not supported yet: choose a file of the "
+                          "model in I2_S, TQ1_0 or TQ2_0, or convert the original model to one of "
+                          "these",
+                          number, what));
+  }
 }
 
 }  // namespace

@@ -107,6 +107,13 @@ void Pretokenizer::CodeFree::operator()(pcre2_real_code_8* code) const { pcre2_c
 
 Result<Pretokenizer> Pretokenizer::Create(std::string_view name) {
   const auto known = std::ranges::find(kKnown, name, &KnownPretokenizer::name);
+  if (name == "qwen2" || name == "deepseek-r1-qwen") {
+    return Fail(
+        "pre-tokenizer '{}', which Qwen's models have, is not supported yet: choose a model with "
+        "llama-bpe, gpt-2 or another name of their patterns, such as BitNet b1.58 2B4T or "
+        "Falcon3-1.58bit",
+        name);
+  }
   if (known == std::end(kKnown)) {
     return Fail(
         "pre-tokenizer '{}' is not supported: only llama-bpe, gpt-2 and other names of the same "

@@ -148,6 +148,14 @@ TEST(Pretokenizer, NamesWhatItDoesNotSupport) {
   EXPECT_EQ(pretokenizer.error().message,
             "pre-tokenizer 'tekken' is not supported: only llama-bpe, gpt-2 and other names of the "
             "same patterns are");
+  for (const std::string name : {"qwen2", "deepseek-r1-qwen"}) {
+    EXPECT_EQ(
+        Pretokenizer::Create(name).error().message,
+        "pre-tokenizer '" + name +
+            "', which Qwen's models have, is not supported yet: choose a model with "
+            "llama-bpe, gpt-2 or another name of their patterns, such as BitNet b1.58 2B4T or "
+            "Falcon3-1.58bit");
+  }
 }
 
 }  // namespace

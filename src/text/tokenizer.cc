@@ -87,6 +87,7 @@ Result<Tokenizer> Tokenizer::Create(const Vocabulary& vocabulary) {
   tokenizer.bos_ = vocabulary.bos;
   tokenizer.eos_ = vocabulary.eos;
   tokenizer.add_bos_ = vocabulary.add_bos;
+  tokenizer.add_eos_ = vocabulary.add_eos;
 
   BITFETCH_RETURN_IF_ERROR(tokenizer.AddTokens(vocabulary));
   BITFETCH_RETURN_IF_ERROR(tokenizer.AddMerges(vocabulary.merges));
@@ -213,6 +214,11 @@ Result<std::vector<int>> Tokenizer::Encode(std::string_view text, bool add_bos, 
   }
   BITFETCH_RETURN_IF_ERROR(EncodePlain(all.substr(plain), &ids));
   return ids;
+}
+
+void Tokenizer::EndText(std::vector<int>* ids) const {
+  if (!add_eos_ || eos_ < 0 || (!ids->empty() && ids->back() == eos_)) return;
+  ids->push_back(eos_);
 }
 
 Status Tokenizer::EncodePlain(std::string_view text, std::vector<int>* ids) const {

@@ -43,6 +43,7 @@ struct Vocabulary {
   int eot = -1;  // the end of a turn
   int eom = -1;  // the end of a message
   bool add_bos = false;
+  bool add_eos = false;
 };
 
 // Byte-level BPE: text to token ids and back. Any number of threads may use one at once.
@@ -70,6 +71,10 @@ class Tokenizer {
   // those the longest; a text that begins with BOS gets no second one.
   Result<std::vector<int>> Encode(std::string_view text, bool add_bos, size_t* replaced = nullptr,
                                   bool special = false) const;
+
+  // EOS behind the ids of a whole text, where the file asks for it, there is one, and they do not
+  // end in it. A prompt that is to be continued is no whole text.
+  void EndText(std::vector<int>* ids) const;
 
   // What a token stands for: maybe a part of a character. Nothing for control and unused tokens. 0
   // <= id < size().
@@ -129,6 +134,7 @@ class Tokenizer {
   int bos_ = -1;
   int eos_ = -1;
   bool add_bos_ = false;
+  bool add_eos_ = false;
 };
 
 }  // namespace bitfetch

@@ -57,6 +57,22 @@ TEST(Tokenizer, BosOnlyWhenAskedForAndThere) {
   EXPECT_EQ(tokenizer.Encode("x", true), std::vector<int>{'x'});
 }
 
+TEST(Tokenizer, AWholeTextEndsInOneEosWhereTheFileAsksForIt) {
+  const auto ended = [](const Vocabulary& vocabulary, std::vector<int> ids) {
+    Make(vocabulary).EndText(&ids);
+    return ids;
+  };
+  Vocabulary vocabulary = TestVocabulary();
+  EXPECT_THAT(ended(vocabulary, {'x'}), ElementsAre('x'));
+  vocabulary.add_eos = true;
+  EXPECT_THAT(ended(vocabulary, {'x'}), ElementsAre('x', kEos));
+  EXPECT_THAT(ended(vocabulary, {'x', kEos}), ElementsAre('x', kEos));
+  EXPECT_THAT(ended(vocabulary, {}), ElementsAre(kEos));
+  EXPECT_EQ(Make(vocabulary).Encode("x", true), (std::vector<int>{kBos, 'x'}));
+  vocabulary.eos = -1;
+  EXPECT_THAT(ended(vocabulary, {'x'}), ElementsAre('x'));
+}
+
 TEST(Tokenizer, TakesAWholeWordBeforeMergesWhereTheOriginalDoes) {
   Vocabulary vocabulary = TestVocabulary();
   const int zoo = AddToken("zoo", kNormalToken, &vocabulary);  // no merge leads there

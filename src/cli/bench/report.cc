@@ -145,10 +145,31 @@ Status WriteRandomModel(const std::string& path) {
   return WriteSynthModel(path, shape, {});
 }
 
+// Makes the folder, and those above it that are missing. What is given back takes away those that
+// were made and stay empty.
+using NewFolders = std::vector<std::unique_ptr<TemporaryFile>>;
+Result<NewFolders> MakeFolders(const std::string& path) {
+  std::error_code error;
+  std::vector<std::string> missing;
+  const auto is_missing = [&](const std::filesystem::path& folder) {
+    return !std::filesystem::exists(std::filesystem::symlink_status(folder, error));
+  };
+  for (std::filesystem::path folder = path; !folder.empty() && is_missing(folder);
+       folder = folder.parent_path()) {
+    missing.push_back(folder);
+  }
+  NewFolders folders;  // the innermost is entered last, and stands and goes first
+  for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) {
+    folders.insert(folders.begin(), std::make_unique<TemporaryFile>(*folder));
+  }
+  std::filesystem::create_directories(path, error);
+  if (error) return Fail("{}: {}", path, error.message());
+  return folders;
+}
+
 Result<int> Run(const Options& options) {
   std::error_code error;
-  std::filesystem::create_directories(options.out, error);
-  if (error) return Fail("{}: {}", options.out, error.message());
+  BITFETCH_ASSIGN_OR_RETURN(const NewFolders folders, MakeFolders(options.out));
   const std::string json_path = options.out + "/report.json";
   const std::string html_path = options.out + "/report.html";
   BITFETCH_RETURN_IF_ERROR(FileWriter::Create(html_path));  // to know at once, not in minutes
