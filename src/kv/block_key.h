@@ -29,7 +29,7 @@ struct BlockKey {
 BlockKey RootKey(const Digest& model, KvTypes types, std::string_view salt);
 
 // The key of the block with these tokens behind the block, or the root, with the key `parent`.
-// Costs a fifth of a microsecond or so.
+// Costs a quarter of a microsecond or so.
 BlockKey ChildKey(const BlockKey& parent, std::span<const int, kTileTokens> tokens);
 
 }  // namespace bitfetch

@@ -64,20 +64,22 @@ Status BlockPool::Check(const KvConfig& config) {
 
 Result<std::shared_ptr<BlockPool>> BlockPool::Create(const KvConfig& config) {
   BITFETCH_RETURN_IF_ERROR(Check(config));
+  BITFETCH_ASSIGN_OR_RETURN(const StoreToken store, ChooseStore());
   const KvLayout layout{config.kv_heads, config.head_dim, config.types};
   const size_t bytes = BlocksFor(config.limit) * config.layers * layout.block_bytes();
   BITFETCH_ASSIGN_OR_RETURN(PageBuffer memory, PageBuffer::Reserve(bytes, config.pages));
   try {
-    return std::shared_ptr<BlockPool>(new BlockPool(config, std::move(memory)));
+    return std::shared_ptr<BlockPool>(new BlockPool(config, store, std::move(memory)));
   } catch (const std::bad_alloc&) {
     return Fail("out of memory: no tables for a KV cache of {} tokens", config.limit);
   }
 }
 
-BlockPool::BlockPool(const KvConfig& config, PageBuffer memory)
+BlockPool::BlockPool(const KvConfig& config, StoreToken store, PageBuffer memory)
     : layout_{config.kv_heads, config.head_dim, config.types},
       layers_(config.layers),
       limit_(BlocksFor(config.limit)),
+      store_(store),
       l2_budget_bytes_(config.l2_budget_bytes),
       memory_(std::move(memory)),
       index_(limit_) {
@@ -111,19 +113,22 @@ Result<std::optional<uint32_t>> BlockPool::Take() {
 }
 
 void BlockPool::Retain(uint32_t block) {
-  for (std::optional<uint32_t> next = block; next; next = index_.ParentOf(*next)) {
-    if (references_[*next]++ != 1 || index_.KeyOf(*next) == nullptr) return;
-    index_.SetHeld(*next);
+  while (references_[block]++ == 1 && index_.KeyOf(block) != nullptr) {
+    index_.SetHeld(block);
+    const std::optional<uint32_t> parent = index_.ParentOf(block);
+    if (!parent) return;
+    block = *parent;
   }
 }
 
 void BlockPool::Release(uint32_t block) {
-  for (std::optional<uint32_t> next = block; next; next = index_.ParentOf(*next)) {
-    const uint32_t left = --references_[*next];
-    if (left == 0) return free_.push_back(*next);
-    if (left != 1 || index_.KeyOf(*next) == nullptr) return;
-    index_.SetIdle(*next);
+  while (--references_[block] == 1 && index_.KeyOf(block) != nullptr) {
+    index_.SetIdle(block);
+    const std::optional<uint32_t> parent = index_.ParentOf(block);
+    if (!parent) return;
+    block = *parent;
   }
+  if (references_[block] == 0) free_.push_back(block);
 }
 
 std::optional<uint32_t> BlockPool::Adopt(const BlockKey& key) {

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "kv/block_key.h"
 #include "kv/prefix_index.h"
+#include "kv/store.h"
 #include "kv/tile.h"
 
 namespace bitfetch {
@@ -52,8 +53,8 @@ struct KvConfig {
 class BlockPool {
  public:
   // Takes address space for all blocks; memory comes as blocks are taken. Errors: shapes that no
-  // tile takes, out of address space or of memory for its tables, 36 bytes a block at most.
-  // What is published takes some 60 bytes a block more.
+  // tile takes, an ISA that can't be run, out of address space, out of memory for its tables, 36
+  // bytes a block at most. A published block takes some 60 bytes more.
   static Result<std::shared_ptr<BlockPool>> Create(const KvConfig& config);
   // Its errors that no machine would change.
   static Status Check(const KvConfig& config);
@@ -93,7 +94,8 @@ class BlockPool {
 
   int layers() const { return layers_; }
   const KvLayout& layout() const { return layout_; }
-  uint32_t limit() const { return limit_; }  // blocks
+  uint32_t limit() const { return limit_; }    // blocks
+  StoreToken store() const { return store_; }  // how tokens are written to its blocks
   size_t l2_budget_bytes() const { return l2_budget_bytes_; }
   PageSize pages() const { return memory_.pages(); }
   BlockPlacement placement() const {
@@ -108,11 +110,12 @@ class BlockPool {
   size_t MappedBytes() const { return memory_.size(); }  // taken from the system so far
 
  private:
-  BlockPool(const KvConfig& config, PageBuffer memory);
+  BlockPool(const KvConfig& config, StoreToken store, PageBuffer memory);
 
   KvLayout layout_;
   int layers_;
   uint32_t limit_;
+  StoreToken store_;
   size_t l2_budget_bytes_;
   PageBuffer memory_;
   uint32_t fresh_ = 0;                // blocks that were taken at least once: the first of `order_`

@@ -13,8 +13,7 @@ Result<KvCache> KvCache::Open(std::shared_ptr<BlockPool> pool, int64_t limit) {
     return Fail("a sequence of {} tokens is larger than the whole KV cache, which holds {}", limit,
                 pool_limit);
   }
-  BITFETCH_ASSIGN_OR_RETURN(const StoreToken store, ChooseStore());
-  return KvCache(std::move(pool), BlocksFor(limit) * kTileTokens, store);
+  return KvCache(std::move(pool), BlocksFor(limit) * kTileTokens);
 }
 
 Result<KvCache> KvCache::Create(const KvConfig& config) {
@@ -26,15 +25,14 @@ Result<KvCache> KvCache::Create(const KvConfig& config) {
   }
 }
 
-KvCache::KvCache(std::shared_ptr<BlockPool> pool, int64_t limit, StoreToken store)
-    : pool_(std::move(pool)), limit_(limit), store_(store), lengths_(pool_->layers()) {
+KvCache::KvCache(std::shared_ptr<BlockPool> pool, int64_t limit)
+    : pool_(std::move(pool)), limit_(limit), lengths_(pool_->layers()) {
   blocks_.reserve(BlocksFor(limit));  // so that growing cannot fail here
 }
 
 KvCache& KvCache::operator=(KvCache&& other) noexcept {
   std::swap(pool_, other.pool_);
   std::swap(limit_, other.limit_);
-  std::swap(store_, other.store_);
   std::swap(blocks_, other.blocks_);
   std::swap(published_, other.published_);
   std::swap(lengths_, other.lengths_);
@@ -52,7 +50,7 @@ void KvCache::KeepBlocks(int64_t count) {
 }
 
 KvCache KvCache::Fork() const {
-  KvCache fork(pool_, limit_, store_);
+  KvCache fork(pool_, limit_);
   fork.blocks_.assign(blocks_.begin(), blocks_.begin() + BlocksFor(longest()));
   fork.published_ = published_;
   fork.lengths_ = lengths_;
@@ -135,8 +133,8 @@ Status KvCache::Append(int layer, int64_t count, const float* k, const float* v)
   const int64_t token_floats = int64_t{layout.kv_heads} * layout.head_dim;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t token = begin + i;
-    store_(layout, static_cast<int>(token % kTileTokens), k + i * token_floats,
-           v + i * token_floats, pool_->Block(layer, blocks_[token / kTileTokens]));
+    pool_->store()(layout, static_cast<int>(token % kTileTokens), k + i * token_floats,
+                   v + i * token_floats, pool_->Block(layer, blocks_[token / kTileTokens]));
   }
   lengths_[layer] = begin + count;
   traffic_.appended_bytes += count * static_cast<int64_t>(layout.block_bytes()) / kTileTokens;

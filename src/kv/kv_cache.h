@@ -12,7 +12,6 @@
 #include "base/memory.h"
 #include "kv/block_key.h"
 #include "kv/block_pool.h"
-#include "kv/store.h"
 #include "kv/tile.h"
 #include "prefetch/cursor.h"
 
@@ -37,9 +36,9 @@ struct KvTraffic {
 // While nobody changes the cache, any number of threads may read views.
 class KvCache {
  public:
-  // An empty sequence of at most `limit` tokens (rounded up to whole blocks). Costs some
-  // microseconds, and 4 bytes for 16 tokens of `limit`. Errors: a limit that is not positive or
-  // that the whole pool could not hold, an ISA that can't be run. Throws std::bad_alloc.
+  // An empty sequence of at most `limit` tokens (rounded up to whole blocks). Costs a microsecond,
+  // and 4 bytes for 16 tokens of `limit`. Errors: a limit that is not positive or that the whole
+  // pool could not hold. Throws std::bad_alloc.
   static Result<KvCache> Open(std::shared_ptr<BlockPool> pool, int64_t limit);
 
   // One that may fill a pool of its own, which it shares with its forks. Costs some system calls;
@@ -124,7 +123,7 @@ class KvCache {
   size_t MappedBytes() const { return pool_->MappedBytes(); }
 
  private:
-  KvCache(std::shared_ptr<BlockPool> pool, int64_t limit, StoreToken store);
+  KvCache(std::shared_ptr<BlockPool> pool, int64_t limit);
 
   int64_t longest() const;  // tokens, of the layer that holds most
 
@@ -139,7 +138,6 @@ class KvCache {
 
   std::shared_ptr<BlockPool> pool_;
   int64_t limit_;
-  StoreToken store_;
   std::vector<uint32_t> blocks_;  // the block table: [ceil(longest layer / 16) + reserved]
   int64_t published_ = 0;         // so many of them, from the first, are in the index
   std::vector<int64_t> lengths_;  // [layers] tokens

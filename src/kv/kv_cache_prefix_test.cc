@@ -271,7 +271,7 @@ TEST(KvCachePrefix, AnotherSequenceCostsNextToNothing) {
                   .kv_heads = 8,
                   .head_dim = 128,
                   .types = {},
-                  .limit = 1 << 20,
+                  .limit = 65536,
                   .pages = PageSize::k4K};
   const auto pool = BlockPool::Create(config).value();
   { const KvCache warm = Open(pool, 65536); }

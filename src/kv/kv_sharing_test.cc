@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <random>
 #include <set>
@@ -208,16 +207,15 @@ class World {
   // After a sequence let go of blocks, or took them: which nobody holds any more, children first.
   void NoteIdle() {
     std::set<std::string> held;  // and so are their parents
-    for (auto it = index_.rbegin(); it != index_.rend(); ++it) {
-      const auto& [text, block] = std::pair(it->first, it->second.block);
-      int64_t& since = it->second.idle_since;
-      if (held.contains(text) || Holders(block) > 0) {
+    std::for_each(index_.rbegin(), index_.rend(), [&](auto& each) {
+      auto& [text, published] = each;
+      if (held.contains(text) || Holders(published.block) > 0) {
         held.insert(text.substr(0, text.size() - 16));
-        since = kHeld;
-      } else if (since == kHeld) {
-        since = ++now_;
+        published.idle_since = kHeld;
+      } else if (published.idle_since == kHeld) {
+        published.idle_since = ++now_;
       }
-    }
+    });
   }
 
   // `count` blocks go to a sequence: what must leave the index for that.

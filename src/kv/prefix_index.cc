@@ -23,10 +23,6 @@ std::optional<uint32_t> PrefixIndex::Find(const BlockKey& key) const {
   return found->second;
 }
 
-const BlockKey* PrefixIndex::KeyOf(uint32_t block) const {
-  return size_t{block} + 1 < entries_.size() ? entries_[size_t{block} + 1].key : nullptr;
-}
-
 std::optional<uint32_t> PrefixIndex::ParentOf(uint32_t block) const {
   const uint32_t parent = entries_[size_t{block} + 1].parent;
   if (parent == 0) return std::nullopt;

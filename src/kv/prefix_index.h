@@ -25,7 +25,9 @@ class PrefixIndex {
 
   std::optional<uint32_t> Find(const BlockKey& key) const;
   // nullptr: the block is not in the index.
-  const BlockKey* KeyOf(uint32_t block) const;
+  const BlockKey* KeyOf(uint32_t block) const {
+    return size_t{block} + 1 < entries_.size() ? entries_[size_t{block} + 1].key : nullptr;
+  }
   // The parent of a block that is in the index; nothing: it is a sequence's first.
   std::optional<uint32_t> ParentOf(uint32_t block) const;
 
