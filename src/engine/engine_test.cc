@@ -152,7 +152,7 @@ TEST_F(EngineTest, EachOfARandomMixOfSequencesHasTheBitsThatItHasAlone) {
     for (const auto& [threads, types] : kVariants) {
       const KvTypes kv_types = ParseKvTypes(types).value();
       Alone alone(Open({.threads = 1, .kv_types = kv_types, .share_prefixes = false}));
-      const auto engine = Open({.threads = threads, .kv_tokens = 500, .kv_types = kv_types});
+      const auto engine = Open({.threads = threads, .kv_types = kv_types});
       RunRandomMix(*engine, alone, seed++, kIsSanitized ? 15 : 25);
       if (HasFatalFailure()) return;
     }
