@@ -470,8 +470,16 @@ bitfetch_status bitfetch_attention_run(bitfetch_attention* attention, const bitf
         attention->machine,
         AttentionAccess(attention->kernels.isa, view->layout, cache->cache.layer_placement(),
                         cache->cache.pages(), group, attention->pool->threads()));
-    const AttendSlice slice{.kv = *view, .rows = tokens, .queries = queries, .out = out};
-    attention->attention.Run({&slice, 1}, group, plan);
+    // In batches, since what attention keeps grows with its rows.
+    const int64_t token_floats = int64_t{view->layout.kv_heads} * group * view->layout.head_dim;
+    AttendSlice slice{.kv = *view, .queries = queries, .out = out};
+    for (int64_t left = tokens; left > 0; left -= slice.rows) {
+      slice.rows = std::min(left, ForwardPass::kMaxRows);
+      slice.kv.length = view->length - left + slice.rows;
+      attention->attention.Run({&slice, 1}, group, plan);
+      slice.queries += slice.rows * token_floats;
+      slice.out += slice.rows * token_floats;
+    }
     return BITFETCH_OK;
   });
 }

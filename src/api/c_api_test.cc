@@ -321,6 +321,25 @@ TEST(CApi, AttentionAloneIsTheMeanOfEqualScores) {
   EXPECT_EQ(cache.length(), 20);
 }
 
+TEST(CApi, AttentionTakesMoreTokensThanABatchHas) {
+  constexpr int64_t kTokens = 150;
+  bitfetch_cache_shape shape = kShape;
+  shape.limit = kTokens;
+  Cache cache(shape);
+  Attention attention(2);
+  const std::vector<float> k(64, 0.5f);
+  for (int token = 0; token < kTokens; ++token) {
+    const std::vector<float> v(64, static_cast<float>(token));
+    for (int layer = 0; layer < 2; ++layer) cache.Append(layer, 1, k.data(), v.data());
+  }
+  const std::vector<float> queries(kTokens * 64, 1.0f);
+  std::vector<float> out(queries.size(), NAN);
+  attention.Run(cache, 1, 1, queries.data(), kTokens, out.data());
+  for (size_t i = 0; i < out.size(); ++i) {
+    EXPECT_NEAR(out[i], static_cast<float>(i / 64) / 2, 1e-4);
+  }
+}
+
 template <class Call>
 void ExpectRefused(bitfetch_status status, Call call) {
   try {

@@ -95,7 +95,8 @@ void Attention::Run(std::span<const AttendSlice> slices, int group, const Prefet
   pool_.ParallelFor(static_cast<int64_t>(read_rows_.size()),
                     [&](int64_t i, int) { Prepare(read_rows_[i]); });
   while (plan_.NextStep()) {
-    partials_.resize(plan_.floats());
+    // Never shrinks: growing again would fill it with zeros.
+    partials_.resize(std::max(partials_.size(), static_cast<size_t>(plan_.floats())));
     std::atomic<int> next = pool_.threads();
     pool_.Run([&](int thread) {
       for (int share = thread; share < plan_.shares(); share = next.fetch_add(1)) {

@@ -29,8 +29,8 @@ PrefetchAccess AttentionAccess(Isa isa, const KvLayout& layout, BlockPlacement p
 
 // Grouped-query causal attention of one layer over the KV caches of any number of sequences, shared
 // out over a pool (AttentionPlan). Each row has the bits that it has alone, with any number of
-// threads and any plan of prefetching. Keeps the memory that the kernels work in: of each row what
-// its ranges have been folded into, and of ranges about kStepBytes a thread.
+// threads and any plan of prefetching. Keeps the memory that the kernels work in: of each row its
+// queries and what its ranges have been folded into, and of ranges about a megabyte a thread.
 class Attention {
  public:
   Attention(const Kernels& kernels, ThreadPool& pool)

@@ -117,7 +117,7 @@ void AttentionPlan::AddRead(size_t first, size_t last, int64_t begin, int64_t en
                       .begin = begin,
                       .end = std::clamp(visible + to - from - 1, begin, end),
                       .visible = visible,
-                      .by_head = !shared && begin == 0 && to - from >= kRowsByHead});
+                      .by_head = !shared && begin == 0 && end > 0 && to - from >= kRowsByHead});
   }
 }
 
@@ -135,7 +135,7 @@ int64_t AttentionPlan::RangeFloats(const Read& read) const {
          static_cast<int64_t>(PartialFloats(layout_.head_dim));
 }
 
-AttentionPlan::Cost AttentionPlan::CostOf(const Read& read, int64_t begin, int64_t end) const {
+double AttentionPlan::Cost(const Read& read, int64_t begin, int64_t end) const {
   int64_t seen = read.rows * (end - begin);
   if (read.visible < end) {
     seen = 0;
@@ -144,8 +144,8 @@ AttentionPlan::Cost AttentionPlan::CostOf(const Read& read, int64_t begin, int64
     }
   }
   // A multiply-add of K and one of V take a vector unit as long as memory takes for half a byte.
-  return {.bytes = static_cast<double>(CeilDiv(end - begin, kTileTokens) * layout_.head_bytes()),
-          .arithmetic = static_cast<double>(seen * group_ * layout_.head_dim) / 2};
+  return static_cast<double>(CeilDiv(end - begin, kTileTokens) * layout_.head_bytes()) +
+         static_cast<double>(seen * group_ * layout_.head_dim) / 2;
 }
 
 bool AttentionPlan::NextStep() {
@@ -183,16 +183,15 @@ AttentionPlan::Rows AttentionPlan::step_rows() const {
 
 // Cuts the step's ranges and heads, in the order of reading, into shares that cost as much.
 void AttentionPlan::Share() {
-  Cost all{};  // of a head
+  double total = 0;
   int64_t ranges = 0;
+  shares_ = threads_;
   for (const Part& part : parts_) {
-    const Cost cost = CostOf(reads_[part.read], part.begin, part.end);
-    all.bytes += cost.bytes;
-    all.arithmetic += cost.arithmetic;
+    const Read& read = reads_[part.read];
+    total += Cost(read, part.begin, part.end) * layout_.kv_heads;
     ranges += CeilDiv(part.end - part.begin, kRangeTokens);
+    if (read.rows > 1 && threads_ > 1) shares_ = kSharesToTake * threads_;
   }
-  shares_ = threads_ > 1 && all.arithmetic > all.bytes ? kSharesToTake * threads_ : threads_;
-  const double total = all.total() * layout_.kv_heads;
   const bool many = ranges >= kManyRanges * shares_;
   jobs_.clear();
   starts_.assign(1, 0);
@@ -204,7 +203,7 @@ void AttentionPlan::Share() {
     const int step = read.by_head || !many ? 1 : layout_.kv_heads;
     for (int64_t begin = first, end = first; begin < last; begin = end) {
       end = read.by_head ? last : std::min(begin + kRangeTokens, last);
-      const double cost = CostOf(read, begin, end).total();
+      const double cost = Cost(read, begin, end);
       for (int head = 0; head < layout_.kv_heads;) {
         const auto share = static_cast<int>(starts_.size());
         int end_head = layout_.kv_heads;

@@ -82,21 +82,16 @@ class AttentionPlan {
     int64_t end;
   };
   Rows step_rows() const;
-  // One to a thread, which reads on and on, or several to take when one is free, where arithmetic
-  // takes longer than reading.
+  // One to a thread, which reads on and on; several where rows share reads, to take one by one,
+  // since arithmetic then takes longer than reading.
   int shares() const { return shares_; }
   std::span<const Job> Jobs(int share) const {
     return std::span(jobs_).subspan(starts_[share], starts_[share + 1] - starts_[share]);
   }
 
-  // What one head of tokens [begin, end), whole ranges, costs: bytes to read, and arithmetic as
-  // what would take as long.
-  struct Cost {
-    double bytes;
-    double arithmetic;
-    double total() const { return bytes + arithmetic; }
-  };
-  Cost CostOf(const Read& read, int64_t begin, int64_t end) const;
+  // What one head of tokens [begin, end), whole ranges, costs: in bytes read, and arithmetic as the
+  // bytes that would take as long.
+  double Cost(const Read& read, int64_t begin, int64_t end) const;
 
  private:
   void Sort();

@@ -197,15 +197,15 @@ TEST(AttentionPlan, ThreadsDoEverythingOnceAndCostAsMuch) {
                 done.emplace_back(job.part, begin, head);
               }
             }
-            const double cost = plan.CostOf(read, job.begin, job.end).total();
+            const double cost = plan.Cost(read, job.begin, job.end);
             costs[share] += cost * (job.end_head - job.first_head);
-            const bool whole = !read.by_head && ranges >= 16 * plan.shares();
-            largest = std::max(
-                largest, read.by_head ? cost
-                                      : plan.CostOf(read, job.begin,
-                                                    std::min(job.begin + kRangeTokens, job.end))
-                                                .total() *
-                                            (whole ? kLayout.kv_heads : 1));
+            if (read.by_head) {
+              largest = std::max(largest, cost);
+              continue;
+            }
+            const int64_t end = std::min(job.begin + kRangeTokens, job.end);
+            const int heads = ranges >= 16 * plan.shares() ? kLayout.kv_heads : 1;
+            largest = std::max(largest, plan.Cost(read, job.begin, end) * heads);
           }
         }
         std::sort(done.begin(), done.end());
