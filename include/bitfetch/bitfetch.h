@@ -12,10 +12,10 @@
  * only look things up (its vocabulary, tokens to text and back) wait for nobody. While a callback
  * of ..._generate runs, it and other threads may call anything; but until ..._generate returns, the
  * sequence or session that it writes to can only be asked for its length and tokens: other calls
- * with it are BITFETCH_FAILED, and freeing it takes effect then. Nothing may be freed while another
- * call with it has not returned. A cache and all its forks together belong to one thread at a time,
- * and so does an attention. What has no model or cache in common works at the same time. A model
- * and an attention have worker threads of their own.
+ * with it are BITFETCH_FAILED, and to free it there stops it and takes effect then. Otherwise
+ * nothing may be freed while a call with it has not returned. A cache and all its forks together
+ * belong to one thread at a time, and so does an attention. What has no model or cache in common
+ * works at the same time. A model and an attention have worker threads of their own.
  *
  * Memory: what a ..._open, _create or _fork gave is given back by the _close or _free of its kind;
  * a null pointer is fine there. A file that somebody cuts while it is mapped, or whose disk fails,
@@ -178,8 +178,8 @@ typedef int (*bitfetch_on_text)(const char* text, size_t bytes, void* user);
 /* Appends the prompt, or nothing to a text that has begun, and lets the model go on. `sampling` may
  * be null. The same prompt, options and seed give the same text on every machine, whoever else is
  * served. What was made is then part of the text so far, also where the callback stopped it; but
- * where the context filled up, the last token that was made is not, which is
- * BITFETCH_CONTEXT_FULL. */
+ * where the context filled up, which is BITFETCH_CONTEXT_FULL, the last token that was made is not,
+ * and a prompt that does not fit is not begun. */
 BITFETCH_API bitfetch_status bitfetch_sequence_generate(bitfetch_sequence* sequence,
                                                         const char* prompt, size_t bytes,
                                                         const bitfetch_sampling* sampling,
@@ -203,7 +203,8 @@ typedef struct bitfetch_piece {
  * through first. Each sequence gets the bits that it would get alone. BITFETCH_OK says that the
  * batch ran: a piece may have failed, and then its sequence is as bitfetch_sequence_append would
  * leave it, and other pieces don't notice. BITFETCH_INVALID_ARGUMENT, with nothing done: a null
- * pointer, a sequence of another model, or one that stands there twice. */
+ * pointer, a sequence of another model, or one that stands there twice. BITFETCH_OUT_OF_MEMORY: the
+ * sequences that have grown got their tokens, the others are as before. */
 BITFETCH_API bitfetch_status bitfetch_batch_run(bitfetch_model* model, bitfetch_piece* pieces,
                                                 size_t count);
 
