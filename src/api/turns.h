@@ -25,8 +25,14 @@ class Turns {
     changed_.notify_all();
   }
 
+  // Turns that were asked for and have not ended.
+  uint64_t left() const {
+    const std::lock_guard lock(mutex_);
+    return asked_ - turn_;
+  }
+
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   uint64_t asked_ = 0;  // turns so far
   uint64_t turn_ = 0;   // whose it is, or will be when asked for
