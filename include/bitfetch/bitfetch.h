@@ -211,7 +211,7 @@ BITFETCH_API bitfetch_status bitfetch_batch_run(bitfetch_model* model, bitfetch_
 /* What bitfetch_sequence_logits gives for each of `count` sequences, with one read of the model's
  * output head: logits [count][vocab]. */
 BITFETCH_API bitfetch_status bitfetch_batch_logits(bitfetch_model* model,
-                                                   const bitfetch_sequence* const* sequences,
+                                                   bitfetch_sequence* const* sequences,
                                                    size_t count, float* logits);
 
 /* ---- Sessions: a model and one sequence, for those who want no more ---- */

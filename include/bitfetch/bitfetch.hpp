@@ -180,7 +180,7 @@ class Sequence {
 };
 
 inline std::vector<float> Model::Logits(std::span<const Sequence* const> sequences) {
-  std::vector<const bitfetch_sequence*> handles;
+  std::vector<bitfetch_sequence*> handles;
   for (const Sequence* sequence : sequences) handles.push_back(sequence->get());
   std::vector<float> logits(handles.size() * static_cast<size_t>(vocab()));
   detail::Check(bitfetch_batch_logits(model_.get(), handles.data(), handles.size(), logits.data()));

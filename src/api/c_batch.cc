@@ -169,9 +169,8 @@ bitfetch_status bitfetch_batch_run(bitfetch_model* model, bitfetch_piece* pieces
   });
 }
 
-bitfetch_status bitfetch_batch_logits(bitfetch_model* model,
-                                      const bitfetch_sequence* const* sequences, size_t count,
-                                      float* logits) {
+bitfetch_status bitfetch_batch_logits(bitfetch_model* model, bitfetch_sequence* const* sequences,
+                                      size_t count, float* logits) {
   return Guarded([&] {
     BITFETCH_REQUIRE(model);
     if (count == 0) return BITFETCH_OK;
