@@ -205,12 +205,12 @@ typedef struct bitfetch_piece {
  * leave it, and other pieces don't notice. BITFETCH_INVALID_ARGUMENT, with nothing done: a null
  * pointer, a sequence of another model, or one that stands there twice. BITFETCH_OUT_OF_MEMORY: the
  * sequences that have grown got their tokens, the others are as before. */
-BITFETCH_API bitfetch_status bitfetch_batch_run(bitfetch_model* model, bitfetch_piece* pieces,
+BITFETCH_API bitfetch_status bitfetch_batch_run(const bitfetch_model* model, bitfetch_piece* pieces,
                                                 size_t count);
 
 /* What bitfetch_sequence_logits gives for each of `count` sequences, with one read of the model's
  * output head: logits [count][vocab]. */
-BITFETCH_API bitfetch_status bitfetch_batch_logits(bitfetch_model* model,
+BITFETCH_API bitfetch_status bitfetch_batch_logits(const bitfetch_model* model,
                                                    bitfetch_sequence* const* sequences,
                                                    size_t count, float* logits);
 

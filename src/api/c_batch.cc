@@ -136,7 +136,8 @@ bitfetch_status bitfetch_sequence_logits(const bitfetch_sequence* sequence, floa
   });
 }
 
-bitfetch_status bitfetch_batch_run(bitfetch_model* model, bitfetch_piece* pieces, size_t count) {
+bitfetch_status bitfetch_batch_run(const bitfetch_model* model, bitfetch_piece* pieces,
+                                   size_t count) {
   return Guarded([&] {
     BITFETCH_REQUIRE(model);
     if (count > 0) BITFETCH_REQUIRE(pieces);
@@ -169,8 +170,9 @@ bitfetch_status bitfetch_batch_run(bitfetch_model* model, bitfetch_piece* pieces
   });
 }
 
-bitfetch_status bitfetch_batch_logits(bitfetch_model* model, bitfetch_sequence* const* sequences,
-                                      size_t count, float* logits) {
+bitfetch_status bitfetch_batch_logits(const bitfetch_model* model,
+                                      bitfetch_sequence* const* sequences, size_t count,
+                                      float* logits) {
   return Guarded([&] {
     BITFETCH_REQUIRE(model);
     if (count == 0) return BITFETCH_OK;
