@@ -16,6 +16,7 @@
 #include <vector>
 
 namespace bitfetch {
+inline namespace cpp {  // so that nothing here is taken for what the library has of the same name
 
 // What a call of bitfetch.h said. Rules of threads and of mapped files are those of that header.
 class Exception : public std::runtime_error {
@@ -27,6 +28,9 @@ class Exception : public std::runtime_error {
  private:
   bitfetch_status status_;
 };
+
+// Whether to go on; throws nothing.
+using OnText = std::function<bool(std::string_view)>;
 
 namespace detail {
 
@@ -42,15 +46,161 @@ struct Free {
   }
 };
 
+// `tokenize` takes (tokens, capacity, count).
+template <class Call>
+std::vector<int32_t> Tokenize(std::string_view text, const Call& tokenize) {
+  std::vector<int32_t> tokens(3 * text.size() + 1);  // three for a byte that is no UTF-8; and BOS
+  size_t count = 0;
+  Check(tokenize(tokens.data(), tokens.size(), &count));
+  tokens.resize(count);
+  return tokens;
+}
+
+// `generate` is bitfetch_generate or bitfetch_sequence_generate.
+template <class Handle, class Call>
+bool Generate(Call* generate, Handle* handle, std::string_view prompt,
+              const bitfetch_sampling& sampling, const OnText& on_text) {
+  const auto call = [](const char* text, size_t bytes, void* user) {
+    return (*static_cast<const OnText*>(user))({text, bytes}) ? 1 : 0;
+  };
+  void* user = const_cast<OnText*>(&on_text);
+  const bitfetch_status status =
+      generate(handle, prompt.data(), prompt.size(), &sampling, call, user);
+  if (status == BITFETCH_STOPPED) return false;
+  Check(status);
+  return true;
+}
+
 }  // namespace detail
 
-// A model, and one text with it.
+class Sequence;
+
+// A model, which many texts share.
+class Model {
+ public:
+  explicit Model(const std::string& path,
+                 const bitfetch_model_options& options = bitfetch_model_default_options()) {
+    bitfetch_model* model = nullptr;
+    detail::Check(bitfetch_model_open(path.c_str(), &options, &model));
+    model_.reset(model);
+  }
+
+  int64_t vocab() const { return bitfetch_model_vocab(model_.get()); }
+  int64_t context() const { return bitfetch_model_context(model_.get()); }
+
+  std::vector<int32_t> Tokenize(std::string_view text, bool first, bool special = false) const {
+    return detail::Tokenize(text, [&](int32_t* tokens, size_t capacity, size_t* count) {
+      return bitfetch_model_tokenize(model_.get(), text.data(), text.size(), first ? 1 : 0,
+                                     special ? 1 : 0, tokens, capacity, count);
+    });
+  }
+
+  // Valid as long as this.
+  std::string_view TokenBytes(int32_t token) const {
+    const char* data = nullptr;
+    size_t bytes = 0;
+    detail::Check(bitfetch_model_token_bytes(model_.get(), token, &data, &bytes));
+    return {data, bytes};
+  }
+  std::string Detokenize(std::span<const int32_t> tokens) const {
+    std::string text;
+    for (const int32_t token : tokens) text += TokenBytes(token);
+    return text;
+  }
+  bool IsStop(int32_t token) const { return bitfetch_model_is_stop(model_.get(), token) != 0; }
+
+  // What became of each piece is in its status.
+  void Run(std::span<bitfetch_piece> pieces) const {
+    detail::Check(bitfetch_batch_run(model_.get(), pieces.data(), pieces.size()));
+  }
+  std::vector<float> Logits(
+      std::span<const Sequence* const> sequences) const;  // [sequences][vocab]
+
+  const bitfetch_model* get() const { return model_.get(); }
+
+ private:
+  std::unique_ptr<bitfetch_model, detail::Free<bitfetch_model_close>> model_;
+};
+
+// A text with a model, which it may outlive.
+class Sequence {
+ public:
+  explicit Sequence(const Model& model, const std::string& salt = {}) {
+    bitfetch_sequence* sequence = nullptr;
+    detail::Check(bitfetch_sequence_create(model.get(), salt.c_str(), &sequence));
+    sequence_.reset(sequence);
+  }
+
+  Sequence Fork() const {
+    bitfetch_sequence* fork = nullptr;
+    detail::Check(bitfetch_sequence_fork(sequence_.get(), &fork));
+    return Sequence(fork);
+  }
+
+  int64_t length() const { return bitfetch_sequence_length(sequence_.get()); }
+  std::vector<int32_t> tokens() const {
+    std::vector<int32_t> tokens(static_cast<size_t>(length()));
+    size_t count = 0;
+    detail::Check(bitfetch_sequence_tokens(sequence_.get(), tokens.data(), tokens.size(), &count));
+    return tokens;
+  }
+
+  void Append(std::span<const int32_t> tokens) {
+    detail::Check(bitfetch_sequence_append(sequence_.get(), tokens.data(), tokens.size()));
+  }
+  void Truncate(int64_t length) {
+    detail::Check(bitfetch_sequence_truncate(sequence_.get(), length));
+  }
+  void Logits(float* logits) const {  // [vocab]
+    detail::Check(bitfetch_sequence_logits(sequence_.get(), logits));
+  }
+
+  // A part of a batch, which takes `tokens` and gives `logits` [tokens][vocab], if not null.
+  bitfetch_piece Piece(std::span<const int32_t> tokens, float* logits = nullptr) {
+    return {.struct_size = sizeof(bitfetch_piece),
+            .sequence = sequence_.get(),
+            .tokens = tokens.data(),
+            .count = tokens.size(),
+            .logits = logits,
+            .status = BITFETCH_OK,
+            .message = ""};
+  }
+
+  // Returns whether `on_text` did not stop it. A context that fills up is an Exception, after the
+  // text.
+  bool Generate(std::string_view prompt, const bitfetch_sampling& sampling, const OnText& on_text) {
+    return detail::Generate(bitfetch_sequence_generate, sequence_.get(), prompt, sampling, on_text);
+  }
+
+  bitfetch_sequence* get() const { return sequence_.get(); }
+
+ private:
+  explicit Sequence(bitfetch_sequence* sequence) : sequence_(sequence) {}
+
+  std::unique_ptr<bitfetch_sequence, detail::Free<bitfetch_sequence_free>> sequence_;
+};
+
+inline std::vector<float> Model::Logits(std::span<const Sequence* const> sequences) const {
+  std::vector<bitfetch_sequence*> handles;
+  for (const Sequence* sequence : sequences) handles.push_back(sequence->get());
+  std::vector<float> logits(handles.size() * static_cast<size_t>(vocab()));
+  detail::Check(bitfetch_batch_logits(model_.get(), handles.data(), handles.size(), logits.data()));
+  return logits;
+}
+
+// A model and one text with it, for those who want no more.
 class LanguageModel {
  public:
   explicit LanguageModel(const std::string& path, const bitfetch_session_options& options =
                                                       bitfetch_session_default_options()) {
     bitfetch_session* session = nullptr;
     detail::Check(bitfetch_session_open(path.c_str(), &options, &session));
+    session_.reset(session);
+  }
+  // Shares an open model.
+  explicit LanguageModel(const Model& model) {
+    bitfetch_session* session = nullptr;
+    detail::Check(bitfetch_session_create(model.get(), &session));
     session_.reset(session);
   }
 
@@ -65,7 +215,7 @@ class LanguageModel {
     return Tokenize(bitfetch_tokenize_special, text);
   }
 
-  // Valid as long as the model.
+  // Valid as long as this.
   std::string_view TokenBytes(int32_t token) const {
     const char* data = nullptr;
     size_t bytes = 0;
@@ -84,37 +234,23 @@ class LanguageModel {
     return logits;
   }
 
-  // `on_text` returns whether to go on, and throws nothing. Returns whether it was not stopped.
-  // A context that fills up is an Exception, after the text.
-  bool Generate(std::string_view prompt, const bitfetch_sampling& sampling,
-                const std::function<bool(std::string_view)>& on_text) {
-    const auto call = [](const char* text, size_t bytes, void* user) {
-      const auto& function = *static_cast<const std::function<bool(std::string_view)>*>(user);
-      return function({text, bytes}) ? 1 : 0;
-    };
-    void* user = const_cast<std::function<bool(std::string_view)>*>(&on_text);
-    const bitfetch_status status =
-        bitfetch_generate(session_.get(), prompt.data(), prompt.size(), &sampling, call, user);
-    if (status == BITFETCH_STOPPED) return false;
-    detail::Check(status);
-    return true;
+  // As Sequence::Generate.
+  bool Generate(std::string_view prompt, const bitfetch_sampling& sampling, const OnText& on_text) {
+    return detail::Generate(bitfetch_generate, session_.get(), prompt, sampling, on_text);
   }
 
  private:
   std::vector<int32_t> Tokenize(decltype(bitfetch_tokenize)* tokenize,
                                 std::string_view text) const {
-    std::vector<int32_t> tokens(3 * text.size() + 1);  // three for a byte that is no UTF-8; and BOS
-    size_t count = 0;
-    detail::Check(
-        tokenize(session_.get(), text.data(), text.size(), tokens.data(), tokens.size(), &count));
-    tokens.resize(count);
-    return tokens;
+    return detail::Tokenize(text, [&](int32_t* tokens, size_t capacity, size_t* count) {
+      return tokenize(session_.get(), text.data(), text.size(), tokens, capacity, count);
+    });
   }
 
   std::unique_ptr<bitfetch_session, detail::Free<bitfetch_session_close>> session_;
 };
 
-// The KV cache of one sequence.
+// The KV cache of one text, for engines that have their own model.
 class Cache {
  public:
   explicit Cache(const bitfetch_cache_shape& shape) {
@@ -165,6 +301,7 @@ class Attention {
   std::unique_ptr<bitfetch_attention, detail::Free<bitfetch_attention_free>> attention_;
 };
 
+}  // namespace cpp
 }  // namespace bitfetch
 
 #endif  // BITFETCH_BITFETCH_HPP_

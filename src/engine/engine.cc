@@ -38,9 +38,9 @@ Result<bool> Engine::Run(std::span<SequencePiece> pieces, const Progress& progre
   works.reserve(pieces.size());
   int64_t total = 0;
   for (SequencePiece& piece : pieces) {
-    piece.sequence->state_.clear();
     piece.status = CheckTokens(piece);
     if (!piece.status) continue;
+    piece.sequence->state_.clear();
     const int64_t before = piece.sequence->length();
     std::vector<int>& tokens = piece.sequence->tokens_;
     tokens.insert(tokens.end(), piece.tokens.begin(), piece.tokens.end());

@@ -34,8 +34,10 @@ struct EngineOptions {
   // more than half of the free memory holds.
   int64_t context = 0;
   int64_t max_default_context = std::numeric_limits<int64_t>::max();
-  // Tokens of all sequences together, those that they share counted once; 0: `context`.
+  // Tokens of all sequences together, those that they share counted once, at least `context`; 0:
+  // `context`; kHalfOfFreeMemory: what that holds.
   int64_t kv_tokens = 0;
+  static constexpr int64_t kHalfOfFreeMemory = -1;
   KvTypes kv_types = {};
   PageSize pages = PageSize::kHuge;
   BlockPlacement placement = BlockPlacement::kContiguous;
@@ -91,10 +93,10 @@ class Engine {
   // are adopted, and the rest is computed. Between passes `progress` hears how many tokens are
   // done, and with `*interrupted` it gives up: false, and to what was not through nothing was
   // appended. Errors: a sequence that stands there twice, or is another engine's; then nothing was
-  // done. Errors of one piece, in its status, after which its sequence is as before, but without
-  // logits: no tokens, an unknown token id, the context or the pool is full, out of memory,
-  // activations or logits that are not finite. Throws std::bad_alloc; then what was not through is
-  // as before.
+  // done. Errors of one piece, in its status, after which its sequence is as before: no tokens, an
+  // unknown token id, the context is full; and, without logits then, the pool is full, out of
+  // memory, activations or logits that are not finite. Throws std::bad_alloc; then what was not
+  // through is as before.
   Result<bool> Run(std::span<SequencePiece> pieces, const Progress& progress = {},
                    const std::atomic<bool>* interrupted = nullptr);
 

@@ -105,7 +105,9 @@ Result<std::unique_ptr<Engine>> Engine::Open(const std::string& path, const Engi
           ? options.context
           : std::min({config.context, options.max_default_context, HalfOfFreeMemory(kv)});
   BITFETCH_RETURN_IF_ERROR(CheckContext(engine->model_->file(), engine->context_));
-  kv.limit = std::max(engine->context_, options.kv_tokens);
+  kv.limit = std::max(engine->context_, options.kv_tokens == EngineOptions::kHalfOfFreeMemory
+                                            ? HalfOfFreeMemory(kv)
+                                            : options.kv_tokens);
   BITFETCH_RETURN_IF_ERROR(CheckMemory(path, kv));
   auto blocks = BlockPool::Create(kv);
   if (!blocks) {

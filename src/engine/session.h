@@ -60,6 +60,9 @@ class Session {
   int64_t length() const { return sequence_.length(); }
   int64_t context() const { return sequence_.context(); }
 
+  Engine& engine() { return *engine_; }
+  Sequence& sequence() { return sequence_; }
+  const Sequence& sequence() const { return sequence_; }
   const Model& model() const { return engine_->model(); }
   const Kernels& kernels() const { return engine_->kernels(); }
   const KvCache& cache() const { return sequence_.cache(); }
