@@ -87,9 +87,9 @@ DistanceBenchOptions DistanceOptions(bool quick) {
 
 ModelBenchOptions DecodeOptions(bool quick, const std::string& model) {
   ModelBenchOptions options;
-  options.model = model;
-  options.n_kv = {0, 512, 2048, 8192};
-  if (!quick) options.n_kv.push_back(32768);
+  options.places.model = model;
+  options.places.n_kv = {0, 512, 2048, 8192};
+  if (!quick) options.places.n_kv.push_back(32768);
   options.prefetch = {PrefetchSetting{PrefetchSetting::Mode::kOff}, PrefetchSetting{}};
   options.tokens = {16};
   options.repeats = quick ? 7 : 11;
