@@ -96,6 +96,14 @@ ModelBenchOptions DecodeOptions(bool quick, const std::string& model) {
   return options;
 }
 
+BatchBenchOptions BatchOptions(bool quick, const std::string& model) {
+  BatchBenchOptions options;
+  options.places.model = model;
+  options.places.n_kv = {128, quick ? 1024 : 2048};
+  options.repeats = quick ? 5 : 9;
+  return options;
+}
+
 // "4:05".
 std::string Minutes(double seconds) {
   const auto whole = static_cast<int64_t>(seconds);
@@ -193,6 +201,8 @@ Result<int> Run(const Options& options) {
          if (scratch) BITFETCH_RETURN_IF_ERROR(WriteRandomModel(model));
          return RunModelBench(DecodeOptions(quick, model), /*profile=*/true, rows);
        }},
+      {"many sequences", quick ? 14.0 : 25.0,
+       [&](BenchRows& rows) { return RunBatchBench(BatchOptions(quick, model), rows); }},
       {"attention", quick ? 22.0 : 150.0,
        [&](BenchRows& rows) -> Status {
          const AttentionBenchOptions bench = AttentionOptions(quick);
@@ -221,9 +231,10 @@ void AddBenchReport(Command& bench) {
        .summary = "measure all of this, and write report.html with pictures, and report.json",
        .more =
            R"(report.html opens in a browser without a network. It shows this machine; attention's share of peak
-read bandwidth; what its first loads wait for; --prefetch auto beside fixed distances; tokens/s; and
-where the time of a token goes. Without -m, a model with random weights in the shape of BitNet b1.58
-2B4T is written for it (1.2 GB beside the report) and removed in the end.
+read bandwidth; what its first loads wait for; --prefetch auto beside fixed distances; tokens/s;
+where the time of a token goes; and what a step of many sequences costs. Without -m, a model with
+random weights in the shape of BitNet b1.58 2B4T is written for it (1.2 GB beside the report) and
+removed in the end.
 
 examples:
   bitfetch bench report --out report --quick
