@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/float16.h"
-#include "bench/session_for_bench.h"
+#include "bench/engine_for_bench.h"
 #include "bench/spread.h"
 #include "engine/session.h"
 #include "kernels/kernels.h"
@@ -129,21 +129,23 @@ void RowsOfModel(benchmark::State& state, const SamplerOptions& sampling) {
   const char* path = std::getenv("BITFETCH_BENCH_MODEL");
   EngineOptions options;
   options.screen_from_bytes = 0;
-  auto session = Session::Open(path == nullptr ? "models/tiny.gguf" : path, options);
-  if (!session) return state.SkipWithError(session.error().message.c_str());
+  auto opened = Engine::Open(path == nullptr ? "models/tiny.gguf" : path, options);
+  if (!opened) return state.SkipWithError(opened.error().message.c_str());
+  const std::shared_ptr<Engine> engine = *std::move(opened);
+  Session session(engine, engine->NewSequence().value());
   Sampler sampler = Sampler::Create(sampling).value();
   std::vector<double> rows;
   for (auto _ : state) {
     int token = 1;
     for (int i = 0; i < 64; ++i) {
-      (void)(*session)->Append(std::span(&token, 1)).value();
-      const auto& history = (*session)->tokens();
-      token = sampler.Sample((*session)->Logits(sampler.Wanted(history)).value(), history);
-      rows.push_back(static_cast<double>(SessionForBench(**session).head_rows()));
+      (void)session.Append(std::span(&token, 1)).value();
+      const auto& history = session.tokens();
+      token = sampler.Sample(session.Logits(sampler.Wanted(history)).value(), history);
+      rows.push_back(static_cast<double>(EngineForBench(*engine).head_rows()));
     }
   }
   Report(state, "rows", rows);
-  state.counters["vocab"] = static_cast<double>((*session)->model().config().vocab);
+  state.counters["vocab"] = static_cast<double>(engine->model().config().vocab);
 }
 BENCHMARK_CAPTURE(RowsOfModel, greedy, {})->Iterations(1);
 BENCHMARK_CAPTURE(RowsOfModel, greedy_penalty, {.repeat_penalty = 1.1})->Iterations(1);

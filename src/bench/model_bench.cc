@@ -3,10 +3,9 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
+#include <utility>
 
-#include "base/thread_pool.h"
-#include "bench/session_for_bench.h"
+#include "bench/engine_for_bench.h"
 #include "engine/session.h"
 #include "machine/clock.h"
 #include "machine/stream_read.h"
@@ -50,9 +49,7 @@ Result<Measured> Decode(Session& session, int64_t tokens, StreamRead& read) {
 }
 
 Result<Measured> Prefill(Session& session, int64_t tokens, StreamRead& read) {
-  std::vector<int> prompt(tokens);
-  const int64_t vocab = session.model().config().vocab;
-  for (int64_t i = 0; i < tokens; ++i) prompt[i] = static_cast<int>(i * 7919 % vocab);
+  const std::vector<int> prompt = ScatteredTokens(tokens, session.model().config().vocab);
   Measured measured;
   const double begin = NowNs();
   BITFETCH_RETURN_IF_ERROR(session.Append(prompt));
@@ -62,10 +59,10 @@ Result<Measured> Prefill(Session& session, int64_t tokens, StreamRead& read) {
   return measured;
 }
 
-Status MeasureOnce(ModelBench bench, int64_t tokens, Session& session, StreamRead& read,
-                   Series& series) {
+Status MeasureOnce(ModelBench bench, int64_t tokens, Engine& engine, Session& session,
+                   StreamRead& read, Series& series) {
   const int64_t before = session.length();
-  SessionForBench(session).SetPrefetch(series.prefetch, series.ahead);
+  EngineForBench(engine).SetPrefetch(series.prefetch, series.ahead);
   session.ResetProfile();
   const auto run = bench == ModelBench::kDecode ? Decode : Prefill;
   BITFETCH_ASSIGN_OR_RETURN(const Measured measured, run(session, tokens, read));
@@ -78,28 +75,25 @@ Status MeasureOnce(ModelBench bench, int64_t tokens, Session& session, StreamRea
 }
 
 // The rows of one place, one for each way to prefetch, measured in turn.
-Result<std::vector<ModelBenchRow>> MeasureTogether(const ModelBenchOptions& options, int64_t n_kv,
-                                                   int64_t tokens, const EngineOptions& opened,
-                                                   Session& session, StreamRead& read) {
+Result<std::vector<ModelBenchRow>> MeasureTogether(const ModelBenchOptions& options,
+                                                   const AttentionPlace& place, int64_t tokens,
+                                                   Engine& engine, Session& session,
+                                                   StreamRead& read) {
   std::vector<Series> all;
   for (const PrefetchSetting& prefetch : options.prefetch) {
     for (const bool ahead : options.ahead) all.push_back({prefetch, ahead});
   }
   for (int repeat = 0; repeat < options.repeats; ++repeat) {
     for (size_t i = 0; i < all.size(); ++i) {
-      BITFETCH_RETURN_IF_ERROR(
-          MeasureOnce(options.bench, tokens, session, read, all[(i + repeat) % all.size()]));
+      BITFETCH_RETURN_IF_ERROR(MeasureOnce(options.bench, tokens, engine, session, read,
+                                           all[(i + repeat) % all.size()]));
     }
   }
   std::vector<ModelBenchRow> rows;
   for (const Series& series : all) {
-    SessionForBench access(session);
+    EngineForBench access(engine);
     access.SetPrefetch(series.prefetch, series.ahead);
-    rows.push_back({.threads = session.threads(),
-                    .n_kv = n_kv,
-                    .kv_types = opened.kv_types,
-                    .placement = opened.placement,
-                    .pages = opened.pages,
+    rows.push_back({.place = place,
                     .prefetch = series.prefetch,
                     .ahead = series.ahead,
                     .plan = access.prefetch_plan(),
@@ -121,44 +115,27 @@ Result<std::vector<ModelBenchRow>> MeasureTogether(const ModelBenchOptions& opti
 Status BenchModel(
     const ModelBenchOptions& options,
     const std::function<Status(const ModelBenchRow&, int64_t done, int64_t total)>& on_row) {
-  const auto total =
-      static_cast<int64_t>(options.threads.size() * options.pages.size() * options.kv_types.size() *
-                           options.placements.size() * options.n_kv.size() * options.tokens.size() *
-                           options.prefetch.size() * options.ahead.size());
+  const int64_t total =
+      options.places.count() *
+      static_cast<int64_t>(options.tokens.size() * options.prefetch.size() * options.ahead.size());
   int64_t done = 0;
-  const size_t cold_bytes = StreamRead::ColdBytes();
-  for (const int threads : options.threads) {
-    BITFETCH_ASSIGN_OR_RETURN(const auto pool, ThreadPool::Create(threads));
-    for (const PageSize pages : options.pages) {
-      BITFETCH_ASSIGN_OR_RETURN(StreamRead read, StreamRead::Create(*pool, cold_bytes, pages));
-      for (const KvTypes types : options.kv_types) {
-        for (const BlockPlacement placement : options.placements) {
-          const EngineOptions opened{
-              .threads = threads,
-              .context = std::ranges::max(options.n_kv) + std::ranges::max(options.tokens),
-              .kv_types = types,
-              .pages = pages,
-              .placement = placement,
-              .mmap = options.mmap,
-              .share_prefixes = false};  // a prompt is computed each time
-          BITFETCH_ASSIGN_OR_RETURN(const auto session, Session::Open(options.model, opened));
-          SessionForBench(*session).FinishMoving();
-          for (const int64_t n_kv : options.n_kv) {
-            session->Truncate(0);
-            BITFETCH_RETURN_IF_ERROR(SessionForBench(*session).Fill(n_kv));
-            for (const int64_t tokens : options.tokens) {
-              BITFETCH_ASSIGN_OR_RETURN(
-                  const auto rows, MeasureTogether(options, n_kv, tokens, opened, *session, read));
-              for (const ModelBenchRow& row : rows) {
-                BITFETCH_RETURN_IF_ERROR(on_row(row, ++done, total));
-              }
-            }
+  const int64_t context = std::ranges::max(options.places.n_kv) + std::ranges::max(options.tokens);
+  return ForEachPlace(
+      options.places, context, context,
+      [&](const AttentionPlace& place, const std::shared_ptr<Engine>& engine,
+          StreamRead& read) -> Status {
+        BITFETCH_ASSIGN_OR_RETURN(Sequence sequence, engine->NewSequence());
+        BITFETCH_RETURN_IF_ERROR(EngineForBench(*engine).Fill(sequence, place.n_kv));
+        Session session(engine, std::move(sequence));
+        for (const int64_t tokens : options.tokens) {
+          BITFETCH_ASSIGN_OR_RETURN(
+              const auto rows, MeasureTogether(options, place, tokens, *engine, session, read));
+          for (const ModelBenchRow& row : rows) {
+            BITFETCH_RETURN_IF_ERROR(on_row(row, ++done, total));
           }
         }
-      }
-    }
-  }
-  return {};
+        return {};
+      });
 }
 
 }  // namespace bitfetch

@@ -4,14 +4,12 @@
 
 #include <cstdint>
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "base/error.h"
-#include "base/memory.h"
+#include "bench/attention_places.h"
+#include "bench/model_places.h"
 #include "bench/spread.h"
-#include "kv/block_pool.h"
-#include "kv/tile.h"
 #include "model/stage_profile.h"
 #include "prefetch/setting.h"
 
@@ -26,25 +24,15 @@ enum class ModelBench {
 // only is measured in turn. A setting may be given twice: how far its rows differ is the noise.
 struct ModelBenchOptions {
   ModelBench bench = ModelBench::kDecode;
-  std::string model;  // its path
-  bool mmap = true;
-  std::vector<int64_t> n_kv = {0};     // tokens that are in the cache before, of synthetic content
+  ModelPlaces places;
   std::vector<int64_t> tokens = {32};  // that are decoded, or a prompt has
-  std::vector<int> threads;
-  std::vector<KvTypes> kv_types = {KvTypes{}};
-  std::vector<BlockPlacement> placements = {BlockPlacement::kContiguous};
-  std::vector<PageSize> pages = {PageSize::kHuge};
   std::vector<PrefetchSetting> prefetch = {PrefetchSetting{}};
   std::vector<bool> ahead = {true};
   int repeats = 5;
 };
 
 struct ModelBenchRow {
-  int threads;
-  int64_t n_kv;
-  KvTypes kv_types;
-  BlockPlacement placement;
-  PageSize pages;
+  AttentionPlace place;
   PrefetchSetting prefetch;
   bool ahead;
   PrefetchPlan plan;  // what `prefetch` came to

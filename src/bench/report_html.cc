@@ -95,6 +95,8 @@ std::string Title(std::string_view field) {
   if (field == "fraction") return std::string(kFractionTitle);
   if (field == "over_off") return std::string(kOverOffTitle);
   if (field == "over_first") return std::string(kOverFirstTitle);
+  if (field == "over_one") return std::string(kOverOneTitle);
+  if (field == "of_bound") return std::string(kOfBoundTitle);
   std::string words(field);
   std::ranges::replace(words, '_', ' ');
   return words;
@@ -364,6 +366,37 @@ std::string ProfilePart(const BenchJson& all) {
                                   "bytes_per_token", "gb_per_s", "fraction"}));
 }
 
+std::string BatchPart(const BenchJson& all) {
+  const Rows rows = RowsOf(all, "batch", "step_ms");
+  if (rows.empty()) return {};
+  std::vector<ChartLine> lines;
+  std::vector<std::string> legend;
+  std::string gains;
+  double end = 0;
+  for (const auto& [tokens, of_tokens] :
+       SplitBy(rows, [](const BenchJson& row) { return Text(row, "n_kv"); })) {
+    ChartLine line{static_cast<int>(lines.size()), {}};
+    for (const BenchJson* row : of_tokens) {
+      line.points.push_back({Number(*row, "sequences"), Value(*row, "step_ms")});
+      end = std::max(end, Number(*row, "step_ms_max"));
+    }
+    lines.push_back(std::move(line));
+    legend.push_back(tokens + " tokens in each");
+    const BenchJson& most = *of_tokens.back();
+    gains += fmt::format(" {} sequences of {} tokens: {:.2f} times the tokens a second of one.",
+                         Text(most, "sequences"), tokens, Number(most, "over_one"));
+  }
+  return Section(
+      "Many sequences",
+      "What a step costs in which each sequence gets its next token, all with one read of the "
+      "weights." +
+          gains,
+      ChartLegend(legend) +
+          Charts(Figure("Cost", LineChart({"sequences", "milliseconds a step", end}, lines))) +
+          Table(rows, {"n_kv", "kv_type", "sequences", "step_ms", "tokens_per_s", "over_one",
+                       "of_bound", "bytes_per_token", "fraction"}));
+}
+
 }  // namespace
 
 std::string ReportHtml(const BenchJson& rows) {
@@ -376,7 +409,7 @@ std::string ReportHtml(const BenchJson& rows) {
   }
   html += "</style>\n</head>\n<body>\n<h1>bitfetch on this machine</h1>\n";
   html += MachinePart(rows) + AttentionPart(rows) + MissesPart(rows) + DistancePart(rows) +
-          TokensPart(rows) + ProfilePart(rows);
+          TokensPart(rows) + ProfilePart(rows) + BatchPart(rows);
   return html + "</body>\n</html>\n";
 }
 

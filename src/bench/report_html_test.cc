@@ -64,6 +64,12 @@ BenchJson AllRows() {
     stage["us_per_token"] = 5000;
     rows.push_back(stage);
   }
+  for (const int sequences : {1, 8}) {
+    BenchJson step = With(With(Place("batch", "auto"), "step_ms", 30 + 5 * sequences), "over_one",
+                          sequences == 1 ? 1 : 4);
+    step["sequences"] = sequences;
+    rows.push_back(step);
+  }
   return rows;
 }
 
@@ -79,6 +85,9 @@ TEST(ReportHtml, SaysWhatEachPictureShows) {
   EXPECT_THAT(html, HasSubstr("1.25 at 8192."));
   EXPECT_THAT(html, HasSubstr("<th>share of peak read bandwidth</th><th>speedup vs off</th>"));
   EXPECT_THAT(html, HasSubstr("of its 5.0 ms with 8192 tokens"));
+  EXPECT_THAT(html, HasSubstr("8 sequences of 8192 tokens: 4.00 times the tokens a second of one"));
+  const std::string batch = html.substr(html.find("<h2>Many sequences"));
+  EXPECT_EQ(Count(batch, "<circle class=\"s0\""), 2);
 }
 
 // Every element that is opened is closed, in order; nothing is fetched from anywhere.
@@ -102,7 +111,7 @@ TEST(ReportHtml, IsWellFormedAndStandsAlone) {
     pictures += name == "svg" ? 1 : 0;
   }
   EXPECT_TRUE(open.empty()) << open.back();
-  EXPECT_EQ(pictures, 6);
+  EXPECT_EQ(pictures, 7);
   for (const char* link : {"http", "src=", "href=", "url(", "@import"}) {
     EXPECT_THAT(html, Not(HasSubstr(link)));
   }

@@ -122,7 +122,7 @@ class Engine {
   int threads() const { return threads_->threads(); }
 
  private:
-  friend class SessionForBench;
+  friend class EngineForBench;
   struct Work;
 
   Engine() = default;

@@ -34,7 +34,7 @@ class Sequence {
 
  private:
   friend class Engine;
-  friend class SessionForBench;
+  friend class EngineForBench;
 
   Sequence(KvCache cache, int64_t context, const BlockKey& root)
       : cache_(std::move(cache)), context_(context), root_(root) {}

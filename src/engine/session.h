@@ -69,8 +69,6 @@ class Session {
   int threads() const { return engine_->threads(); }
 
  private:
-  friend class SessionForBench;
-
   std::shared_ptr<Engine> engine_;
   Sequence sequence_;
   LogitsQuery query_;

@@ -7,15 +7,18 @@ namespace bitfetch {
 void AddBench(Command& program) {
   Command& bench = program.Add(
       "bench",
-      {.usage = "attention | decode | distance | memory | misses | prefill | report [options]",
+      {.usage =
+           "attention | batch | decode | distance | memory | misses | prefill | report [options]",
        .summary = kBenchSummary,
        .more = R"(examples:
   bitfetch bench attention
+  bitfetch bench batch -m models/tiny.gguf --sequences 1,8
   bitfetch bench decode -m models/tiny.gguf --n-kv 0,512
   bitfetch bench distance
   bitfetch bench memory --json memory.json
   bitfetch bench report --out report --quick)"});
   AddBenchAttention(bench);
+  AddBenchBatch(bench);
   AddBenchDecode(bench);
   AddBenchDistance(bench);
   AddBenchMemory(bench);

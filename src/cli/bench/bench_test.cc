@@ -105,7 +105,7 @@ TEST_F(BenchTest, DistanceSweepsAndComparesTheLaw) {
 
 TEST_F(BenchTest, EveryCommandHasHelpAndAnExample) {
   for (const std::string command :
-       {"attention", "decode", "distance", "memory", "misses", "prefill", "report"}) {
+       {"attention", "batch", "decode", "distance", "memory", "misses", "prefill", "report"}) {
     const Finished help = RunProgram({"bench", command, "--help"});
     EXPECT_EQ(help.code, 0) << command;
     EXPECT_EQ(help.err, "") << command;

@@ -11,6 +11,7 @@ namespace bitfetch {
 void AddBench(Command& program);
 
 void AddBenchAttention(Command& bench);
+void AddBenchBatch(Command& bench);
 void AddBenchDecode(Command& bench);
 void AddBenchDistance(Command& bench);
 void AddBenchMemory(Command& bench);

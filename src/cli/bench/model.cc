@@ -12,7 +12,6 @@ namespace {
 
 struct Options {
   ModelBenchOptions bench;
-  bool no_mmap = false;
   bool profile = false;
   std::string json;
 };
@@ -26,24 +25,18 @@ std::string_view AheadName(bool ahead) { return ahead ? "auto" : "off"; }
 std::string TableRow(const ModelBenchRow& row) {
   return fmt::format(
       "{:>7}  {:<5}  {:<10}  {:<9}  {:>5}  {:>6}  {:<8}  {:<5}  {:<24}  {:<20}  {:>11.1f}  {}",
-      row.threads, PageSizeName(row.pages), BlockPlacementName(row.placement),
-      KvTypesName(row.kv_types), row.n_kv, row.tokens, PrefetchSettingText(row.prefetch),
-      AheadName(row.ahead), SpreadText(row.tokens_per_s), SpreadText(row.over_first),
-      static_cast<double>(row.bytes_per_token) * 1e-6, SpreadText(row.fraction));
+      row.place.threads, PageSizeName(row.place.pages), BlockPlacementName(row.place.placement),
+      KvTypesName(row.place.kv_types), row.place.n_kv, row.tokens,
+      PrefetchSettingText(row.prefetch), AheadName(row.ahead), SpreadText(row.tokens_per_s),
+      SpreadText(row.over_first), static_cast<double>(row.bytes_per_token) * 1e-6,
+      SpreadText(row.fraction));
 }
 
 BenchJson Place(ModelBench bench, const ModelBenchRow& row) {
-  return {{"bench", BenchName(bench)},
-          {"threads", row.threads},
-          {"n_kv", row.n_kv},
-          {"kv_type", KvTypesName(row.kv_types)},
-          {"layout", BlockPlacementName(row.placement)},
-          {"pages", PageSizeName(row.pages)},
-          {"prefetch", PrefetchSettingText(row.prefetch)},
-          {"prefetch_ahead", AheadName(row.ahead)},
-          {"distance_bytes", row.plan.distance_bytes},
-          {"streams", row.plan.streams},
-          {"tokens", row.tokens}};
+  BenchJson json = PlaceJson(BenchName(bench), row.place, row.prefetch, row.plan);
+  json["prefetch_ahead"] = AheadName(row.ahead);
+  json["tokens"] = row.tokens;
+  return json;
 }
 
 BenchJson ToJson(ModelBench bench, const ModelBenchRow& row) {
@@ -84,12 +77,9 @@ void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64
   options->bench.bench = which;
   options->bench.tokens = {tokens};
   Command& command = bench.Add(std::string(BenchName(which)), help);
-  AddModelPath(command, &options->bench.model);
-  AddTokensInCache(command, &options->bench.n_kv);
-  AddCounts(command, "-n,--tokens", tokens_help, &options->bench.tokens, 1);
-  AddPlaces(command, &options->bench.threads, kAllThreads, &options->bench.placements, "contiguous",
-            &options->bench.pages, "huge");
-  AddKvTypes(command, &options->bench.kv_types);
+  AddModelPlaces(command, &options->bench.places);
+  AddTokensInCache(command, &options->bench.places.n_kv);
+  AddCounts(command, "-n,--tokens", tokens_help, &options->bench.tokens, 1, kMaxTokens);
   AddPrefetch(command, "auto", &options->bench.prefetch);
   command.AddParsed("--prefetch-ahead", "HOW,...",
                     "whether prefetching begins while the layer's queries, keys and values are "
@@ -99,16 +89,10 @@ void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64
                     });
   command.AddFlag("--profile", "show for each stage of a token how long it took",
                   &options->profile);
-  command.AddFlag("--no-mmap",
-                  "read the whole file into memory first, instead of mapping it and reading what "
-                  "is needed",
-                  &options->no_mmap);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
   command.SetRun([options] {
-    ModelBenchOptions bench = options->bench;
-    bench.mmap = !options->no_mmap;
     return ReportRows(Header(), options->json, [&](BenchRows& rows) {
-      return RunModelBench(bench, options->profile, rows);
+      return RunModelBench(options->bench, options->profile, rows);
     });
   });
 }
@@ -117,7 +101,7 @@ void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64
 
 Status RunModelBench(const ModelBenchOptions& options, bool profile, BenchRows& rows) {
   ModelBenchOptions bench = options;
-  if (bench.threads.empty()) bench.threads = {ReadTopology().threads};
+  if (bench.places.threads.empty()) bench.places.threads = {ReadTopology().threads};
   const auto on_row = [&](const ModelBenchRow& row, int64_t done, int64_t total) -> Status {
     const int64_t tokens = row.tokens * row.repeats;
     std::string text = TableRow(row);

@@ -87,12 +87,20 @@ DistanceBenchOptions DistanceOptions(bool quick) {
 
 ModelBenchOptions DecodeOptions(bool quick, const std::string& model) {
   ModelBenchOptions options;
-  options.model = model;
-  options.n_kv = {0, 512, 2048, 8192};
-  if (!quick) options.n_kv.push_back(32768);
+  options.places.model = model;
+  options.places.n_kv = {0, 512, 2048, 8192};
+  if (!quick) options.places.n_kv.push_back(32768);
   options.prefetch = {PrefetchSetting{PrefetchSetting::Mode::kOff}, PrefetchSetting{}};
   options.tokens = {16};
   options.repeats = quick ? 7 : 11;
+  return options;
+}
+
+BatchBenchOptions BatchOptions(bool quick, const std::string& model) {
+  BatchBenchOptions options;
+  options.places.model = model;
+  options.places.n_kv = {128, quick ? 1024 : 2048};
+  options.repeats = quick ? 5 : 9;
   return options;
 }
 
@@ -193,6 +201,8 @@ Result<int> Run(const Options& options) {
          if (scratch) BITFETCH_RETURN_IF_ERROR(WriteRandomModel(model));
          return RunModelBench(DecodeOptions(quick, model), /*profile=*/true, rows);
        }},
+      {"many sequences", quick ? 14.0 : 25.0,
+       [&](BenchRows& rows) { return RunBatchBench(BatchOptions(quick, model), rows); }},
       {"attention", quick ? 22.0 : 150.0,
        [&](BenchRows& rows) -> Status {
          const AttentionBenchOptions bench = AttentionOptions(quick);
@@ -221,9 +231,10 @@ void AddBenchReport(Command& bench) {
        .summary = "measure all of this, and write report.html with pictures, and report.json",
        .more =
            R"(report.html opens in a browser without a network. It shows this machine; attention's share of peak
-read bandwidth; what its first loads wait for; --prefetch auto beside fixed distances; tokens/s; and
-where the time of a token goes. Without -m, a model with random weights in the shape of BitNet b1.58
-2B4T is written for it (1.2 GB beside the report) and removed in the end.
+read bandwidth; what its first loads wait for; --prefetch auto beside fixed distances; tokens/s;
+where the time of a token goes; and what a step of many sequences costs. Without -m, a model with
+random weights in the shape of BitNet b1.58 2B4T is written for it (1.2 GB beside the report) and
+removed in the end.
 
 examples:
   bitfetch bench report --out report --quick

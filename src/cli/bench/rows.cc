@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/bench/rows.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <system_error>
 
 #include "base/file.h"
 #include "base/thread_pool.h"
+#include "cli/model_options.h"
 #include "cli/output.h"
 
 namespace bitfetch {
@@ -129,14 +132,14 @@ void AddRepeatsAndJson(Command& command, int* repeats, std::string* json) {
 }
 
 void AddCounts(Command& command, const std::string& names, const std::string& help,
-               std::vector<int64_t>* counts, int64_t min) {
-  command.AddParsed(names, "N,...", fmt::format("{} (default: {})", help, counts->front()), counts,
-                    ListOf<int64_t>(Integer<int64_t>(min, kMaxTokens)));
+               std::vector<int64_t>* counts, int64_t min, int64_t max) {
+  command.AddParsed(names, "N,...", fmt::format("{} (default: {})", help, fmt::join(*counts, ",")),
+                    counts, ListOf<int64_t>(Integer<int64_t>(min, max)));
 }
 
 void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv) {
   AddCounts(command, "--n-kv", "how many tokens the KV cache holds before", n_kv,
-            n_kv->front() == 0 ? 0 : 1);
+            n_kv->front() == 0 ? 0 : 1, kMaxTokens);
 }
 
 void AddKvTypes(Command& command, std::vector<KvTypes>* types) {
@@ -184,6 +187,17 @@ void AddAttentionPlaces(Command& command, AttentionPlaces* places,
       "the model's shape: how many KV heads, how many query heads share each of them, and how many "
       "dimensions a head has (default: 5,4,128, as BitNet b1.58 2B4T)",
       [shape = &places->shape](const std::string& text) { return ParseShape(text, shape); });
+}
+
+void AddModelPlaces(Command& command, ModelPlaces* places) {
+  AddModelPath(command, &places->model);
+  AddPlaces(command, &places->threads, kAllThreads, &places->placements, "contiguous",
+            &places->pages, "huge");
+  AddKvTypes(command, &places->kv_types);
+  command.AddFlag("--no-mmap",
+                  "read the whole file into memory first, instead of mapping it and reading what "
+                  "is needed",
+                  &places->no_mmap);
 }
 
 }  // namespace bitfetch

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "bench/attention_places.h"
 #include "bench/bench_json.h"
+#include "bench/model_places.h"
 #include "bench/spread.h"
 #include "cli/command.h"
 #include "cli/progress_line.h"
@@ -78,9 +79,9 @@ Result<int> ReportRows(std::string_view header, const std::string& json_path,
 // --repeats and --json.
 void AddRepeatsAndJson(Command& command, int* repeats, std::string* json);
 
-// A list each. Defaults that depend on the command come as text; that of counts is their first.
+// A list each. Defaults that depend on the command come as text; that of counts is what they hold.
 void AddCounts(Command& command, const std::string& names, const std::string& help,
-               std::vector<int64_t>* counts, int64_t min);
+               std::vector<int64_t>* counts, int64_t min, int64_t max);
 void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv);  // --n-kv
 void AddKvTypes(Command& command, std::vector<KvTypes>* types);
 void AddPrefetch(Command& command, const std::string& default_text,
@@ -96,6 +97,9 @@ void AddPlaces(Command& command, std::vector<int>* threads, const std::string& t
 // Those, --n-kv, --kv-type and --shape.
 void AddAttentionPlaces(Command& command, AttentionPlaces* places,
                         const std::string& placements_default);
+
+// -m, --no-mmap, those of AddPlaces and --kv-type.
+void AddModelPlaces(Command& command, ModelPlaces* places);
 
 }  // namespace bitfetch
 

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/engine_for_bench.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "bench/random_floats.h"
+
+namespace bitfetch {
+
+Status EngineForBench::Fill(Sequence& sequence, int64_t tokens) {
+  BITFETCH_RETURN_IF_ERROR(engine_.CheckRoom(sequence, tokens));
+  constexpr int64_t kAtOnce = 16 * kTileTokens;
+  const ModelConfig& config = engine_.model().config();
+  const std::vector<float> floats = RandomFloats(kAtOnce * config.kv_heads * config.head_dim);
+  const int64_t before = sequence.length();
+  KvCache& cache = sequence.cache_;
+  for (int64_t done = 0; done < tokens; done += kAtOnce) {
+    const int64_t count = std::min(kAtOnce, tokens - done);
+    for (int layer = 0; layer < cache.layers(); ++layer) {
+      const Status appended = cache.Append(layer, count, floats.data(), floats.data());
+      if (!appended) {
+        cache.Truncate(before);
+        return appended;
+      }
+    }
+  }
+  sequence.tokens_.resize(before + tokens);
+  sequence.state_.clear();
+  return {};
+}
+
+}  // namespace bitfetch
