@@ -265,8 +265,9 @@ BITFETCH_API bitfetch_status bitfetch_tokenize_special(const bitfetch_session* s
                                                        int32_t* tokens, size_t capacity,
                                                        size_t* count);
 
-/* bitfetch_model_token_bytes, and what bitfetch_sequence_append, _truncate, _logits and _generate
- * do, for the sequence of the session. */
+/* What bitfetch_model_token_bytes does, valid as long as the session, and what
+ * bitfetch_sequence_append, _truncate, _logits and _generate do, for the sequence of the session.
+ */
 BITFETCH_API bitfetch_status bitfetch_token_bytes(const bitfetch_session* session, int32_t token,
                                                   const char** data, size_t* bytes);
 BITFETCH_API bitfetch_status bitfetch_append(bitfetch_session* session, const int32_t* tokens,

@@ -39,12 +39,12 @@ class Pieces {
   }
 
   Result<bitfetch_piece> Read(size_t index) const {
-    bitfetch_piece piece = {};
-    BITFETCH_RETURN_IF_ERROR(ReadSized("pieces", &At(index), kFirstPiece, &piece));
     if (At(index).struct_size != bytes_) {
-      return Fail("pieces[{}]: struct_size is {}, and that of others {}", index,
+      return Fail("pieces[{}]: struct_size is {}, and that of the first {}", index,
                   At(index).struct_size, bytes_);
     }
+    bitfetch_piece piece = {};
+    BITFETCH_RETURN_IF_ERROR(ReadSized("pieces", &At(index), kFirstPiece, &piece));
     return piece;
   }
 

@@ -93,7 +93,7 @@ TEST_F(CApiBatch, IsRefusedWholeAndDoesNothing) {
   pieces[1].struct_size += 8;
   expect_invalid("pieces[1]: struct_size is ");
   pieces[1].struct_size = 0;
-  expect_invalid("pieces: struct_size is 0");
+  expect_invalid("pieces[1]: struct_size is 0");
   for (const size_t bytes : {size_t{0}, sizeof(bitfetch_piece) + 1}) {
     pieces[0].struct_size = bytes;
     expect_invalid("pieces: struct_size is ");

@@ -103,7 +103,7 @@ bitfetch_status Use(const std::string& path, bool mmap, std::string* text) {
 }
 
 std::string WriteModel(const TempDir& folder) {
-  const std::string path = folder.Path("model.gguf");
+  std::string path = folder.Path("model.gguf");
   EXPECT_TRUE(WriteSynthModel(path,
                               {.layers = 1,
                                .hidden = 32,
