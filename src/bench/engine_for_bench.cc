@@ -18,7 +18,7 @@ Status EngineForBench::Fill(Sequence& sequence, int64_t tokens) {
   for (int64_t done = 0; done < tokens; done += kAtOnce) {
     const int64_t count = std::min(kAtOnce, tokens - done);
     for (int layer = 0; layer < cache.layers(); ++layer) {
-      const Status appended = cache.Append(layer, count, floats.data(), floats.data());
+      Status appended = cache.Append(layer, count, floats.data(), floats.data());
       if (!appended) {
         cache.Truncate(before);
         return appended;

@@ -49,7 +49,7 @@ TEST_F(BenchBatchTest, JsonHasARowForEachCombination) {
     std::vector<std::string> spreads = {"step_ms",  "tokens_per_s",      "over_one",
                                         "of_bound", "pass64_rows_per_s", "gb_per_s",
                                         "fraction", "read_gb_per_s"};
-    if (row.at("shared_tokens") != 0) spreads.push_back("over_own");
+    if (row.at("shared_tokens") != 0) spreads.emplace_back("over_own");
     EXPECT_EQ(row.contains("over_own"), row.at("shared_tokens") != 0);
     for (const std::string& name : spreads) {
       EXPECT_GT(row.at(name + "_min").get<double>(), 0) << name;

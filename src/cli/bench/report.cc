@@ -100,7 +100,7 @@ BatchBenchOptions BatchOptions(bool quick, const std::string& model) {
   BatchBenchOptions options;
   options.places.model = model;
   options.places.n_kv = {128, quick ? 1024 : 2048};
-  options.repeats = quick ? 5 : 9;
+  options.repeats = quick ? 3 : 9;
   return options;
 }
 
@@ -201,7 +201,7 @@ Result<int> Run(const Options& options) {
          if (scratch) BITFETCH_RETURN_IF_ERROR(WriteRandomModel(model));
          return RunModelBench(DecodeOptions(quick, model), /*profile=*/true, rows);
        }},
-      {"many sequences", quick ? 14.0 : 25.0,
+      {"many sequences", quick ? 9.0 : 25.0,
        [&](BenchRows& rows) { return RunBatchBench(BatchOptions(quick, model), rows); }},
       {"attention", quick ? 22.0 : 150.0,
        [&](BenchRows& rows) -> Status {
