@@ -11,41 +11,16 @@
 #include <string>
 #include <vector>
 
-#include "base/temp_dir.h"
-#include "engine/synth.h"
 #include "fuzz/check.h"
+#include "fuzz/model.h"
 
 namespace bitfetch {
 namespace {
 
-constexpr int64_t kContext = 80;
-constexpr int64_t kVocab = kMinSynthTokenizer;
-
-bool Succeeds(bitfetch_status status) {
-  FUZZ_CHECK(status == BITFETCH_OK || *bitfetch_last_error() != 0);
-  FUZZ_CHECK(status != BITFETCH_OUT_OF_MEMORY);
-  return status == BITFETCH_OK;
-}
-
-// One for the whole run, as opening takes milliseconds: each input begins with an empty text.
+// Each input begins with an empty text.
 bitfetch_session* OpenSession() {
-  const TempDir folder;
-  const std::string path = folder.Path("model.gguf");
-  FUZZ_CHECK(WriteSynthModel(path,
-                             {.layers = 2,
-                              .hidden = 32,
-                              .ffn = 32,
-                              .heads = 2,
-                              .kv_heads = 1,
-                              .head_dim = 16,
-                              .vocab = kVocab,
-                              .context = kContext},
-                             {}));
-  bitfetch_session_options options = bitfetch_session_default_options();
-  options.threads = 1;
-  options.prefetch = "256";
   bitfetch_session* session = nullptr;
-  FUZZ_CHECK(Succeeds(bitfetch_session_open(path.c_str(), &options, &session)));
+  FUZZ_CHECK(Succeeds(bitfetch_session_create(OpenModel(kContext), &session)));
   return session;
 }
 

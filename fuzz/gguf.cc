@@ -17,6 +17,7 @@
 #include "model/forward.h"
 #include "model/head_screen.h"
 #include "model/model.h"
+#include "model/output_head.h"
 #include "text/chat.h"
 
 namespace bitfetch {
@@ -59,18 +60,24 @@ void RunModel(const std::string& path, bool mmap) {
                                 .limit = 16});
   FUZZ_CHECK(cache);
   ForwardPass forward(*model, kernels, *pool, {});
+  OutputHead head(model->output(), kernels, *pool);
   if (DenseRowsOf(model->output())) {
     if (auto screen = HeadScreen::Build(model->output(), kernels, *pool, {})) {
-      forward.head().SetScreen(std::make_shared<const HeadScreen>(*std::move(screen)));
+      head.SetScreen(std::make_shared<const HeadScreen>(*std::move(screen)));
     }
   }
   std::vector<int> tokens(static_cast<size_t>(std::min<int64_t>(config.vocab, 3)));
   std::iota(tokens.begin(), tokens.end(), 0);
+  std::vector<float> state(static_cast<size_t>(config.hidden));
   std::vector<Logit> logits;
-  for (const std::vector<int>& batch : {tokens, {0}}) {
-    const Status run = forward.Run(batch, *cache, 0, nullptr);
-    if (!IsSound(run, path)) return;
-    IsSound(forward.Logits({}, &logits), path);
+  for (const std::vector<int>& appended : {tokens, {0}}) {
+    RowPiece piece{.cache = &*cache, .tokens = appended, .state_rows = 1, .states = state.data()};
+    forward.Run({&piece, 1});
+    if (!IsSound(piece.status, path)) return;
+    for (const int64_t top : {0, 2}) {
+      const HeadQuery query{.x = state.data(), .wanted = {.top = top}, .logits = &logits};
+      head.Wanted({&query, 1});
+    }
   }
 }
 

@@ -24,6 +24,7 @@ cmake -S "$root/examples" -B "$scratch/examples" -DCMAKE_PREFIX_PATH="$prefix" >
 cmake --build "$scratch/examples" >/dev/null
 run() { echo "$1: $("$scratch/examples/$@")"; }
 run generate "$root/models/tiny.gguf" "In the beginning"
+run batch "$root/models/tiny.gguf" "In the beginning"
 run likeliest "$root/models/tiny.gguf" "In the beginning"
 run attention
 if "$scratch/examples/generate" "$scratch/none.gguf" a 2>"$scratch/said"; then exit 1; fi

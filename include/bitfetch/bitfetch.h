@@ -222,13 +222,13 @@ typedef struct bitfetch_piece {
  * leave it, and other pieces don't notice. BITFETCH_INVALID_ARGUMENT, with nothing done: a null
  * pointer, a sequence of another model, or one that stands there twice. BITFETCH_OUT_OF_MEMORY: the
  * sequences that have grown got their tokens, the others are as before. */
-BITFETCH_API bitfetch_status bitfetch_batch_run(bitfetch_model* model, bitfetch_piece* pieces,
+BITFETCH_API bitfetch_status bitfetch_batch_run(const bitfetch_model* model, bitfetch_piece* pieces,
                                                 size_t count);
 
 /* What bitfetch_sequence_logits gives for each of `count` sequences, with one read of the model's
  * output head: logits [count][vocab]. */
-BITFETCH_API bitfetch_status bitfetch_batch_logits(bitfetch_model* model,
-                                                   const bitfetch_sequence* const* sequences,
+BITFETCH_API bitfetch_status bitfetch_batch_logits(const bitfetch_model* model,
+                                                   bitfetch_sequence* const* sequences,
                                                    size_t count, float* logits);
 
 /* ---- Sessions: a model and one sequence, for those who want no more ---- */
@@ -282,8 +282,9 @@ BITFETCH_API bitfetch_status bitfetch_tokenize_special(const bitfetch_session* s
                                                        int32_t* tokens, size_t capacity,
                                                        size_t* count);
 
-/* bitfetch_model_token_bytes, and what bitfetch_sequence_append, _truncate, _logits and _generate
- * do, for the sequence of the session. */
+/* What bitfetch_model_token_bytes does, valid as long as the session, and what
+ * bitfetch_sequence_append, _truncate, _logits and _generate do, for the sequence of the session.
+ */
 BITFETCH_API bitfetch_status bitfetch_token_bytes(const bitfetch_session* session, int32_t token,
                                                   const char** data, size_t* bytes);
 BITFETCH_API bitfetch_status bitfetch_append(bitfetch_session* session, const int32_t* tokens,

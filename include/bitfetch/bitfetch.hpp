@@ -110,12 +110,13 @@ class Model {
   bool IsStop(int32_t token) const { return bitfetch_model_is_stop(model_.get(), token) != 0; }
 
   // What became of each piece is in its status.
-  void Run(std::span<bitfetch_piece> pieces) {
+  void Run(std::span<bitfetch_piece> pieces) const {
     detail::Check(bitfetch_batch_run(model_.get(), pieces.data(), pieces.size()));
   }
-  std::vector<float> Logits(std::span<const Sequence* const> sequences);  // [sequences][vocab]
+  std::vector<float> Logits(
+      std::span<const Sequence* const> sequences) const;  // [sequences][vocab]
 
-  bitfetch_model* get() const { return model_.get(); }
+  const bitfetch_model* get() const { return model_.get(); }
 
  private:
   std::unique_ptr<bitfetch_model, detail::Free<bitfetch_model_close>> model_;
@@ -179,8 +180,8 @@ class Sequence {
   std::unique_ptr<bitfetch_sequence, detail::Free<bitfetch_sequence_free>> sequence_;
 };
 
-inline std::vector<float> Model::Logits(std::span<const Sequence* const> sequences) {
-  std::vector<const bitfetch_sequence*> handles;
+inline std::vector<float> Model::Logits(std::span<const Sequence* const> sequences) const {
+  std::vector<bitfetch_sequence*> handles;
   for (const Sequence* sequence : sequences) handles.push_back(sequence->get());
   std::vector<float> logits(handles.size() * static_cast<size_t>(vocab()));
   detail::Check(bitfetch_batch_logits(model_.get(), handles.data(), handles.size(), logits.data()));

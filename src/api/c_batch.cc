@@ -39,12 +39,12 @@ class Pieces {
   }
 
   Result<bitfetch_piece> Read(size_t index) const {
-    bitfetch_piece piece = {};
-    BITFETCH_RETURN_IF_ERROR(ReadSized("pieces", &At(index), kFirstPiece, &piece));
     if (At(index).struct_size != bytes_) {
-      return Fail("pieces[{}]: struct_size is {}, and that of others {}", index,
+      return Fail("pieces[{}]: struct_size is {}, and that of the first {}", index,
                   At(index).struct_size, bytes_);
     }
+    bitfetch_piece piece = {};
+    BITFETCH_RETURN_IF_ERROR(ReadSized("pieces", &At(index), kFirstPiece, &piece));
     return piece;
   }
 
@@ -136,7 +136,8 @@ bitfetch_status bitfetch_sequence_logits(const bitfetch_sequence* sequence, floa
   });
 }
 
-bitfetch_status bitfetch_batch_run(bitfetch_model* model, bitfetch_piece* pieces, size_t count) {
+bitfetch_status bitfetch_batch_run(const bitfetch_model* model, bitfetch_piece* pieces,
+                                   size_t count) {
   return Guarded([&] {
     BITFETCH_REQUIRE(model);
     if (count > 0) BITFETCH_REQUIRE(pieces);
@@ -169,8 +170,8 @@ bitfetch_status bitfetch_batch_run(bitfetch_model* model, bitfetch_piece* pieces
   });
 }
 
-bitfetch_status bitfetch_batch_logits(bitfetch_model* model,
-                                      const bitfetch_sequence* const* sequences, size_t count,
+bitfetch_status bitfetch_batch_logits(const bitfetch_model* model,
+                                      bitfetch_sequence* const* sequences, size_t count,
                                       float* logits) {
   return Guarded([&] {
     BITFETCH_REQUIRE(model);

@@ -93,7 +93,7 @@ TEST_F(CApiBatch, IsRefusedWholeAndDoesNothing) {
   pieces[1].struct_size += 8;
   expect_invalid("pieces[1]: struct_size is ");
   pieces[1].struct_size = 0;
-  expect_invalid("pieces: struct_size is 0");
+  expect_invalid("pieces[1]: struct_size is 0");
   for (const size_t bytes : {size_t{0}, sizeof(bitfetch_piece) + 1}) {
     pieces[0].struct_size = bytes;
     expect_invalid("pieces: struct_size is ");
@@ -124,7 +124,7 @@ TEST_F(CApiBatch, LogitsAreOfAllSequencesOrOfNone) {
   one_.Append(tokens_);
   std::vector<float> logits(2 * static_cast<size_t>(model_.vocab()), 7.0f);
   const std::vector<float> untouched = logits;
-  const bitfetch_sequence* sequences[] = {one_.get(), other_.get()};
+  bitfetch_sequence* sequences[] = {one_.get(), other_.get()};
   ExpectStatus(bitfetch_batch_logits(model_.get(), sequences, 2, logits.data()), BITFETCH_FAILED,
                "no token was appended");
   sequences[1] = foreign.get();

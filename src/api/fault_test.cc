@@ -5,7 +5,6 @@
 #include "base/sanitized.h"
 #if !BITFETCH_THREAD_SANITIZER
 
-#include <bitfetch/bitfetch.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -13,10 +12,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <bitfetch/bitfetch.hpp>
 #include <cerrno>
 #include <cstdlib>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "base/temp_dir.h"
 #include "engine/synth.h"
@@ -101,13 +102,9 @@ bitfetch_status Use(const std::string& path, bool mmap, std::string* text) {
   return status;
 }
 
-class FaultTest : public testing::TestWithParam<bool> {};
-
-TEST_P(FaultTest, MemoryThatRunsOutAnywhereIsAnError) {
-  const TestProfile profile;
-  const TempDir folder;
-  const std::string path = folder.Path("model.gguf");
-  ASSERT_TRUE(WriteSynthModel(path,
+std::string WriteModel(const TempDir& folder) {
+  std::string path = folder.Path("model.gguf");
+  EXPECT_TRUE(WriteSynthModel(path,
                               {.layers = 1,
                                .hidden = 32,
                                .ffn = 32,
@@ -115,8 +112,17 @@ TEST_P(FaultTest, MemoryThatRunsOutAnywhereIsAnError) {
                                .kv_heads = 1,
                                .head_dim = 16,
                                .vocab = kMinSynthTokenizer,
-                               .context = 64},
+                               .context = 128},
                               {}));
+  return path;
+}
+
+class FaultTest : public testing::TestWithParam<bool> {};
+
+TEST_P(FaultTest, MemoryThatRunsOutAnywhereIsAnError) {
+  const TestProfile profile;
+  const TempDir folder;
+  const std::string path = WriteModel(folder);
   std::string expected;
   ASSERT_EQ(Use(path, GetParam(), &expected), BITFETCH_OK) << bitfetch_last_error();
   ASSERT_FALSE(expected.empty());
@@ -149,6 +155,49 @@ TEST_P(FaultTest, MemoryThatRunsOutAnywhereIsAnError) {
   text.clear();
   ASSERT_EQ(Use(path, GetParam(), &text), BITFETCH_OK);
   EXPECT_EQ(text, expected);
+}
+
+// Each sequence of a batch has grown or is as before, and can then be brought to where it should
+// be.
+TEST(BatchFaultTest, MemoryThatRunsOutAnywhereLosesNothing) {
+  const TestProfile profile;
+  const TempDir folder;
+  bitfetch_model_options options = bitfetch_model_default_options();
+  options.threads = 2;
+  const Model model(WriteModel(folder), options);
+  const auto tokens = [](int count) {
+    std::vector<int32_t> some;
+    for (int i = 0; i < count; ++i) some.push_back(i * 31 % 200);
+    return some;
+  };
+  const std::vector<int32_t> prefix = tokens(20), few = tokens(1), many = tokens(90);
+  std::vector<float> expected;
+  bool failed = true;
+  int errors = 0;
+  for (int64_t n = 1; failed; ++n) {
+    Sequence one(model, std::to_string(n));  // so that nothing that was computed is found
+    one.Append(prefix);
+    Sequence other = one.Fork();
+    bitfetch_piece pieces[] = {one.Piece(few), other.Piece(many)};
+    until_fault = n;
+    const bitfetch_status status = bitfetch_batch_run(model.get(), pieces, 2);
+    failed = until_fault.exchange(INT64_MAX) <= 0;
+    ASSERT_TRUE(status == BITFETCH_OK || status == BITFETCH_OUT_OF_MEMORY) << n;
+    for (const bitfetch_piece& piece : pieces) {
+      const int64_t length = bitfetch_sequence_length(piece.sequence);
+      const bool has_grown = length != 20;
+      EXPECT_EQ(length, has_grown ? 20 + static_cast<int64_t>(piece.count) : 20) << n;
+      EXPECT_TRUE(status != BITFETCH_OK || has_grown == (piece.status == BITFETCH_OK)) << n;
+      if (has_grown) continue;
+      ++errors;
+      ASSERT_EQ(bitfetch_sequence_append(piece.sequence, piece.tokens, piece.count), BITFETCH_OK);
+    }
+    const Sequence* sequences[] = {&one, &other};
+    const std::vector<float> logits = model.Logits(sequences);
+    if (expected.empty()) expected = logits;
+    EXPECT_EQ(logits, expected) << n;
+  }
+  EXPECT_GT(errors, 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(Mapped, FaultTest, testing::Values(true));

@@ -45,7 +45,8 @@ Result<Isa> ParseIsa(std::string_view name) {
 std::vector<Isa> SupportedIsas() {
   std::vector<Isa> isas = {Isa::kScalar};
 #if defined(__x86_64__)
-  const int64_t targets = hwy::SupportedTargets();
+  // A hypervisor takes tens of microseconds to answer, and each new sequence asks.
+  static const int64_t targets = hwy::SupportedTargets();
   if (targets & HWY_AVX2) isas.push_back(Isa::kAvx2);
   if (targets & HWY_AVX3) isas.push_back(Isa::kAvx512);
   if (targets & HWY_AVX3_DL) isas.push_back(Isa::kAvx512Vnni);
