@@ -14,6 +14,7 @@ set_property(TARGET libbitfetch APPEND PROPERTY LINK_DEPENDS ${PROJECT_SOURCE_DI
 set_target_properties(libbitfetch PROPERTIES OUTPUT_NAME bitfetch EXPORT_NAME bitfetch VERSION ${PROJECT_VERSION}
                                              SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME bitfetch)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bitfetch)
 install(TARGETS bitfetch bitfetch-bench RUNTIME)
 install(TARGETS libbitfetch EXPORT bitfetch LIBRARY)
@@ -27,12 +28,26 @@ file(RELATIVE_PATH pc_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefi
 configure_file(cmake/bitfetch.pc.in bitfetch.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/bitfetch.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
+# The Python module finds the library where Debian has both; anywhere else pip installs it, from python/.
+install(DIRECTORY python/bitfetch DESTINATION lib/python3/dist-packages COMPONENT python EXCLUDE_FROM_ALL
+        PATTERN __pycache__ EXCLUDE)
+install(FILES debian-copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/python3-bitfetch RENAME copyright
+        COMPONENT python EXCLUDE_FROM_ALL)
+
 set(CPACK_GENERATOR DEB)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_ALL bitfetch python)
 set(CPACK_PACKAGE_NAME bitfetch)
 set(CPACK_PACKAGE_CONTACT "bitfetch developers")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_BITFETCH_PACKAGE_NAME bitfetch)
+set(CPACK_DEBIAN_BITFETCH_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PYTHON_PACKAGE_NAME python3-bitfetch)
+set(CPACK_DEBIAN_PYTHON_PACKAGE_SECTION python)
+set(CPACK_DEBIAN_PYTHON_PACKAGE_ARCHITECTURE all)
+set(CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS "bitfetch (= ${PROJECT_VERSION}), python3 (>= 3.11), python3-numpy")
+set(CPACK_COMPONENT_PYTHON_DESCRIPTION "bitfetch for Python: models, sequences and batches")
 include(CPack)

@@ -25,6 +25,14 @@ add_test(NAME program.logits_agree_with_the_reference
          COMMAND ${python} ${PROJECT_SOURCE_DIR}/tools/logits_test.py ${CMAKE_CROSSCOMPILING_EMULATOR}
                  $<TARGET_FILE:bitfetch>)
 
+# The Python module, with the library of this build. One with a sanitizer does not load into Debian's Python.
+if(NOT CMAKE_CROSSCOMPILING AND NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+  add_test(NAME python.module COMMAND ${python} -W error -m unittest discover -s tests -t .
+           WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/python)
+  set_tests_properties(python.module PROPERTIES TIMEOUT 900 ENVIRONMENT BITFETCH_LIBRARY=$<TARGET_FILE:libbitfetch>)
+  add_test(NAME python.installs_with_pip COMMAND ${PROJECT_SOURCE_DIR}/tools/pip_test.sh $<TARGET_FILE:libbitfetch>)
+endif()
+
 # The optimised program still holds the prefetch instructions that its sources ask for: in the attention of each ISA, in
 # KvCache::Prefetch and in the products before attention.
 if(CMAKE_BUILD_TYPE STREQUAL "Release")

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # tools/install_test.sh BUILD_FOLDER: installs into a scratch prefix, builds examples/ against what is there, by CMake
-# and by pkg-config, runs them, and packs a .deb.
+# and by pkg-config, runs them, and packs the .debs.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$(cd "$1" && pwd)
@@ -50,6 +50,14 @@ for file in bin/bitfetch bin/bitfetch-bench share/doc/bitfetch/LICENSE; do
   [[ -f $scratch/unpacked/usr/$file ]]
 done
 dpkg-deb --field "$deb" Depends
+
+# The Python module is a package beside it, and finds the library as the system does.
+deb=$(echo "$scratch"/packed/python3-bitfetch_*_all.deb)
+dpkg-deb --extract "$deb" "$scratch/unpacked"
+dpkg-deb --field "$deb" Depends | grep "^bitfetch (= $("$prefix/bin/bitfetch" --version | grep -oE '[0-9.]+')), "
+(cd "$scratch/unpacked/usr" && env -u BITFETCH_LIBRARY LD_LIBRARY_PATH="$(dirname "$PWD"/lib*/libbitfetch.so)" \
+  PYTHONPATH=lib/python3/dist-packages PYTHONDONTWRITEBYTECODE=1 \
+  /usr/bin/python3 "$root/examples/batch.py" "$root/models/tiny.gguf" "In the beginning")
 
 # The licence of each library that is compiled in is named: what the binaries define in its namespace, which is also the
 # name of its folder of headers, gives it away.

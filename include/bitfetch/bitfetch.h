@@ -185,6 +185,23 @@ BITFETCH_API bitfetch_status bitfetch_sequence_generate(bitfetch_sequence* seque
                                                         const bitfetch_sampling* sampling,
                                                         bitfetch_on_text on_text, void* user);
 
+/* What draws tokens one by one, for those who append them on their own: a batch, or a loop in place
+ * of a callback. It goes on in its random numbers from token to token, and belongs to one thread at
+ * a time. */
+typedef struct bitfetch_sampler bitfetch_sampler;
+
+/* `sampling` may be null; max_tokens means nothing here. */
+BITFETCH_API bitfetch_status bitfetch_sampler_create(const bitfetch_sampling* sampling,
+                                                     bitfetch_sampler** sampler);
+BITFETCH_API void bitfetch_sampler_free(bitfetch_sampler* sampler);
+
+/* The token that comes next, which is not appended. Who appends each until bitfetch_model_is_stop
+ * gets the tokens of bitfetch_sequence_generate with this sampling. Costs less than
+ * bitfetch_sequence_logits where few of these can matter. */
+BITFETCH_API bitfetch_status bitfetch_sampler_sample(bitfetch_sampler* sampler,
+                                                     const bitfetch_sequence* sequence,
+                                                     int32_t* token);
+
 /* ---- Batches: many sequences in one pass over the weights ---- */
 
 /* Tokens to append to one sequence, and what became of them. */

@@ -2,29 +2,18 @@
 #include <atomic>
 #include <cstddef>
 #include <mutex>
+#include <optional>
 #include <string_view>
 
 #include "api/guarded.h"
 #include "api/handles.h"
-#include "api/sized_struct.h"
+#include "api/sampling.h"
 #include "bitfetch/bitfetch.h"
 #include "engine/generate.h"
 #include "text/sampler.h"
 
 namespace bitfetch {
 namespace {
-
-// The last member of the first version; those that came later stand behind it.
-constexpr size_t kFirstSampling = BITFETCH_FIRST_VERSION(bitfetch_sampling, seed);
-
-constexpr bitfetch_sampling kDefaultSampling = {.struct_size = sizeof(kDefaultSampling),
-                                                .max_tokens = -1,
-                                                .temperature = kUsualSampling.temperature,
-                                                .top_k = kUsualSampling.top_k,
-                                                .top_p = kUsualSampling.top_p,
-                                                .min_p = kUsualSampling.min_p,
-                                                .repeat_penalty = kUsualSampling.repeat_penalty,
-                                                .seed = kUsualSampling.seed};
 
 // Keeps a sequence for itself, in its turn and while a callback runs, and frees it in the end if
 // that was asked for meanwhile.
@@ -63,13 +52,6 @@ using namespace bitfetch;  // NOLINT(google-build-using-namespace): what follows
 
 extern "C" {
 
-bitfetch_status bitfetch_sampling_init(bitfetch_sampling* sampling, size_t struct_size) {
-  return Guarded([&] {
-    BITFETCH_REQUIRE(sampling);
-    return Allowed(WriteSized("sampling", kDefaultSampling, kFirstSampling, sampling, struct_size));
-  });
-}
-
 bitfetch_status bitfetch_sequence_generate(bitfetch_sequence* sequence, const char* prompt,
                                            size_t bytes, const bitfetch_sampling* sampling,
                                            bitfetch_on_text on_text, void* user) {
@@ -77,21 +59,9 @@ bitfetch_status bitfetch_sequence_generate(bitfetch_sequence* sequence, const ch
     BITFETCH_REQUIRE(sequence);
     BITFETCH_REQUIRE(on_text);
     if (bytes > 0) BITFETCH_REQUIRE(prompt);
-    bitfetch_sampling wanted = kDefaultSampling;
-    if (sampling != nullptr) {
-      BITFETCH_RETURN_IF_NOT_OK(Allowed(ReadSized("sampling", sampling, kFirstSampling, &wanted)));
-    }
-    if (wanted.max_tokens < -1) {
-      return Fails(BITFETCH_INVALID_ARGUMENT,
-                   fmt::format("max_tokens: {} is less than -1", wanted.max_tokens));
-    }
-    auto sampler = Sampler::Create({.temperature = wanted.temperature,
-                                    .top_k = wanted.top_k,
-                                    .top_p = wanted.top_p,
-                                    .min_p = wanted.min_p,
-                                    .repeat_penalty = wanted.repeat_penalty,
-                                    .seed = wanted.seed});
-    if (!sampler) return Fails(BITFETCH_INVALID_ARGUMENT, sampler.error().message);
+    bitfetch_sampling wanted;
+    std::optional<Sampler> sampler;
+    BITFETCH_RETURN_IF_NOT_OK(ReadSampling(sampling, &wanted, &sampler));
 
     const std::shared_ptr<OpenedModel> model = sequence->model;  // outlives the turn
     const std::lock_guard turn(model->turns);
