@@ -180,6 +180,28 @@ class Sequence {
   std::unique_ptr<bitfetch_sequence, detail::Free<bitfetch_sequence_free>> sequence_;
 };
 
+// Draws tokens one by one, for one thread at a time.
+class Sampler {
+ public:
+  explicit Sampler(const bitfetch_sampling& sampling = bitfetch_default_sampling()) {
+    bitfetch_sampler* sampler = nullptr;
+    detail::Check(bitfetch_sampler_create(&sampling, &sampler));
+    sampler_.reset(sampler);
+  }
+
+  // The token that comes next, which is not appended.
+  int32_t Sample(const Sequence& sequence) {
+    int32_t token = 0;
+    detail::Check(bitfetch_sampler_sample(sampler_.get(), sequence.get(), &token));
+    return token;
+  }
+
+  bitfetch_sampler* get() const { return sampler_.get(); }
+
+ private:
+  std::unique_ptr<bitfetch_sampler, detail::Free<bitfetch_sampler_free>> sampler_;
+};
+
 inline std::vector<float> Model::Logits(std::span<const Sequence* const> sequences) const {
   std::vector<bitfetch_sequence*> handles;
   for (const Sequence* sequence : sequences) handles.push_back(sequence->get());

@@ -22,4 +22,4 @@ __all__ = ["BatchError", "ContextFull", "Error", "InvalidArgument", "Model", "Ou
 
 def isa() -> str:
     """Of the kernels in use: "avx512vnni"; or "none"."""
-    return _lib.bitfetch_isa().decode()
+    return str(_lib.bitfetch_isa(), "ascii")

@@ -7,7 +7,7 @@ import os
 from typing import Any, Callable, Iterable
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ._errors import check
 
@@ -26,7 +26,7 @@ def c_integer(name: str, value: int, kind: type) -> Any:
     return converted
 
 
-def c_tokens(tokens: ArrayLike) -> np.ndarray:
+def c_tokens(tokens: ArrayLike) -> NDArray[np.int32]:
     """As [tokens] of int32; no copy of what is that already."""
     array = np.asarray(tokens)
     if array.size == 0:
@@ -55,11 +55,11 @@ def fill(struct: ctypes.Structure, values: Iterable[tuple[str, Any]]) -> None:
             raise ValueError(f"{name}: {value} is out of range")
 
 
-def read(call: Callable[[np.ndarray, int, Any], int], dtype: type, expected: int) -> np.ndarray:
+def read(call: Callable[[NDArray[Any], int, Any], int], dtype: type, expected: int) -> NDArray[Any]:
     """All that `call` (to, capacity, count) writes, which is called again if `expected` was too few."""
     count = ctypes.c_size_t(expected)
     while True:
-        array = np.empty(count.value, dtype)
+        array: NDArray[Any] = np.empty(count.value, dtype)
         check(call(array, array.size, ctypes.byref(count)))
         if count.value <= array.size:
             return array[:count.value]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._library import lib
 
@@ -27,7 +28,7 @@ class BatchError(Error):
     """Pieces of a batch failed. The others ran: `results` is what Model.run would have returned, with
     the Error of each piece that failed in its place."""
 
-    def __init__(self, results: list[np.ndarray | None | Error]):
+    def __init__(self, results: list[NDArray[np.float32] | None | Error]):
         errors = [result for result in results if isinstance(result, Error)]
         super().__init__(f"{len(errors)} of {len(results)} pieces failed: {errors[0]}")
         self.results = results

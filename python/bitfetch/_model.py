@@ -6,10 +6,10 @@ import os
 from typing import Iterable, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ._convert import c_integer, c_string, c_tokens, fill, read
-from ._errors import BatchError, Error, check, error_of
+from ._errors import BatchError, check, error_of
 from ._library import ModelOptions, Piece as CPiece, lib
 from ._owner import Handle, Owner
 from ._sequence import Sequence
@@ -43,8 +43,9 @@ class Model(Owner):
         """`first`: the text begins a sequence, BOS in front where the model wants one. `special`: names of
         control tokens in the text, such as "<|eot_id|>", are these tokens; never for what a user typed."""
         data = text.encode()
-        return read(lambda *out: lib.bitfetch_model_tokenize(self._handle, data, len(data), first, special, *out),
-                    np.int32, len(data) + 1).tolist()
+        tokens = read(lambda *out: lib.bitfetch_model_tokenize(self._handle, data, len(data), first, special, *out),
+                      np.int32, len(data) + 1)
+        return list(tokens.tolist())
 
     def detokenize(self, tokens: ArrayLike) -> str:
         """The text of tokens in a row; bytes that are no character become U+FFFD."""
@@ -70,29 +71,26 @@ class Model(Owner):
                                      c_string("salt", salt)))
 
     def run(self, pieces: Iterable[Piece | tuple[Sequence, ArrayLike] | tuple[Sequence, ArrayLike, bool]]
-            ) -> list[np.ndarray | None]:
+            ) -> list[NDArray[np.float32] | None]:
         """Appends to each sequence its tokens, in passes over the weights that all share. Each gets the bits that
         it would get alone. Returns for each piece its logits, float32 [tokens][vocab], or None if they are not
         wanted. Pieces that fail leave their sequences as append would and the others alone: BatchError."""
         given = [Piece(*piece) for piece in pieces]
         handles = [piece.sequence._handle for piece in given]
         tokens = [c_tokens(piece.tokens) for piece in given]
-        results: list[np.ndarray | None | Error] = [
-            np.empty((array.size, self.vocab), np.float32) if piece.all_logits else None
-            for piece, array in zip(given, tokens)]
+        results = [np.empty((array.size, self.vocab), np.float32) if piece.all_logits else None
+                   for piece, array in zip(given, tokens)]
         batch = (CPiece * len(given))(*(
             CPiece(ctypes.sizeof(CPiece), handle.address, array.ctypes.data, array.size,
                    None if logits is None else logits.ctypes.data)
             for handle, array, logits in zip(handles, tokens, results)))
         check(lib.bitfetch_batch_run(self._handle, batch, len(batch)))
-        for i, piece in enumerate(batch):
-            if piece.status != 0:
-                results[i] = error_of(piece.status, piece.message)
-        if any(isinstance(result, Error) for result in results):
-            raise BatchError(results)
+        errors = {i: error_of(piece.status, piece.message) for i, piece in enumerate(batch) if piece.status != 0}
+        if errors:
+            raise BatchError([errors.get(i, result) for i, result in enumerate(results)])
         return results
 
-    def logits(self, sequences: Iterable[Sequence]) -> np.ndarray:
+    def logits(self, sequences: Iterable[Sequence]) -> NDArray[np.float32]:
         """Sequence.logits of each, with one read of the model's output head: float32 [sequences][vocab]."""
         handles = [sequence._handle for sequence in sequences]
         logits = np.empty((len(handles), self.vocab), np.float32)

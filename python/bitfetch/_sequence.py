@@ -7,7 +7,7 @@ import itertools
 from typing import TYPE_CHECKING, Iterator, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ._convert import c_integer, c_tokens, read
 from ._errors import ContextFull, check
@@ -31,14 +31,14 @@ class Sequence(Owner):
         return Sequence(self.model, Handle(lib.bitfetch_sequence_fork, lib.bitfetch_sequence_free, self._handle))
 
     def __len__(self) -> int:
-        return lib.bitfetch_sequence_length(self._handle)
+        return int(lib.bitfetch_sequence_length(self._handle))
 
     def __bool__(self) -> bool:
         return True  # an empty sequence is one, too
 
     @property
     def tokens(self) -> list[int]:
-        return read(lambda *out: lib.bitfetch_sequence_tokens(self._handle, *out), np.int32, len(self)).tolist()
+        return list(read(lambda *out: lib.bitfetch_sequence_tokens(self._handle, *out), np.int32, len(self)).tolist())
 
     def append(self, tokens: ArrayLike) -> None:
         """Runs the model over more tokens. If it fails, the text is as before, but there may be no logits
@@ -50,7 +50,7 @@ class Sequence(Owner):
         """Forgets all but the first `length` tokens; there are no logits then until the next append."""
         check(lib.bitfetch_sequence_truncate(self._handle, c_integer("length", length, ctypes.c_int64)))
 
-    def logits(self) -> np.ndarray:
+    def logits(self) -> NDArray[np.float32]:
         """What the model says of the token that comes next: float32 [vocab], which the library writes."""
         logits = np.empty(self.model.vocab, np.float32)
         check(lib.bitfetch_sequence_logits(self._handle, logits))

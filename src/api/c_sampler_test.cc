@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <memory>
-
 #include "api/tiny_model.h"
 
 namespace bitfetch {
@@ -10,14 +8,6 @@ class CApiSampler : public testing::Test {
  protected:
   Model model_{kTinyModel, QuietModelOptions()};
 };
-
-using SamplerHandle = std::unique_ptr<bitfetch_sampler, detail::Free<bitfetch_sampler_free>>;
-
-SamplerHandle NewSampler(const bitfetch_sampling* sampling) {
-  bitfetch_sampler* sampler = nullptr;
-  EXPECT_EQ(bitfetch_sampler_create(sampling, &sampler), BITFETCH_OK) << bitfetch_last_error();
-  return SamplerHandle(sampler);
-}
 
 TEST_F(CApiSampler, DrawsTheTokensOfGenerate) {
   const std::vector<int32_t> prompt = model_.Tokenize("In the beginning", /*first=*/true);
@@ -31,11 +21,10 @@ TEST_F(CApiSampler, DrawsTheTokensOfGenerate) {
   for (const bitfetch_sampling& sampling : {ShortSampling(24, 5), penalty, all}) {
     Sequence generated(model_), drawn(model_);
     Generated(generated, "In the beginning", sampling);
-    const SamplerHandle sampler = NewSampler(&sampling);
+    cpp::Sampler sampler(sampling);
     drawn.Append(prompt);
     for (int i = 0; i < 24; ++i) {
-      int32_t token = -1;
-      ASSERT_EQ(bitfetch_sampler_sample(sampler.get(), drawn.get(), &token), BITFETCH_OK);
+      const int32_t token = sampler.Sample(drawn);
       drawn.Append({&token, 1});
       if (model_.IsStop(token)) break;
     }
@@ -46,7 +35,7 @@ TEST_F(CApiSampler, DrawsTheTokensOfGenerate) {
 TEST_F(CApiSampler, RefusesWhatItCannotDrawFrom) {
   Sequence empty(model_);
   int32_t token = 7;
-  const SamplerHandle sampler = NewSampler(nullptr);
+  const cpp::Sampler sampler;
   ExpectStatus(bitfetch_sampler_sample(sampler.get(), empty.get(), &token), BITFETCH_FAILED,
                "no token was appended");
   ExpectStatus(bitfetch_sampler_sample(nullptr, empty.get(), &token), BITFETCH_INVALID_ARGUMENT,
@@ -61,8 +50,8 @@ TEST_F(CApiSampler, RefusesWhatItCannotDrawFrom) {
   impossible.top_p = 2;
   bitfetch_sampler* none = nullptr;
   ExpectStatus(bitfetch_sampler_create(&impossible, &none), BITFETCH_INVALID_ARGUMENT, "top-p");
-  ExpectStatus(bitfetch_sampler_create(nullptr, nullptr), BITFETCH_INVALID_ARGUMENT, "sampler");
   EXPECT_EQ(none, nullptr);
+  ExpectStatus(bitfetch_sampler_create(nullptr, nullptr), BITFETCH_INVALID_ARGUMENT, "sampler");
   bitfetch_sampler_free(nullptr);
 }
 
