@@ -19,8 +19,10 @@ namespace {
 
 // Each input begins with an empty text.
 bitfetch_session* OpenSession() {
+  bitfetch_model* const model = OpenModel(kContext);
   bitfetch_session* session = nullptr;
-  FUZZ_CHECK(Succeeds(bitfetch_session_create(OpenModel(kContext), &session)));
+  FUZZ_CHECK(Succeeds(bitfetch_session_create(model, &session)));
+  bitfetch_model_close(model);
   return session;
 }
 

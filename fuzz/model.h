@@ -24,7 +24,7 @@ inline bool Succeeds(bitfetch_status status) {
 }
 
 // For the whole run, as opening takes milliseconds.
-inline const bitfetch_model* OpenModel(int64_t kv_tokens) {
+inline bitfetch_model* OpenModel(int64_t kv_tokens) {
   const TempDir folder;
   const std::string path = folder.Path("model.gguf");
   FUZZ_CHECK(WriteSynthModel(path,
