@@ -8,6 +8,7 @@
 
 #include "base/sanitized.h"
 #include "base/temp_dir.h"
+#include "cli/test_commands.h"
 #include "cli/test_program.h"
 #include "engine/synth_tokenizer.h"
 #include "model/test_model.h"
@@ -18,22 +19,8 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
-const std::string kModel = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
 const std::vector<std::string> kCommands = {
     "generate", "chat", "info", "tune", "tokenize", "detokenize", "logits", "perplexity", "synth"};
-
-void WriteText(const std::string& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-// Quick and the same everywhere: no probe of the memory, few threads.
-std::vector<std::string> With(std::vector<std::string> arguments,
-                              const std::vector<std::string>& more = {}) {
-  const std::vector<std::string> quick = {"-m", kModel, "--prefetch", "off", "-t", "2"};
-  arguments.insert(arguments.end(), quick.begin(), quick.end());
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
 
 class CliTest : public ::testing::Test {
  protected:

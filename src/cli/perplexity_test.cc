@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/temp_dir.h"
+#include "cli/test_commands.h"
 #include "cli/test_program.h"
 
 namespace bitfetch {
@@ -16,24 +17,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::string kModel = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
-
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void WriteText(const std::string& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-// Quick and the same everywhere: no probe of the memory, few threads.
-std::vector<std::string> With(std::vector<std::string> arguments,
-                              const std::vector<std::string>& more = {}) {
-  const std::vector<std::string> quick = {"-m", kModel, "--prefetch", "off", "-t", "2"};
-  arguments.insert(arguments.end(), quick.begin(), quick.end());
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
 }
 
 class PerplexityTest : public ::testing::Test {
