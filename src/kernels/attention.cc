@@ -192,7 +192,7 @@ void Attention::Fold(int64_t row, int kv_head) {
   for (const AttentionPlan::Part& part : plan_.parts()) {
     const AttentionPlan::Read& read = plan_.reads()[part.read];
     const int64_t i = row - read.first_row;
-    if (read.by_head || i < 0 || i >= read.rows) continue;
+    if (read.by_head || i < 0 || i >= read.rows || part.begin == part.end) continue;
     const int64_t head_floats = read.rows * group_ * partial_floats();
     FoldRanges(read, i, kv_head, part.begin, part.end,
                partials_.data() + part.partials + kv_head * head_floats,
