@@ -24,14 +24,15 @@ int64_t PadToBlock(int64_t cols) { return (cols + kTernaryPack - 1) / kTernaryPa
 
 }  // namespace
 
-// One token reads each weight once, and the longer the run, the better the prefetchers do: four to
-// a thread, so that one which the system keeps waiting leaves the rest to others. A batch computes
-// for longer than it reads.
+// A few tokens take as long as reading the weights, and the longer the run, the better the
+// prefetchers do: four to a thread, so that one which the system keeps waiting leaves the rest to
+// others. More tokens compute for longer than they read.
 int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads) {
+  constexpr int64_t kFew = 4;
   constexpr int64_t kOfABatch = 128;
   constexpr int64_t kRunsOfAThread = 4;
   constexpr int64_t kTogether = 4;  // rows that the kernels take at once
-  if (tokens > 1) return kOfABatch;
+  if (tokens > kFew) return kOfABatch;
   return Pieces(Pieces(rows, kRunsOfAThread * threads), kTogether) * kTogether;
 }
 
