@@ -2,17 +2,13 @@
 #ifndef BITFETCH_KV_BLOCK_KEY_H_
 #define BITFETCH_KV_BLOCK_KEY_H_
 
-#include <array>
-#include <cstdint>
 #include <span>
 #include <string_view>
 
+#include "kv/digest.h"
 #include "kv/tile.h"
 
 namespace bitfetch {
-
-// BLAKE2b with 32 bytes: as names of content, and of what was computed from it.
-using Digest = std::array<uint8_t, 32>;
 
 // What the bytes of a full block follow from, as a name: all tokens up to its last, and what stands
 // in its root. A pure function of bytes, the same in every process and on every machine; two blocks

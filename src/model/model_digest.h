@@ -2,7 +2,7 @@
 #ifndef BITFETCH_MODEL_MODEL_DIGEST_H_
 #define BITFETCH_MODEL_MODEL_DIGEST_H_
 
-#include "kv/block_key.h"
+#include "kv/digest.h"
 #include "model/gguf_reader.h"
 
 namespace bitfetch {
