@@ -115,10 +115,9 @@ Result<std::unique_ptr<Engine>> Engine::Open(const std::string& path, const Engi
   }
   engine->blocks_ = *std::move(blocks);
   engine->share_prefixes_ = options.share_prefixes;
-  BITFETCH_ASSIGN_OR_RETURN(const Sequence first, engine->NewSequence());
 
   engine->access_ = AttentionAccess(
-      engine->kernels_->isa, engine->blocks_->layout(), first.cache().layer_placement(),
+      engine->kernels_->isa, engine->blocks_->layout(), engine->blocks_->layer_placement(),
       options.pages, static_cast<int>(config.heads / config.kv_heads), engine->threads());
   engine->forward_ = std::make_unique<ForwardPass>(*engine->model_, *engine->kernels_,
                                                    *engine->threads_, ForwardPrefetch{});

@@ -101,6 +101,10 @@ class BlockPool {
   BlockPlacement placement() const {
     return order_.empty() ? BlockPlacement::kContiguous : BlockPlacement::kShuffled;
   }
+  // How the blocks of one layer lie, for who reads it: between them are those of other layers.
+  BlockPlacement layer_placement() const {
+    return layers_ == 1 ? placement() : BlockPlacement::kShuffled;
+  }
   const std::byte* arena(int layer) const { return memory_.data() + layer * layout_.block_bytes(); }
   size_t stride_bytes() const { return layers_ * layout_.block_bytes(); }  // of a block
   std::byte* Block(int layer, uint32_t block) {

@@ -111,10 +111,7 @@ class KvCache {
 
   int layers() const { return static_cast<int>(lengths_.size()); }
   Status CheckLayer(int layer) const;  // an error if it is out of range
-  // How the blocks of one layer lie, for who reads it: between them are those of other layers.
-  BlockPlacement layer_placement() const {
-    return layers() == 1 ? pool_->placement() : BlockPlacement::kShuffled;
-  }
+  BlockPlacement layer_placement() const { return pool_->layer_placement(); }
   PageSize pages() const { return pool_->pages(); }
   int64_t limit() const { return limit_; }
   const std::shared_ptr<BlockPool>& pool() const { return pool_; }
