@@ -38,7 +38,7 @@ Result<bool> Engine::Run(std::span<SequencePiece> pieces, const Progress& progre
   works.reserve(pieces.size());
   int64_t total = 0;
   for (SequencePiece& piece : pieces) {
-    piece.status = CheckTokens(piece);
+    piece.status = Check(piece);
     if (!piece.status) continue;
     piece.sequence->state_.clear();
     const int64_t before = piece.sequence->length();
@@ -80,14 +80,8 @@ Status Engine::CheckPieces(std::span<const SequencePiece> pieces) const {
   return {};
 }
 
-Status Engine::CheckTokens(const SequencePiece& piece) const {
-  if (piece.tokens.empty()) return Fail("a piece of the batch has no tokens");
-  for (const int token : piece.tokens) {
-    if (token < 0 || token >= model_->config().vocab) {
-      return Fail("{}: token {} is out of range: the vocabulary has {}", model_->file().path(),
-                  token, model_->config().vocab);
-    }
-  }
+Status Engine::Check(const SequencePiece& piece) const {
+  BITFETCH_RETURN_IF_ERROR(CheckTokens(*model_, piece.tokens));
   return CheckRoom(*piece.sequence, piece.tokens.size());
 }
 

@@ -129,7 +129,7 @@ class Engine {
   Status ScreenHead(const EngineOptions& options, const Progress& progress);
   void SetPrefetch(const PrefetchSetting& in_kernel, bool ahead);
   Status CheckPieces(std::span<const SequencePiece> pieces) const;
-  Status CheckTokens(const SequencePiece& piece) const;
+  Status Check(const SequencePiece& piece) const;
   void Adopt(Work& work) const;
   void RunPass(std::span<Work> works);
   void AllLogits(std::span<Work* const> works, std::span<RowPiece> batch);

@@ -76,14 +76,7 @@ void ForwardPass::Run(RowBatch batch) {
 
 // With room in its cache for what comes, so that nothing is in want of it halfway.
 Status ForwardPass::Admit(const RowPiece& piece) const {
-  if (piece.tokens.empty()) return Fail("a piece of a batch has no tokens");
-  const int64_t vocab = model_.config().vocab;
-  for (const int token : piece.tokens) {
-    if (token < 0 || token >= vocab) {
-      return Fail("{}: token {} is out of range: the vocabulary has {}", model_.file().path(),
-                  token, vocab);
-    }
-  }
+  BITFETCH_RETURN_IF_ERROR(CheckTokens(model_, piece.tokens));
   BITFETCH_ASSIGN_OR_RETURN(const bool reserved,
                             piece.cache->Reserve(static_cast<int64_t>(piece.tokens.size())));
   if (!reserved) return Fail("every block of the KV cache is in use by other sequences");

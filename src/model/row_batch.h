@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "kv/kv_cache.h"
+#include "model/model.h"
 
 namespace bitfetch {
 
@@ -21,6 +22,9 @@ struct RowPiece {
   // Out: why nothing was appended to this cache. The other pieces don't notice.
   Status status = {};
 };
+
+// An error if a piece has no token, or one that the model's vocabulary lacks.
+Status CheckTokens(const Model& model, std::span<const int> tokens);
 
 // The pieces of one pass: of different sequences, at most ForwardPass::kMaxRows tokens together.
 using RowBatch = std::span<RowPiece>;
