@@ -49,22 +49,20 @@ void ForwardPass::Run(RowBatch batch) {
   profile_.Begin();
   batch_.clear();
   rows_ = 0;
-  std::vector<int64_t> before;
   for (RowPiece& piece : batch) {
     piece.status = Admit(piece);
     if (!piece.status) continue;
     const auto count = static_cast<int64_t>(piece.tokens.size());
-    batch_.push_back({&piece, rows_, count});
+    batch_.push_back({&piece, rows_, count, piece.cache->length()});
     rows_ += count;
-    before.push_back(piece.cache->length());
   }
   if (batch_.empty()) return;
   RunLayers();
-  for (size_t i = 0; i < batch_.size(); ++i) {
-    if (batch_[i].piece->status) {
-      WriteStates(batch_[i]);
+  for (const PieceRows& rows : batch_) {
+    if (rows.piece->status) {
+      WriteStates(rows);
     } else {
-      batch_[i].piece->cache->Truncate(before[i]);
+      rows.piece->cache->Truncate(rows.position);
     }
   }
   profile_.End(Stage::kHead);
@@ -101,13 +99,12 @@ void ForwardPass::Embed() {
   sines_.resize(rows_ * rope_.pairs());
   finite_.assign(rows_, true);
   for (const PieceRows& rows : batch_) {
-    const int64_t position = rows.piece->cache->length();
     pool_.ParallelFor(rows.count, [&](int64_t t, int) {
       const GgufTensor& embedding = model_.embedding();
       const int64_t row = rows.first + t;
       DequantizeRow(embedding.type, embedding.Row(rows.piece->tokens[t]), hidden,
                     residual_.data() + row * hidden);
-      rope_.At(position + t, cosines_.data() + row * rope_.pairs(),
+      rope_.At(rows.position + t, cosines_.data() + row * rope_.pairs(),
                sines_.data() + row * rope_.pairs());
     });
   }
@@ -122,7 +119,7 @@ void ForwardPass::Embed() {
 template <class Damage>
 void ForwardPass::FindDamage(const Damage& damage) {
   const int64_t hidden = model_.config().hidden;
-  for (const auto& [piece, first, count] : batch_) {
+  for (const auto& [piece, first, count, position] : batch_) {
     const auto quantized = std::span(finite_).subspan(first, count);
     const auto residual = std::span(residual_).subspan(first * hidden, count * hidden);
     if (!piece->status || (std::ranges::count(quantized, 0) == 0 && AllFinite(residual))) continue;
@@ -155,7 +152,7 @@ void ForwardPass::RunAttention(int layer) {
   profile_.End(Stage::kQkv,
                weights.attn_q.bytes() + weights.attn_k.bytes() + weights.attn_v.bytes());
   Turn();
-  for (const auto& [piece, first, count] : batch_) {
+  for (const auto& [piece, first, count, position] : batch_) {
     if (!piece->status) continue;
     piece->status = piece->cache->Append(layer, count, k_.data() + first * kv_size,
                                          v_.data() + first * kv_size);
@@ -203,7 +200,7 @@ int ForwardPass::group() const {
 std::vector<AttendSlice> ForwardPass::Slices(int layer, bool stored) {
   const int64_t query_size = model_.config().heads * model_.config().head_dim;
   std::vector<AttendSlice> slices;
-  for (const auto& [piece, first, count] : batch_) {
+  for (const auto& [piece, first, count, position] : batch_) {
     if (!piece->status) continue;
     KvView view = *piece->cache->View(layer);
     if (!stored) view.length += count;
@@ -218,8 +215,9 @@ std::vector<AttendSlice> ForwardPass::Slices(int layer, bool stored) {
 // What each thread will read first in the attention of this layer that follows.
 void ForwardPass::AimCursors(int layer) {
   aims_.clear();
+  if (!prefetch_.ahead) return;
   const std::vector<AttendSlice> slices = Slices(layer, /*stored=*/false);
-  if (!prefetch_.ahead || slices.empty()) return;
+  if (slices.empty()) return;
   std::vector<KvCache*> caches;
   for (const PieceRows& rows : batch_) {
     if (rows.piece->status) caches.push_back(rows.piece->cache);

@@ -74,6 +74,7 @@ class ForwardPass {
     RowPiece* piece;
     int64_t first;
     int64_t count;
+    int64_t position;  // of the first in its sequence
   };
 
   Status Admit(const RowPiece& piece) const;
