@@ -100,7 +100,8 @@ void FullAndScreened(benchmark::State& state) {
       pool->ParallelFor(kVocab / 64, [&](int64_t piece, int) {
         double lower[64];
         double upper[64];
-        screen->Bounds(kernels, input, piece * 64, piece * 64 + 64, lower, upper);
+        const HeadScreen::Token token{&input, lower, upper};
+        screen->Bounds(kernels, piece * 64, piece * 64 + 64, {&token, 1});
         benchmark::DoNotOptimize(upper[0]);
       });
     });

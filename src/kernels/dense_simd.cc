@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The output head, for each ISA: rows of floats times one token, and their int8 copy: making a row,
-// and rows times one token.
+// The output head, for each ISA: rows of floats times tokens, and how a row becomes int8.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/dense_simd.cc"
 #include "machine/foreach_isa.h"
@@ -31,42 +30,75 @@ HWY_INLINE float ToFloat(hwy::bfloat16_t x) {
   return BF16ToF32(bits);
 }
 
-// kRows rows at once: one alone would wait for its own additions.
-template <int kRows, class Element>
-HWY_INLINE void DenseRows(const Element* rows, int64_t cols, const float* x, float* out) {
+// kRows rows and kTokens tokens at once: one of each would wait for its own additions, and convert
+// the rows for each token anew.
+template <int kRows, int kTokens, class Element>
+HWY_INLINE void DenseTile(const Element* rows, int64_t cols, int64_t row,
+                          const DenseToken* tokens) {
   const int64_t whole = cols / 16 * 16;
-  Vec16 sums[kRows];
-  for (int r = 0; r < kRows; ++r) sums[r] = Set16(0.0f);
+  Vec16 sums[kTokens][kRows];
+  Unroll<kTokens * kRows>([&](auto i)
+                              BITFETCH_LAMBDA { sums[i / kRows][i % kRows] = Set16(0.0f); });
   for (int64_t c = 0; c < whole; c += 16) {
-    const Vec16 input = Load16(x + c);
-    for (int r = 0; r < kRows; ++r) sums[r] = MulAdd16(Load16(rows + r * cols + c), input, sums[r]);
+    Vec16 weights[kRows];
+    Unroll<kRows>([&](auto r) BITFETCH_LAMBDA { weights[r] = Load16(rows + r * cols + c); });
+    Unroll<kTokens>([&](auto t) BITFETCH_LAMBDA {
+      const Vec16 input = Load16(tokens[t].x + c);
+      Unroll<kRows>([&](auto r)
+                        BITFETCH_LAMBDA { sums[t][r] = MulAdd16(weights[r], input, sums[t][r]); });
+    });
   }
-  for (int r = 0; r < kRows; ++r) {
-    float lanes[kPartialSums];
-    Store16(sums[r], lanes);
-    for (int64_t c = whole; c < cols; ++c) {
-      lanes[c - whole] = std::fma(ToFloat(rows[r * cols + c]), x[c], lanes[c - whole]);
+  for (int t = 0; t < kTokens; ++t) {
+    for (int r = 0; r < kRows; ++r) {
+      float lanes[kPartialSums];
+      Store16(sums[t][r], lanes);
+      for (int64_t c = whole; c < cols; ++c) {
+        lanes[c - whole] = std::fma(ToFloat(rows[r * cols + c]), tokens[t].x[c], lanes[c - whole]);
+      }
+      tokens[t].out[row + r] = scalar::FoldSums(lanes);
     }
-    out[r] = scalar::FoldSums(lanes);
+  }
+}
+
+template <int kRows, int kTokens, class Element>
+HWY_INLINE void DenseTiles(const Element* values, int64_t cols, int64_t row,
+                           const DenseToken* tokens, int64_t count) {
+  const Element* rows = values + row * cols;
+  int64_t t = 0;
+  for (; t + kTokens <= count; t += kTokens) {
+    DenseTile<kRows, kTokens>(rows, cols, row, tokens + t);
+  }
+  if constexpr (kTokens > 1) {
+    for (; t < count; ++t) DenseTile<kRows, 1>(rows, cols, row, tokens + t);
   }
 }
 
 template <class Element>
-void DenseElements(const DenseMatrix& w, int64_t begin, int64_t end, const float* x, float* out) {
+void DenseElements(const DenseMatrix& w, int64_t begin, int64_t end, const DenseToken* tokens,
+                   int64_t count) {
+  // As many sums as fit in the registers beside the rows.
+  constexpr int kRows = kVectors == 1 ? 4 : 1;
+  constexpr int kTokens = 4;
   const auto* values = static_cast<const Element*>(w.values);
   int64_t r = begin;
-  for (; r + 4 <= end; r += 4) DenseRows<4>(values + r * w.cols, w.cols, x, out + r);
-  for (; r < end; ++r) DenseRows<1>(values + r * w.cols, w.cols, x, out + r);
+  if (count >= kTokens) {
+    for (; r + kRows <= end; r += kRows) {
+      DenseTiles<kRows, kTokens>(values, w.cols, r, tokens, count);
+    }
+  }
+  for (; r + 4 <= end; r += 4) DenseTiles<4, 1>(values, w.cols, r, tokens, count);
+  for (; r < end; ++r) DenseTiles<1, 1>(values, w.cols, r, tokens, count);
 }
 
-void DenseMatvec(const DenseMatrix& w, int64_t begin, int64_t end, const float* x, float* out) {
+void DenseMatmul(const DenseMatrix& w, int64_t begin, int64_t end, const DenseToken* tokens,
+                 int64_t count) {
   switch (w.type) {
     case DenseType::kF32:
-      return DenseElements<float>(w, begin, end, x, out);
+      return DenseElements<float>(w, begin, end, tokens, count);
     case DenseType::kF16:
-      return DenseElements<hwy::float16_t>(w, begin, end, x, out);
+      return DenseElements<hwy::float16_t>(w, begin, end, tokens, count);
     case DenseType::kBF16:
-      return DenseElements<hwy::bfloat16_t>(w, begin, end, x, out);
+      return DenseElements<hwy::bfloat16_t>(w, begin, end, tokens, count);
   }
 }
 
@@ -134,34 +166,6 @@ void ScreenRow(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values
     case DenseType::kBF16:
       return ScreenElements(static_cast<const hwy::bfloat16_t*>(w.values) + first, w.cols, stride,
                             values, fit);
-  }
-}
-
-// Row after row: memory then sees one stream, which the hardware prefetcher follows twice as fast
-// as four rows side by side.
-void Screen(const ScreenRows& w, int64_t begin, int64_t end, const int16_t* x, int32_t* out) {
-  const hn::CappedTag<int16_t, 32> shorts;
-  const hn::Rebind<int8_t, decltype(shorts)> bytes;
-  const hn::RepartitionToWide<decltype(shorts)> ints;
-  using Sum = hn::Vec<decltype(ints)>;
-  constexpr int64_t kStep = HWY_MIN(32, HWY_LANES(int16_t));
-  constexpr int kSums = kScreenPack / kStep;
-  for (int64_t r = begin; r < end; ++r) {
-    const int8_t* row = w.values + r * w.stride;
-    // Two for each: NEON adds the halves of a vector apart, the others use only the first.
-    Sum low[kSums];
-    Sum high[kSums];
-    for (int i = 0; i < kSums; ++i) low[i] = high[i] = hn::Zero(ints);
-    for (int64_t c = 0; c < w.stride; c += kScreenPack) {
-      for (int i = 0; i < kSums; ++i) {
-        const auto values = hn::PromoteTo(shorts, hn::LoadU(bytes, row + c + i * kStep));
-        const auto input = hn::LoadU(shorts, x + c + i * kStep);
-        low[i] = hn::ReorderWidenMulAccumulate(ints, values, input, low[i], high[i]);
-      }
-    }
-    Sum sum = hn::Zero(ints);
-    for (int i = 0; i < kSums; ++i) sum = hn::Add(sum, hn::Add(low[i], high[i]));
-    out[r - begin] = hn::GetLane(hn::SumOfLanes(ints, sum));
   }
 }
 

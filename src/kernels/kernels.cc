@@ -13,7 +13,7 @@ namespace {
 #define BITFETCH_TABLE(name, target, dot, ternary)                                      \
   {                                                                                     \
     .isa = Isa::name, .rms_norm = target::RmsNorm, .quantize = target::Quantize,        \
-    .ternary_matmul = ternary::TernaryMatmul, .dense_matvec = target::DenseMatvec,      \
+    .ternary_matmul = ternary::TernaryMatmul, .dense_matmul = target::DenseMatmul,      \
     .screen_row = target::ScreenRow, .screen = target::Screen, .rope = target::Rope,    \
     .relu2_gate = target::Relu2Gate, .silu_gate = target::SiluGate, .add = target::Add, \
     .attend = dot::Attend, .fold = target::Fold                                         \

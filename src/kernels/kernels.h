@@ -90,12 +90,23 @@ struct DenseMatrix {
   DenseType type = DenseType::kF32;
   int64_t cols = 0;
 };
+// A token that meets such rows: its activations [cols], and where its products go, by row.
+struct DenseToken {
+  const float* x = nullptr;
+  float* out = nullptr;
+};
 
 // The int8 copy of a head, [rows][stride] with zeros behind the columns (docs/output-head.md).
 inline constexpr int64_t kScreenPack = 64;  // elements
 struct ScreenRows {
   const int8_t* values = nullptr;
   int64_t stride = 0;  // cols, padded to whole kScreenPack
+};
+// A token that meets it: its activations [stride], and where its products go, the first row's in
+// front.
+struct ScreenToken {
+  const int16_t* x = nullptr;
+  int32_t* out = nullptr;
 };
 
 // How a row became int8, q = round(w * (127 / max)).
@@ -128,9 +139,10 @@ struct Kernels {
   void (*ternary_matmul)(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,
                          float* out, int64_t out_stride);
 
-  // out[r] = sum over c of w[r][c] * x[c] for rows [begin, end); out is indexed by row.
-  void (*dense_matvec)(const DenseMatrix& w, int64_t begin, int64_t end, const float* x,
-                       float* out);
+  // tokens[t].out[r] = sum over c of w[r][c] * tokens[t].x[c] for rows [begin, end) and all
+  // `count` tokens.
+  void (*dense_matmul)(const DenseMatrix& w, int64_t begin, int64_t end, const DenseToken* tokens,
+                       int64_t count);
 
   // One row of w as int8, [stride]: round_half_even(w * (127 / max)), and what that does to it.
   // Zeros, and no squares, for a max below kMinScreened. Where the row is not finite, max or
@@ -138,10 +150,11 @@ struct Kernels {
   void (*screen_row)(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values,
                      ScreenFit* fit);
 
-  // out[r - begin] = sum over c of w[r][c] * x[c] for rows [begin, end); x [stride]. Exact: the
-  // product of the Euclidean norms of a row and of x must stay below 2^31, and no partial sum, in
-  // whatever order, exceeds that.
-  void (*screen)(const ScreenRows& w, int64_t begin, int64_t end, const int16_t* x, int32_t* out);
+  // tokens[t].out[r - begin] = sum over c of w[r][c] * tokens[t].x[c] for rows [begin, end) and all
+  // `count` tokens. Exact: the product of the Euclidean norms of a row and of x must stay below
+  // 2^31, and no partial sum, in whatever order, exceeds that.
+  void (*screen)(const ScreenRows& w, int64_t begin, int64_t end, const ScreenToken* tokens,
+                 int64_t count);
 
   // Turns pairs (x[i * step], x[i * step + apart]) by the angles whose cosines and sines are given,
   // [pairs] each: half-split (NeoX) with step 1 and apart = pairs, adjacent with step 2 and

@@ -295,12 +295,11 @@ TEST(TernaryMatmul, HasNoOverflowAtTheMostColumns) {
   });
 }
 
-TEST(DenseMatvec, IsCloseToDoubleAndTheSameBits) {
+TEST(DenseMatmul, IsCloseToDoubleAndTheSameBits) {
   OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
     for (const DenseType type : {DenseType::kF32, DenseType::kF16, DenseType::kBF16}) {
       for (const int64_t cols : kLengths) {
         const int64_t rows = 7;
-        const auto x = RandomFloats(cols, random);
         auto floats = RandomFloats(rows * cols, random);
         std::vector<uint16_t> halves;
         for (float& value : floats) {
@@ -309,16 +308,27 @@ TEST(DenseMatvec, IsCloseToDoubleAndTheSameBits) {
         }
         const DenseMatrix w{
             halves.empty() ? static_cast<const void*>(floats.data()) : halves.data(), type, cols};
-        std::vector<float> want(rows);
-        std::vector<float> got(rows);
-        scalar::DenseMatvec(w, 0, rows, x.data(), want.data());
-        kernels.dense_matvec(w, 0, 3, x.data(), got.data());
-        kernels.dense_matvec(w, 3, rows, x.data(), got.data());
-        EXPECT_TRUE(SameBits(got, want)) << cols;
-        for (int64_t r = 0; r < rows; ++r) {
-          double sum = 0;
-          for (int64_t c = 0; c < cols; ++c) sum += double{floats[r * cols + c]} * x[c];
-          ASSERT_NEAR(got[r], sum, 1e-4 * std::sqrt(static_cast<double>(cols)));
+        for (const int64_t count : {1, 2, 3, 4, 9}) {
+          const auto x = RandomFloats(count * cols, random);
+          std::vector<float> want(count * rows);
+          std::vector<float> got(count * rows);
+          std::vector<DenseToken> wanting;
+          std::vector<DenseToken> getting;
+          for (int64_t t = 0; t < count; ++t) {
+            wanting.push_back({x.data() + t * cols, want.data() + t * rows});
+            getting.push_back({x.data() + t * cols, got.data() + t * rows});
+          }
+          scalar::DenseMatmul(w, 0, rows, wanting.data(), count);
+          kernels.dense_matmul(w, 0, 2, getting.data(), count);
+          kernels.dense_matmul(w, 2, rows, getting.data(), count);
+          EXPECT_TRUE(SameBits(got, want)) << cols << " columns, " << count << " tokens";
+          for (int64_t i = 0; i < count * rows; ++i) {
+            const float* row = floats.data() + i % rows * cols;
+            const float* token = x.data() + i / rows * cols;
+            double sum = 0;
+            for (int64_t c = 0; c < cols; ++c) sum += double{row[c]} * token[c];
+            ASSERT_NEAR(got[i], sum, 1e-4 * std::sqrt(static_cast<double>(cols)));
+          }
         }
       }
     }

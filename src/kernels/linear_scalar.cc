@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
+#include <span>
 
 #include "base/float16.h"
 #include "kernels/scalar.h"
@@ -40,14 +41,17 @@ float DenseElement(const DenseMatrix& w, int64_t index) {
   return 0.0f;
 }
 
-void DenseMatvec(const DenseMatrix& w, int64_t begin, int64_t end, const float* x, float* out) {
-  for (int64_t r = begin; r < end; ++r) {
-    float sums[kPartialSums] = {};
-    for (int64_t c = 0; c < w.cols; ++c) {
-      float& sum = sums[c % kPartialSums];
-      sum = std::fma(DenseElement(w, r * w.cols + c), x[c], sum);
+void DenseMatmul(const DenseMatrix& w, int64_t begin, int64_t end, const DenseToken* tokens,
+                 int64_t count) {
+  for (const DenseToken& token : std::span(tokens, count)) {
+    for (int64_t r = begin; r < end; ++r) {
+      float sums[kPartialSums] = {};
+      for (int64_t c = 0; c < w.cols; ++c) {
+        float& sum = sums[c % kPartialSums];
+        sum = std::fma(DenseElement(w, r * w.cols + c), token.x[c], sum);
+      }
+      token.out[r] = FoldSums(sums);
     }
-    out[r] = FoldSums(sums);
   }
 }
 

@@ -18,10 +18,12 @@ void Add(float* x, const float* y, int64_t n);
 
 void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,
                    float* out, int64_t out_stride);
-void DenseMatvec(const DenseMatrix& w, int64_t begin, int64_t end, const float* x, float* out);
+void DenseMatmul(const DenseMatrix& w, int64_t begin, int64_t end, const DenseToken* tokens,
+                 int64_t count);
 
 void ScreenRow(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values, ScreenFit* fit);
-void Screen(const ScreenRows& w, int64_t begin, int64_t end, const int16_t* x, int32_t* out);
+void Screen(const ScreenRows& w, int64_t begin, int64_t end, const ScreenToken* tokens,
+            int64_t count);
 
 void Attend(const AttendJob& job);
 void Fold(const float* partials, int64_t ranges, int64_t range_stride, int head_dim, float* folded);

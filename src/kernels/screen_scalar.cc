@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "kernels/scalar.h"
 
@@ -32,12 +33,15 @@ void ScreenRow(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values
   fit->error_squares = FoldSums(errors);
 }
 
-void Screen(const ScreenRows& w, int64_t begin, int64_t end, const int16_t* x, int32_t* out) {
-  for (int64_t r = begin; r < end; ++r) {
-    const int8_t* row = w.values + r * w.stride;
-    int32_t sum = 0;
-    for (int64_t c = 0; c < w.stride; ++c) sum += row[c] * x[c];
-    out[r - begin] = sum;
+void Screen(const ScreenRows& w, int64_t begin, int64_t end, const ScreenToken* tokens,
+            int64_t count) {
+  for (const ScreenToken& token : std::span(tokens, count)) {
+    for (int64_t r = begin; r < end; ++r) {
+      const int8_t* row = w.values + r * w.stride;
+      int32_t sum = 0;
+      for (int64_t c = 0; c < w.stride; ++c) sum += row[c] * token.x[c];
+      token.out[r - begin] = sum;
+    }
   }
 }
 

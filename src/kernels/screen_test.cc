@@ -115,24 +115,37 @@ TEST(Screen, IsExactUpToTheLargestSums) {
       std::fill_n(values.begin(), stride, int8_t{127});
       std::fill_n(values.begin() + stride, stride, int8_t{-127});
       // The largest whose norm is below 2^31 over that of the rows of 127.
-      const auto most = static_cast<int16_t>(
-          std::min(32767.0, (0x1p31 - 1) / (127.0 * static_cast<double>(stride))));
-      for (const bool flat : {true, false}) {
-        std::vector<int16_t> x(stride, most);
-        for (int16_t& value : x) {
-          if (!flat)
-            value = static_cast<int16_t>(static_cast<int>(random() % (2 * most + 1)) - most);
+      const int max =
+          static_cast<int>(std::min(32767.0, (0x1p31 - 1) / (127.0 * static_cast<double>(stride))));
+      for (const int64_t count : {1, 2, 3, 4, 6}) {
+        // The first tokens are the extremes, the others random.
+        std::vector<int16_t> x(count * stride, static_cast<int16_t>(max));
+        std::fill_n(x.begin() + stride, count > 1 ? stride : 0, static_cast<int16_t>(-max));
+        for (int64_t i = 2 * stride; i < count * stride; ++i) {
+          x[i] = static_cast<int16_t>(static_cast<int>(random() % (2 * max + 1)) - max);
         }
-        std::vector<int32_t> got(rows + 1, -1);
-        kernels->screen({values.data(), stride}, 1, 4, x.data(), got.data() + 1);
-        kernels->screen({values.data(), stride}, 4, rows, x.data(), got.data() + 4);
-        kernels->screen({values.data(), stride}, 0, 1, x.data(), got.data());
-        for (int64_t r = 0; r < rows; ++r) {
-          int64_t sum = 0;
-          for (int64_t c = 0; c < stride; ++c) sum += int64_t{values[r * stride + c]} * x[c];
-          ASSERT_EQ(got[r], sum) << "row " << r << " of " << stride;
+        std::vector<int32_t> got(count * (rows + 1), -1);
+        const auto screen = [&](int64_t begin, int64_t end) {
+          std::vector<ScreenToken> tokens;
+          for (int64_t t = 0; t < count; ++t) {
+            tokens.push_back({x.data() + t * stride, got.data() + t * (rows + 1) + begin});
+          }
+          kernels->screen({values.data(), stride}, begin, end, tokens.data(), count);
+        };
+        screen(1, 4);
+        screen(4, rows);
+        screen(0, 1);
+        for (int64_t t = 0; t < count; ++t) {
+          for (int64_t r = 0; r < rows; ++r) {
+            int64_t sum = 0;
+            for (int64_t c = 0; c < stride; ++c) {
+              sum += int64_t{values[r * stride + c]} * x[t * stride + c];
+            }
+            ASSERT_EQ(got[t * (rows + 1) + r], sum)
+                << "row " << r << " of " << stride << ", token " << t << " of " << count;
+          }
+          EXPECT_EQ(got[t * (rows + 1) + rows], -1);
         }
-        EXPECT_EQ(got[rows], -1);
       }
     }
   }

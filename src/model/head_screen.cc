@@ -139,18 +139,25 @@ bool HeadScreen::Prepare(const float* x, Input* input) const {
   return true;
 }
 
-void HeadScreen::Bounds(const Kernels& kernels, const Input& input, int64_t begin, int64_t end,
-                        double* lower, double* upper) const {
+void HeadScreen::Bounds(const Kernels& kernels, int64_t begin, int64_t end,
+                        std::span<const Token> tokens) const {
   const ScreenRows rows{reinterpret_cast<const int8_t*>(values_.data()), stride_};
+  std::array<std::array<int32_t, kScreenRowsAtATime>, kMaxTokens> sums;
+  std::array<ScreenToken, kMaxTokens> screened;
+  for (size_t t = 0; t < tokens.size(); ++t) {
+    screened[t] = {tokens[t].input->values.data(), sums[t].data()};
+  }
   for (int64_t first = begin; first < end; first += kScreenRowsAtATime) {
-    std::array<int32_t, kScreenRowsAtATime> sums;
     const int64_t last = std::min(first + kScreenRowsAtATime, end);
-    kernels.screen(rows, first, last, input.values.data(), sums.data());
-    for (int64_t r = first; r < last; ++r) {
-      const double screened = sums[r - first] * (rows_[r].scale * input.scale);
-      const double width = rows_[r].residual * input.norm + input.slack;
-      lower[r - begin] = screened - width;
-      upper[r - begin] = screened + width;
+    kernels.screen(rows, first, last, screened.data(), static_cast<int64_t>(tokens.size()));
+    for (size_t t = 0; t < tokens.size(); ++t) {
+      const auto& [input, lower, upper] = tokens[t];
+      for (int64_t r = first; r < last; ++r) {
+        const double product = sums[t][r - first] * (rows_[r].scale * input->scale);
+        const double width = rows_[r].residual * input->norm + input->slack;
+        lower[r - begin] = product - width;
+        upper[r - begin] = product + width;
+      }
     }
   }
 }

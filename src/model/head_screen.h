@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
@@ -49,10 +50,18 @@ class HeadScreen {
     return static_cast<int64_t>(rows_.size()) * (stride_ + static_cast<int64_t>(sizeof(Row)));
   }
 
-  // lower[r - begin] <= the logit of row r as Kernels::dense_matvec computes it <= upper[r -
-  // begin], for rows [begin, end).
-  void Bounds(const Kernels& kernels, const Input& input, int64_t begin, int64_t end, double* lower,
-              double* upper) const;
+  // A token whose logits are bounded, and where the bounds go, [end - begin] each.
+  struct Token {
+    const Input* input;
+    double* lower;
+    double* upper;
+  };
+  static constexpr size_t kMaxTokens = 16;  // at once
+
+  // For each token lower[r - begin] <= the logit of row r as Kernels::dense_matmul computes it <=
+  // upper[r - begin], for rows [begin, end), with one read of them.
+  void Bounds(const Kernels& kernels, int64_t begin, int64_t end,
+              std::span<const Token> tokens) const;
 
  private:
   struct Row {

@@ -48,21 +48,23 @@ OutputHead::OutputHead(const GgufTensor& output, const Kernels& kernels, ThreadP
 void OutputHead::All(std::span<const HeadRows> all) {
   const int64_t vocab = output_.rows();
   const int64_t hidden = output_.cols();
+  std::vector<DenseToken> tokens;
+  for (const HeadRows& some : all) {
+    for (int64_t t = 0; t < some.count; ++t) {
+      tokens.push_back({some.x + t * hidden, some.logits + t * vocab});
+    }
+  }
+  const auto count = static_cast<int64_t>(tokens.size());
+  const std::optional<DenseMatrix> rows = DenseRowsOf(output_);
   pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
-    std::optional<DenseMatrix> rows = DenseRowsOf(output_, begin);
-    if (!rows) {
-      float* floats = dequantized_[thread].data();
-      for (int64_t r = begin; r < end; ++r) {
-        DequantizeRow(output_.type, output_.Row(r), hidden, floats + (r - begin) * hidden);
-      }
-      rows = {floats, DenseType::kF32, hidden};
+    if (rows) return kernels_.dense_matmul(*rows, begin, end, tokens.data(), count);
+    float* floats = dequantized_[thread].data();
+    for (int64_t r = begin; r < end; ++r) {
+      DequantizeRow(output_.type, output_.Row(r), hidden, floats + (r - begin) * hidden);
     }
-    for (const HeadRows& some : all) {
-      for (int64_t t = 0; t < some.count; ++t) {
-        kernels_.dense_matvec(*rows, 0, end - begin, some.x + t * hidden,
-                              some.logits + t * vocab + begin);
-      }
-    }
+    std::vector<DenseToken> here = tokens;
+    for (DenseToken& token : here) token.out += begin;
+    kernels_.dense_matmul({floats, DenseType::kF32, hidden}, 0, end - begin, here.data(), count);
   });
   bytes_read_ = static_cast<int64_t>(output_.data.size());
 }
@@ -131,18 +133,22 @@ void OutputHead::Screen(std::span<Screened> all) {
     for (std::vector<double>& heap : one.largest) heap.clear();
   }
   pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
-    std::array<double, kRowsAtATime> lower;
-    for (Screened& one : all) {
+    std::array<std::array<double, kRowsAtATime>, kScreenedTogether> lower;
+    std::array<HeadScreen::Token, kScreenedTogether> tokens;
+    for (size_t i = 0; i < all.size(); ++i) {
+      tokens[i] = {&all[i].input, lower[i].data(), all[i].upper.data() + begin};
+    }
+    screen_->Bounds(kernels_, begin, end, std::span(tokens).first(all.size()));
+    for (size_t i = 0; i < all.size(); ++i) {
+      Screened& one = all[i];
       const LogitsWanted& wanted = one.query->wanted;
-      screen_->Bounds(kernels_, one.input, begin, end, lower.data(), one.upper.data() + begin);
       for (auto id = std::ranges::lower_bound(wanted.always, begin);
            id != wanted.always.end() && *id < end; ++id) {
-        lower[*id - begin] = -kInfinity;
+        lower[i][*id - begin] = -kInfinity;
         one.upper[*id] = kInfinity;
       }
-      const auto top = static_cast<size_t>(wanted.top);
       for (int64_t r = begin; r < end; ++r) {
-        KeepLargest(top, lower[r - begin], &one.largest[thread]);
+        KeepLargest(static_cast<size_t>(wanted.top), lower[i][r - begin], &one.largest[thread]);
       }
     }
   });
@@ -180,8 +186,8 @@ void OutputHead::ComputeCandidates(std::span<Screened> all) {
           PrefetchBytes(output_.Row(candidates[i + run]), output_.row_bytes());
         }
         std::array<float, kCandidatesAtATime> values;
-        kernels_.dense_matvec(*DenseRowsOf(output_, candidates[i]), 0, run, one.query->x,
-                              values.data());
+        const DenseToken token{one.query->x, values.data()};
+        kernels_.dense_matmul(*DenseRowsOf(output_, candidates[i]), 0, run, &token, 1);
         for (int64_t r = 0; r < run; ++r) logits[i + r] = {candidates[i + r], values[r]};
         i += run;
       }

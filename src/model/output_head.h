@@ -45,7 +45,7 @@ class OutputHead {
   // and of the head only the rows that may be wanted; without, or where all are wanted, the head,
   // once for all.
   void Wanted(std::span<const HeadQuery> queries);
-  static constexpr size_t kScreenedTogether = 16;
+  static constexpr size_t kScreenedTogether = HeadScreen::kMaxTokens;
 
   // How many rows of the head the last Wanted() computed, for all queries together.
   int64_t rows_computed() const { return rows_computed_; }

@@ -174,8 +174,10 @@ TEST(HeadScreen, BoundsHoldAndAreTheSameOnEveryIsa) {
       std::vector<double> lower(logits.size());
       std::vector<double> upper(logits.size());
       const int64_t half = tensor.rows() / 2;
-      screen.Bounds(*kernels, input, 0, half, lower.data(), upper.data());
-      screen.Bounds(*kernels, input, half, tensor.rows(), lower.data() + half, upper.data() + half);
+      const HeadScreen::Token first{&input, lower.data(), upper.data()};
+      const HeadScreen::Token second{&input, lower.data() + half, upper.data() + half};
+      screen.Bounds(*kernels, 0, half, {&first, 1});
+      screen.Bounds(*kernels, half, tensor.rows(), {&second, 1});
       for (size_t r = 0; r < logits.size(); ++r) {
         ASSERT_LE(lower[r], logits[r]) << "row " << r;
         ASSERT_GE(upper[r], logits[r]) << "row " << r;
@@ -206,7 +208,8 @@ TEST(HeadScreen, BoundsAreNarrow) {
   ASSERT_TRUE(screen.Prepare(x.data(), &input));
   std::vector<double> lower(vocab);
   std::vector<double> upper(vocab);
-  screen.Bounds(kernels, input, 0, vocab, lower.data(), upper.data());
+  const HeadScreen::Token token{&input, lower.data(), upper.data()};
+  screen.Bounds(kernels, 0, vocab, {&token, 1});
   // Evenly spread over a step of max / 127, which of a row of 2560 is some 3.5 / 127, the error has
   // a norm of 0.008 times the row's.
   for (int64_t r = 0; r < vocab; ++r) {
