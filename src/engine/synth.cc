@@ -13,6 +13,7 @@
 #include "engine/synth_tokenizer.h"
 #include "engine/synth_values.h"
 #include "model/gguf_writer.h"
+#include "model/layer_plan.h"
 #include "model/model_config.h"
 #include "model/ternary_codes.h"
 #include "text/sampler.h"
@@ -71,10 +72,9 @@ Status CheckShape(const SynthShape& shape) {
       return Fail("a model with {} {} is not possible: wanted 1 to {}", value, name, max);
     }
   }
-  if (shape.architecture != "bitnet-b1.58" && shape.architecture != "bitnet-25" &&
-      shape.architecture != "llama") {
-    return Fail("architecture '{}' is not known: only bitnet-b1.58, bitnet-25 and llama are",
-                shape.architecture);
+  if (FindArchitecture(shape.architecture) == nullptr) {
+    return Fail("architecture '{}' is not known: there are {}", shape.architecture,
+                ArchitectureNames());
   }
   if (shape.heads % shape.kv_heads != 0) {
     return Fail("{} heads are not a multiple of {} KV heads", shape.heads, shape.kv_heads);
@@ -119,32 +119,29 @@ class SynthWriter {
   }
 
   Status DeclareTensors() {
-    const int64_t hidden = shape_.hidden, ffn = shape_.ffn;
-    const int64_t q = shape_.heads * shape_.head_dim, kv = shape_.kv_heads * shape_.head_dim;
-    const bool sub_norms = shape_.architecture != "llama";
-    BITFETCH_RETURN_IF_ERROR(Declare("token_embd.weight", shape_.embedding, hidden, shape_.vocab));
+    const ModelConfig config = {.architecture = FindArchitecture(shape_.architecture),
+                                .hidden = shape_.hidden,
+                                .ffn = shape_.ffn,
+                                .heads = shape_.heads,
+                                .kv_heads = shape_.kv_heads,
+                                .head_dim = shape_.head_dim};
+    LayerPlan unread;
+    const std::vector<LayerTensor> layer_tensors = LayerTensors(config, unread);
+    BITFETCH_RETURN_IF_ERROR(
+        Declare("token_embd.weight", shape_.embedding, shape_.hidden, shape_.vocab));
     for (int64_t layer = 0; layer < shape_.layers; ++layer) {
-      const auto matrix = [&](std::string_view name, int64_t cols, int64_t rows) {
-        return Declare(fmt::format("blk.{}.{}.weight", layer, name), shape_.weights, cols, rows);
-      };
-      const auto norm = [&](std::string_view name, int64_t size) {
-        DeclareNorm(fmt::format("blk.{}.{}.weight", layer, name), size);
-      };
-      norm("attn_norm", hidden);
-      BITFETCH_RETURN_IF_ERROR(matrix("attn_q", hidden, q));
-      BITFETCH_RETURN_IF_ERROR(matrix("attn_k", hidden, kv));
-      BITFETCH_RETURN_IF_ERROR(matrix("attn_v", hidden, kv));
-      if (sub_norms) norm("attn_sub_norm", q);
-      BITFETCH_RETURN_IF_ERROR(matrix("attn_output", q, hidden));
-      norm("ffn_norm", hidden);
-      BITFETCH_RETURN_IF_ERROR(matrix("ffn_gate", hidden, ffn));
-      BITFETCH_RETURN_IF_ERROR(matrix("ffn_up", hidden, ffn));
-      if (sub_norms) norm("ffn_sub_norm", ffn);
-      BITFETCH_RETURN_IF_ERROR(matrix("ffn_down", ffn, hidden));
+      for (const LayerTensor& tensor : layer_tensors) {
+        const std::string name = fmt::format("blk.{}.{}.weight", layer, tensor.name);
+        if (tensor.norm != nullptr) {
+          DeclareNorm(name, tensor.cols);
+        } else {
+          BITFETCH_RETURN_IF_ERROR(Declare(name, shape_.weights, tensor.cols, tensor.rows));
+        }
+      }
     }
-    DeclareNorm("output_norm.weight", hidden);
+    DeclareNorm("output_norm.weight", shape_.hidden);
     if (!shape_.own_output) return {};
-    return Declare("output.weight", shape_.embedding, hidden, shape_.vocab);
+    return Declare("output.weight", shape_.embedding, shape_.hidden, shape_.vocab);
   }
 
  private:

@@ -14,7 +14,7 @@ namespace bitfetch {
 
 // A model with random weights: of a real shape for measuring, or of a small one for tests.
 struct SynthShape {
-  std::string architecture = "bitnet-b1.58";  // or bitnet-25, llama
+  std::string architecture = "bitnet-b1.58";  // one of model/arch
   int64_t layers = 30;
   int64_t hidden = 2560;
   int64_t ffn = 6912;

@@ -76,7 +76,7 @@ TEST_F(SynthTest, TheFileHasTheShape) {
   ASSERT_TRUE(file) << file.error().message;
   const auto config = ReadModelConfig(*file);
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->architecture, Architecture::kLlama);
+  EXPECT_EQ(config->architecture, &kLlama);
   EXPECT_EQ(config->layers, 3);
   EXPECT_EQ(config->hidden, shape.hidden);
   EXPECT_EQ(config->ffn, shape.ffn);

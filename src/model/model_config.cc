@@ -73,12 +73,11 @@ std::string WhoseBitNet(const GgufReader& gguf) {
                      has_scales ? ", as 1bitLLM's models have" : "");
 }
 
-Result<Architecture> ReadArchitecture(const GgufReader& gguf, std::string_view name) {
-  if (name == "bitnet-b1.58" || name == "bitnet-25") return Architecture::kBitNet;
-  if (name == "llama") return Architecture::kLlama;
-  return Fail(
-      "{}: architecture '{}' is not supported: only bitnet-b1.58, bitnet-25 and llama are{}",
-      gguf.path(), Printable(name), name == "bitnet" ? WhoseBitNet(gguf) : "");
+Result<const Architecture*> ReadArchitecture(const GgufReader& gguf, std::string_view name) {
+  const Architecture* architecture = FindArchitecture(name);
+  if (architecture != nullptr) return architecture;
+  return Fail("{}: architecture '{}' is not supported: there are {}{}", gguf.path(),
+              Printable(name), ArchitectureNames(), name == "bitnet" ? WhoseBitNet(gguf) : "");
 }
 
 // Where the tokenizer says otherwise than `vocab_size`, it is right: it names each token.
@@ -106,10 +105,6 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
   BITFETCH_ASSIGN_OR_RETURN(const std::string_view name,
                             gguf.Get<std::string_view>("general.name", ""));
   config.name = Printable(name);
-  const bool bitnet = config.architecture == Architecture::kBitNet;
-  config.rope_form = bitnet ? RopeForm::kHalfSplit : RopeForm::kAdjacentPairs;
-  config.activation = bitnet ? Activation::kSquaredRelu : Activation::kSilu;
-  config.has_sub_norms = bitnet;
 
   BITFETCH_ASSIGN_OR_RETURN(config.layers, keys.Size("block_count", ModelConfig::kMaxLayers));
   BITFETCH_ASSIGN_OR_RETURN(config.hidden, keys.Size("embedding_length", ModelConfig::kMaxWidth));

@@ -64,7 +64,7 @@ Status CheckRopeScaling(const GgufReader& gguf, const std::string& prefix) {
 Status CheckEffects(const GgufReader& gguf, std::string_view architecture,
                     const ModelConfig& config) {
   const auto head_dim = static_cast<double>(config.head_dim);
-  const bool silu = config.activation == Activation::kSilu;
+  const bool silu = config.architecture->activation == Activation::kSilu;
   struct Key {
     std::string_view suffix;
     Harmless harmless;

@@ -35,7 +35,7 @@ class EffectsTest : public testing::Test {
     ModelConfig config{};
     config.head_dim = 64;
     config.context = 4096;
-    config.activation = architecture_ == "llama" ? Activation::kSilu : Activation::kSquaredRelu;
+    config.architecture = FindArchitecture(architecture_);
     const Status status = CheckEffects(*gguf, architecture_, config);
     if (status) return "";
     const std::string start = dir.Path("m: metadata key ");

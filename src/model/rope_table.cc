@@ -5,8 +5,8 @@
 
 namespace bitfetch {
 
-RopeTable::RopeTable(double theta, int64_t head_dim, std::span<const float> factors)
-    : frequencies_(head_dim / 2) {
+RopeTable::RopeTable(RopeForm form, double theta, int64_t head_dim, std::span<const float> factors)
+    : form_(form), frequencies_(head_dim / 2) {
   const double log_theta = Log(theta);
   for (int64_t i = 0; i < pairs(); ++i) {
     const double exponent = static_cast<double>(2 * i) / static_cast<double>(head_dim);

@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "model/arch/architecture.h"
+
 namespace bitfetch {
 
 // By which angles RoPE turns the pairs of a head at each position (Su et al., 2021): position *
@@ -14,8 +16,9 @@ namespace bitfetch {
 class RopeTable {
  public:
   // `factors`: [head_dim / 2], or empty.
-  RopeTable(double theta, int64_t head_dim, std::span<const float> factors);
+  RopeTable(RopeForm form, double theta, int64_t head_dim, std::span<const float> factors);
 
+  RopeForm form() const { return form_; }
   int64_t pairs() const { return static_cast<int64_t>(frequencies_.size()); }
 
   // Cosines and sines at `position`, [pairs] each. Costs about 20 ns a pair. The same bits on every
@@ -23,6 +26,7 @@ class RopeTable {
   void At(int64_t position, float* cosines, float* sines) const;
 
  private:
+  RopeForm form_;
   std::vector<double> frequencies_;  // [pairs] radians a position
 };
 
