@@ -72,7 +72,7 @@ examples:
   bitfetch synth --shape bitnet-2b4t --out 2b4t.gguf)"});
   command.AddPath("-o,--out", "FILE", "the file to write", &options->out).Required();
   command.AddParsed("--shape", "NAME",
-                    "the shape to begin with: bitnet-2b4t, falcon3-1b or tiny (default)",
+                    "the shape to begin with, tiny if not given: " + SynthShapeNames(),
                     &options->shape, SynthShapeNamed);
   const auto add = [&](const std::string& name, const std::string& value, const std::string& help,
                        auto SynthShape::*field, auto parse) {

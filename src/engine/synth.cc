@@ -21,7 +21,6 @@
 namespace bitfetch {
 namespace {
 
-constexpr float kRmsEpsilon = 1e-5f;
 constexpr size_t kPieceBytes = size_t{1} << 20;
 
 struct NamedShape {
@@ -29,8 +28,31 @@ struct NamedShape {
   SynthShape shape;
 };
 
-const std::array<NamedShape, 3>& Shapes() {
-  static const std::array<NamedShape, 3> shapes = {{
+// Ternary-Bonsai is Qwen3 in these sizes.
+SynthShape Qwen3(int64_t layers, int64_t hidden, int64_t ffn, int64_t heads) {
+  return {.architecture = "qwen3",
+          .layers = layers,
+          .hidden = hidden,
+          .ffn = ffn,
+          .heads = heads,
+          .kv_heads = 8,
+          .head_dim = 128,
+          .vocab = 151936,
+          .context = 32768,
+          .rope_theta = 1e6f,
+          .rms_epsilon = 1e-6f};
+}
+
+SynthShape Bonsai8B() {
+  SynthShape shape = Qwen3(36, 4096, 12288, 32);
+  shape.context = 65536;
+  shape.yarn_factor = 4;
+  shape.own_output = true;
+  return shape;
+}
+
+const std::vector<NamedShape>& Shapes() {
+  static const std::vector<NamedShape> shapes = {
       {"bitnet-2b4t", {}},
       {"falcon3-1b",
        {.architecture = "llama",
@@ -44,6 +66,9 @@ const std::array<NamedShape, 3>& Shapes() {
         .context = 8192,
         .rope_theta = 1000042.0f,
         .own_output = true}},
+      {"bonsai-1.7b", Qwen3(28, 2048, 6144, 16)},
+      {"bonsai-4b", Qwen3(36, 2560, 9728, 32)},
+      {"bonsai-8b", Bonsai8B()},
       {"tiny",
        {.layers = 2,
         .hidden = 256,
@@ -54,7 +79,7 @@ const std::array<NamedShape, 3>& Shapes() {
         .vocab = 512,
         .context = 512,
         .rope_theta = 10000.0f}},
-  }};
+  };
   return shapes;
 }
 
@@ -169,8 +194,14 @@ class SynthWriter {
     add("attention.head_count_kv", shape_.kv_heads);
     add("attention.key_length", shape_.head_dim);
     add("attention.value_length", shape_.head_dim);
-    writer_.Add<float>(arch + ".attention.layer_norm_rms_epsilon", kRmsEpsilon);
+    writer_.Add<float>(arch + ".attention.layer_norm_rms_epsilon", shape_.rms_epsilon);
     writer_.Add<float>(arch + ".rope.freq_base", shape_.rope_theta);
+    if (shape_.yarn_factor != 1) {
+      writer_.Add<std::string_view>(arch + ".rope.scaling.type", "yarn");
+      writer_.Add<float>(arch + ".rope.scaling.factor", shape_.yarn_factor);
+      add("rope.scaling.original_context_length",
+          static_cast<int64_t>(static_cast<float>(shape_.context) / shape_.yarn_factor));
+    }
     if (shape_.vocab >= kMinSynthTokenizer) AddSynthTokenizer(shape_.vocab, writer_);
   }
 
@@ -252,12 +283,18 @@ class SynthWriter {
 }  // namespace
 
 Result<SynthShape> SynthShapeNamed(std::string_view name) {
-  std::string names;
   for (const NamedShape& named : Shapes()) {
     if (named.name == name) return named.shape;
+  }
+  return Fail("shape '{}' is not known: there are {}", name, SynthShapeNames());
+}
+
+std::string SynthShapeNames() {
+  std::string names;
+  for (const NamedShape& named : Shapes()) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", named.name);
   }
-  return Fail("shape '{}' is not known: there are {}", name, names);
+  return names;
 }
 
 Status CheckSynthShape(const SynthShape& shape) {

@@ -24,14 +24,18 @@ struct SynthShape {
   int64_t vocab = 128256;
   int64_t context = 4096;
   float rope_theta = 500000.0f;
+  float yarn_factor = 1;  // the part of the context that it was trained on times this is all of it
+  float rms_epsilon = 1e-5f;
   TensorType weights = TensorType::kI2_S;   // a ternary type
   TensorType embedding = TensorType::kF16;  // F32, F16 or BF16
   bool own_output = false;                  // else the embedding is the output head too
   uint64_t seed = 1;
 };
 
-// bitnet-2b4t, falcon3-1b (llama), tiny. Errors: an unknown name, with those there are.
+// bitnet-2b4t, falcon3-1b (llama), bonsai-1.7b and others (qwen3), tiny. Errors: an unknown name,
+// with those there are.
 Result<SynthShape> SynthShapeNamed(std::string_view name);
+std::string SynthShapeNames();
 
 // An error says why no model has this shape.
 Status CheckSynthShape(const SynthShape& shape);

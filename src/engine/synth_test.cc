@@ -91,7 +91,7 @@ TEST_F(SynthTest, TheFileHasTheShape) {
 }
 
 TEST_F(SynthTest, LogitsAreOfASaneSize) {
-  for (const char* architecture : {"bitnet-b1.58", "llama"}) {
+  for (const char* architecture : {"bitnet-b1.58", "llama", "qwen3"}) {
     SynthShape shape = Tiny();
     shape.architecture = architecture;
     shape.layers = 12;
@@ -163,6 +163,18 @@ TEST_F(SynthTest, FillersAreWords) {
   EXPECT_EQ(tokenizer->TokenBytes(300), " w300");
 }
 
+TEST_F(SynthTest, YarnIsInTheFile) {
+  SynthShape shape = Tiny();
+  shape.architecture = "qwen3";
+  shape.yarn_factor = 4;
+  shape.rms_epsilon = 1e-6f;
+  const auto config = ReadModelConfig(*GgufReader::Open(Write(shape)));
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->yarn.factor, 4);
+  EXPECT_EQ(config->yarn.original_context, shape.context / 4);
+  EXPECT_EQ(config->rms_epsilon, 1e-6f);
+}
+
 TEST_F(SynthTest, BosAndEosOf2B4TAreTheRealOnes) {
   SynthShape shape = SynthShapeNamed("bitnet-2b4t").value();
   shape.layers = 1;
@@ -180,10 +192,11 @@ TEST_F(SynthTest, BosAndEosOf2B4TAreTheRealOnes) {
 TEST_F(SynthTest, KnowsTheNamedShapes) {
   EXPECT_EQ(SynthShapeNamed("bitnet-2b4t")->vocab, 128256);
   EXPECT_EQ(SynthShapeNamed("falcon3-1b")->architecture, "llama");
+  EXPECT_EQ(SynthShapeNamed("bonsai-8b")->heads, 32);
+  EXPECT_EQ(SynthShapeNames().substr(0, 25), "bitnet-2b4t, falcon3-1b, ");
   const auto unknown = SynthShapeNamed("gpt");
   ASSERT_FALSE(unknown);
-  EXPECT_EQ(unknown.error().message,
-            "shape 'gpt' is not known: there are bitnet-2b4t, falcon3-1b, tiny");
+  EXPECT_EQ(unknown.error().message, "shape 'gpt' is not known: there are " + SynthShapeNames());
 }
 
 TEST_F(SynthTest, SaysWhatCannotBeAModel) {

@@ -115,7 +115,7 @@ inline constexpr float kMinScreened = 0x1p-100f;
 struct Kernels {
   Isa isa;
 
-  // out [n] = x / sqrt(mean(x^2) + epsilon) * weight.
+  // out [n] = x / sqrt(mean(x^2) + epsilon) * weight; out may be x.
   void (*rms_norm)(const float* x, const float* weight, int64_t n, float epsilon, float* out);
 
   // The int8 form of one token: m = max(absmax(x), 1e-5), values = clamp(round_half_even(x * (127 /

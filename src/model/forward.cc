@@ -156,7 +156,7 @@ void ForwardPass::RunAttention(int layer) {
   AddToResidual(attended_, plan.attn_output, Stage::kAttnOutput);
 }
 
-// Queries and keys, by RoPE.
+// Queries and keys, by RoPE, behind the norms of their heads.
 void ForwardPass::Turn(const LayerPlan& plan) {
   const ModelConfig& config = model_.config();
   const RopeTable& rope = model_.ropes()[plan.rope];
@@ -165,15 +165,19 @@ void ForwardPass::Turn(const LayerPlan& plan) {
   pool_.ParallelFor(rows_, [&](int64_t row, int) {
     const float* cosines = turns.cosines.data() + row * rope.pairs();
     const float* sines = turns.sines.data() + row * rope.pairs();
-    const auto turn = [&](std::vector<float>& all, int64_t heads) {
+    const auto turn = [&](std::vector<float>& all, int64_t heads, const std::vector<float>& norm) {
       float* const of_row = all.data() + row * heads * config.head_dim;
-      for (int64_t head = 0; head < heads; ++head) {
-        kernels_.rope(of_row + head * config.head_dim, cosines, sines, rope.pairs(),
-                      adjacent ? 2 : 1, adjacent ? 1 : rope.pairs());
+      for (int64_t i = 0; i < heads; ++i) {
+        float* const head = of_row + i * config.head_dim;
+        if (!norm.empty()) {
+          kernels_.rms_norm(head, norm.data(), config.head_dim, config.rms_epsilon, head);
+        }
+        kernels_.rope(head, cosines, sines, rope.pairs(), adjacent ? 2 : 1,
+                      adjacent ? 1 : rope.pairs());
       }
     };
-    turn(q_, config.heads);
-    turn(k_, config.kv_heads);
+    turn(q_, config.heads, plan.q_norm);
+    turn(k_, config.kv_heads, plan.k_norm);
   });
 }
 

@@ -24,6 +24,8 @@ std::vector<LayerTensor> LayerTensors(const ModelConfig& config, LayerPlan& plan
   projection(names.attn_q, hidden, query, plan.attn_q);
   projection(names.attn_k, hidden, kv, plan.attn_k);
   projection(names.attn_v, hidden, kv, plan.attn_v);
+  norm(names.q_norm, config.head_dim, plan.q_norm);
+  norm(names.k_norm, config.head_dim, plan.k_norm);
   projection(names.attn_output, query, hidden, plan.attn_output);
   norm(names.ffn_norm, hidden, plan.ffn_norm);
   projection(names.ffn_gate, hidden, ffn, plan.ffn_gate);

@@ -26,6 +26,8 @@ struct LayerPlan {
   Projection attn_q;             // [heads * head_dim][hidden]
   Projection attn_k;             // [kv_heads * head_dim][hidden]
   Projection attn_v;             // the same
+  std::vector<float> q_norm;     // [head_dim] of each head before RoPE
+  std::vector<float> k_norm;     // the same
   Projection attn_output;        // [hidden][heads * head_dim]
   std::vector<float> ffn_norm;   // [hidden]
   Projection ffn_gate;           // [ffn][hidden]

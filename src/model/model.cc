@@ -135,7 +135,7 @@ Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
     }
   }
   ropes_.emplace_back(config_.architecture->rope_form, config_.rope_theta, config_.head_dim,
-                      rope_factors);
+                      rope_factors, config_.yarn);
 
   layers_.resize(config_.layers);
   std::vector<TernaryJob> jobs;

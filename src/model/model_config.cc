@@ -80,6 +80,21 @@ Result<const Architecture*> ReadArchitecture(const GgufReader& gguf, std::string
               Printable(name), ArchitectureNames(), name == "bitnet" ? WhoseBitNet(gguf) : "");
 }
 
+Result<Yarn> ReadYarn(const GgufReader& gguf, const ConfigReader& keys, int64_t context) {
+  BITFETCH_ASSIGN_OR_RETURN(const auto type,
+                            gguf.Get<std::string_view>(keys.Key("rope.scaling.type"), ""));
+  if (type != "yarn") return Yarn{};
+  Yarn yarn;
+  BITFETCH_ASSIGN_OR_RETURN(yarn.factor, keys.Positive("rope.scaling.factor", 1));
+  if (yarn.factor < 1) {
+    return Fail("{}: metadata key {} is {}: wanted 1 or more", gguf.path(),
+                keys.Key("rope.scaling.factor"), yarn.factor);
+  }
+  BITFETCH_ASSIGN_OR_RETURN(yarn.original_context, keys.Size("rope.scaling.original_context_length",
+                                                             ModelConfig::kMaxContext, context));
+  return yarn;
+}
+
 // Where the tokenizer says otherwise than `vocab_size`, it is right: it names each token.
 Status CheckVocabSize(const GgufReader& gguf, const std::string& key, int64_t rows) {
   BITFETCH_ASSIGN_OR_RETURN(const int64_t vocab_size, gguf.Get<int64_t>(key, rows));
@@ -115,6 +130,7 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
     return Fail("{}: a rope.freq_base of {} is not possible: wanted 1 or more", gguf.path(),
                 config.rope_theta);
   }
+  BITFETCH_ASSIGN_OR_RETURN(config.yarn, ReadYarn(gguf, keys, config.context));
   BITFETCH_ASSIGN_OR_RETURN(config.rms_epsilon, keys.Positive("attention.layer_norm_rms_epsilon"));
 
   BITFETCH_ASSIGN_OR_RETURN(config.heads,

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "model/arch/architecture.h"
 #include "model/gguf_reader.h"
+#include "model/rope_table.h"
 
 namespace bitfetch {
 
@@ -37,6 +38,7 @@ struct ModelConfig {
   int64_t vocab = 0;     // rows of the token embedding
   int64_t context = 0;   // tokens that the model was made for
   float rope_theta = 0;
+  Yarn yarn = {};
   float rms_epsilon = 0;
 };
 

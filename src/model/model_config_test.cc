@@ -127,22 +127,25 @@ TEST(ModelConfig, LlamaAndItsDefaults) {
 }
 
 TEST(ModelConfig, OtherArchitecturesAreRefusedByName) {
-  EXPECT_EQ(Metadata("qwen2").ErrorOf(),
-            "architecture 'qwen2' is not supported: there are bitnet-b1.58, bitnet-25, llama");
+  EXPECT_EQ(
+      Metadata("qwen2").ErrorOf(),
+      "architecture 'qwen2' is not supported: there are bitnet-b1.58, bitnet-25, llama, qwen3");
   EXPECT_THAT(Metadata("llama").Set<std::string>("general.architecture", "a\nb").ErrorOf(),
               ::testing::StartsWith("architecture 'a\\x0ab' is not supported"));
-  EXPECT_EQ(Metadata("bitnet").ErrorOf(),
-            "architecture 'bitnet' is not supported: there are bitnet-b1.58, bitnet-25, llama; "
-            "this file has heads of 128 dimensions");
-  EXPECT_EQ(Metadata("bitnet")
-                .Set<std::string>("tokenizer.ggml.model", "llama")
-                .Set<uint32_t>("bitnet.attention.head_count", 32)
-                .Set<uint32_t>("bitnet.embedding_length", 3200)
-                .SetScale()
-                .ErrorOf(),
-            "architecture 'bitnet' is not supported: there are bitnet-b1.58, bitnet-25, llama; "
-            "this file has a tokenizer of the kind 'llama', heads of 100 dimensions, scales in "
-            "tensors of their own, as 1bitLLM's models have");
+  EXPECT_EQ(
+      Metadata("bitnet").ErrorOf(),
+      "architecture 'bitnet' is not supported: there are bitnet-b1.58, bitnet-25, llama, qwen3; "
+      "this file has heads of 128 dimensions");
+  EXPECT_EQ(
+      Metadata("bitnet")
+          .Set<std::string>("tokenizer.ggml.model", "llama")
+          .Set<uint32_t>("bitnet.attention.head_count", 32)
+          .Set<uint32_t>("bitnet.embedding_length", 3200)
+          .SetScale()
+          .ErrorOf(),
+      "architecture 'bitnet' is not supported: there are bitnet-b1.58, bitnet-25, llama, qwen3; "
+      "this file has a tokenizer of the kind 'llama', heads of 100 dimensions, scales in "
+      "tensors of their own, as 1bitLLM's models have");
   EXPECT_EQ(Metadata("llama").Unset("general.architecture").ErrorOf(),
             "metadata key general.architecture is missing");
 }
@@ -185,6 +188,24 @@ TEST(ModelConfig, NumbersMustBeNumbers) {
     EXPECT_NE(Metadata("llama").Set<double>(key, 1e-60).ErrorOf(), "");
     EXPECT_NE(Metadata("llama").Set<double>(key, 1e60).ErrorOf(), "");
   }
+}
+
+TEST(ModelConfig, Yarn) {
+  Metadata metadata("qwen3");
+  metadata.Set<std::string>("qwen3.rope.scaling.type", "yarn")
+      .Set<float>("qwen3.rope.scaling.factor", 4)
+      .Set<uint32_t>("qwen3.rope.scaling.original_context_length", 1024)
+      .Set<float>("qwen3.rope.scaling.yarn_ext_factor", 1);
+  const auto config = metadata.Read();
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->yarn.factor, 4);
+  EXPECT_EQ(config->yarn.original_context, 1024);
+
+  metadata.Unset("qwen3.rope.scaling.original_context_length");
+  EXPECT_EQ(metadata.Read()->yarn.original_context, 4096);
+  EXPECT_EQ(metadata.Set<float>("qwen3.rope.scaling.factor", 0.5f).ErrorOf(),
+            "metadata key qwen3.rope.scaling.factor is 0.5: wanted 1 or more");
+  EXPECT_EQ(Metadata("qwen3").Set<float>("qwen3.rope.scaling.factor", 1).Read()->yarn.factor, 1);
 }
 
 TEST(ModelConfig, HeadsMustDivide) {

@@ -29,6 +29,7 @@ struct TestModel {
   int64_t head_dim = 64;
   int64_t vocab = 48;
   int64_t context = 64;
+  float yarn_factor = 1;                    // of a quarter of the context, where it isn't 1
   TensorType linear = TensorType::kI2_S;    // a ternary type
   TensorType embedding = TensorType::kF16;  // kF32 or kF16
   bool own_output = false;                  // else tied to the embedding
@@ -82,6 +83,11 @@ class TestModelWriter {
     }
     writer_.Add<float>(arch + ".attention.layer_norm_rms_epsilon", 1e-5f);
     writer_.Add<float>(arch + ".rope.freq_base", 500000.f);
+    if (model_.yarn_factor != 1) {
+      writer_.Add<std::string>(arch + ".rope.scaling.type", "yarn");
+      writer_.Add<float>(arch + ".rope.scaling.factor", model_.yarn_factor);
+      size("rope.scaling.original_context_length", model_.context / 4);
+    }
 
     const ModelConfig config = {.architecture = FindArchitecture(arch),
                                 .hidden = model_.hidden,

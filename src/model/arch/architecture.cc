@@ -6,7 +6,7 @@
 namespace bitfetch {
 namespace {
 
-constexpr std::array kArchitectures = {&kBitNet, &kLlama};
+constexpr std::array kArchitectures = {&kBitNet, &kLlama, &kQwen3};
 
 }  // namespace
 

@@ -28,6 +28,8 @@ struct LayerNames {
   Projection attn_q = {"attn_q"};
   Projection attn_k = {"attn_k"};
   Projection attn_v = {"attn_v"};
+  std::string_view q_norm = "";  // of each head before RoPE
+  std::string_view k_norm = "";
   Projection attn_output = {"attn_output"};
   std::string_view ffn_norm = "ffn_norm";
   Projection ffn_gate = {"ffn_gate"};
@@ -46,6 +48,7 @@ struct Architecture {
 
 extern const Architecture kBitNet;
 extern const Architecture kLlama;
+extern const Architecture kQwen3;
 
 // The one that goes by this name, or null.
 const Architecture* FindArchitecture(std::string_view name);
