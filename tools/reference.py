@@ -23,13 +23,17 @@ def silu(x):
     return x / (1 + np.exp(-x))
 
 
+def gelu(x):
+    return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
+
+
 def squared_relu(x):
     return np.maximum(x, 0) ** 2
 
 
 # What the gate of the feed-forward layer goes through, and whether RoPE turns adjacent elements of a head.
 ARCHITECTURES = {"bitnet-b1.58": (squared_relu, False), "bitnet-25": (squared_relu, False), "llama": (silu, True),
-                 "qwen3": (silu, False)}
+                 "qwen3": (silu, False), "gemma3": (gelu, False)}
 # The norms of one projection's input, where they stand.
 OWN_NORMS = {"attn_output": ["attn_sub_norm"], "ffn_down": ["ffn_sub_norm"]}
 
@@ -50,8 +54,15 @@ class Reference:
         self.head = self._optional("output.weight", self.embedding)
 
         pairs = np.arange(self.head_dim // 2)
-        self.frequencies = self._key("rope.freq_base", 10000.0) ** (-2.0 * pairs / self.head_dim)
-        self.frequencies /= self._optional("rope_freqs.weight", 1)
+
+        def frequencies(theta):
+            return theta ** (-2.0 * pairs / self.head_dim) / self._optional("rope_freqs.weight", 1)
+
+        self.frequencies = frequencies(self._key("rope.freq_base", 10000.0))
+        # Gemma's layers with a window turn otherwise, all but each sixth.
+        self.window_frequencies = None
+        if self.architecture == "gemma3" and self._key("attention.sliding_window", 0):
+            self.window_frequencies = frequencies(10000.0)
         self.magnitude = 1.0
         if self._key("rope.scaling.type", "none") == "yarn":
             self._scale_by_yarn(pairs)
@@ -89,7 +100,7 @@ class Reference:
 
     def _project(self, x, layer, name):
         """W1.58A8, behind the norms of its own: x [tokens][in] -> [tokens][out]"""
-        for norm in OWN_NORMS.get(name, []):
+        for norm in [*OWN_NORMS.get(name, []), f"{name}_norm_in"]:
             x = self._norm(x, f"{layer}.{norm}.weight")
         weights, scale = self.file.ternary(f"{layer}.{name}.weight")
         m = np.maximum(np.abs(x).max(-1, keepdims=True), np.float32(1e-5))
@@ -97,9 +108,9 @@ class Reference:
         total = q.astype(np.float64) @ weights.T.astype(np.float64)  # integers far below 2^53: exact
         return total.astype(np.float32) * (m / np.float32(127)) * scale
 
-    def _rope(self, x):
+    def _rope(self, x, frequencies):
         """x [tokens][heads][head_dim], the token's index its position"""
-        angle = np.arange(len(x))[:, None, None] * self.frequencies
+        angle = np.arange(len(x))[:, None, None] * frequencies
         cos, sin = np.cos(angle) * self.magnitude, np.sin(angle) * self.magnitude
         a, b = x[..., self.first], x[..., self.second]
         rotated = np.empty_like(x)
@@ -107,10 +118,10 @@ class Reference:
         rotated[..., self.second] = a * sin + b * cos
         return rotated
 
-    def _attention(self, h, layer):
+    def _attention(self, h, layer, frequencies):
         q, k, v = [self._project(h, layer, f"attn_{c}").reshape(len(h), -1, self.head_dim) for c in "qkv"]
         q, k = self._norm(q, f"{layer}.attn_q_norm.weight"), self._norm(k, f"{layer}.attn_k_norm.weight")
-        q, k = self._rope(q).astype(np.float64), self._rope(k).astype(np.float64)
+        q, k = [self._rope(x, frequencies).astype(np.float64) for x in (q, k)]
         future = np.triu(np.full((len(h), len(h)), -np.inf), 1)
         out = np.empty(q.shape, np.float32)
         for head in range(self.heads):
@@ -129,10 +140,16 @@ class Reference:
         if not all(0 <= t < len(self.embedding) for t in tokens):
             raise gguf.GgufError(f"{self.file.path}: token ids go from 0 to {len(self.embedding) - 1}")
         x = self.embedding[tokens]
+        if self.architecture == "gemma3":
+            x = x * np.float32(math.sqrt(x.shape[1]))
         for i in range(self.layers):
             layer = f"blk.{i}"
-            x = x + self._attention(self._norm(x, f"{layer}.attn_norm.weight"), layer)
-            x = x + self._feed_forward(self._norm(x, f"{layer}.ffn_norm.weight"), layer)
+            has_window = self.window_frequencies is not None and (i + 1) % 6
+            a = self._attention(self._norm(x, f"{layer}.attn_norm.weight"), layer,
+                                self.window_frequencies if has_window else self.frequencies)
+            x = x + self._norm(a, f"{layer}.post_attention_norm.weight")
+            a = self._feed_forward(self._norm(x, f"{layer}.ffn_norm.weight"), layer)
+            x = x + self._norm(a, f"{layer}.post_ffw_norm.weight")
         return self._norm(x, "output_norm.weight") @ self.head.T
 
     def tokenizer(self):

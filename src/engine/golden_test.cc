@@ -25,7 +25,7 @@ namespace {
 
 constexpr int64_t kTokens = 70;
 // Of what these models have in common with others, one type is enough.
-const std::set<std::string> kOfOneType = {"qwen3-128x2"};
+const std::set<std::string> kOfOneType = {"qwen3-128x2", "qwen3-in-64x1", "gemma3-in-256x4"};
 const std::string kGoldenFile = BITFETCH_SOURCE_DIR "/src/engine/testdata/golden.txt";
 
 struct Variant {
@@ -140,7 +140,24 @@ TEST_P(Golden, EveryIsaThreadsBatchAndPrefetchGiveTheSameLogits) {
         .heads = 4,
         .kv_heads = 2,
         .head_dim = 128,
-        .yarn_factor = 4}}};
+        .yarn_factor = 4}},
+      {"qwen3-in-64x1",
+       {.architecture = "qwen3",
+        .hidden = 128,
+        .ffn = 256,
+        .heads = 2,
+        .kv_heads = 2,
+        .head_dim = 64,
+        .input_norms = true}},
+      {"gemma3-in-256x4",
+       {.architecture = "gemma3",
+        .hidden = 256,
+        .ffn = 256,
+        .heads = 4,
+        .kv_heads = 1,
+        .head_dim = 256,
+        .window = 128,
+        .input_norms = true}}};
   std::string path = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
   if (const auto shape = shapes.find(GetParam()); shape != shapes.end()) {
     shape->second.context = 128;
@@ -170,7 +187,7 @@ TEST_P(Golden, EveryIsaThreadsBatchAndPrefetchGiveTheSameLogits) {
 
 INSTANTIATE_TEST_SUITE_P(Models, Golden,
                          ::testing::Values("tiny", "bitnet-128x5", "bitnet-64x2", "llama-96x1",
-                                           "qwen3-128x2"),
+                                           "qwen3-128x2", "qwen3-in-64x1", "gemma3-in-256x4"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

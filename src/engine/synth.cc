@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <span>
 #include <tuple>
 #include <vector>
@@ -43,6 +42,12 @@ SynthShape Qwen3(int64_t layers, int64_t hidden, int64_t ffn, int64_t heads) {
           .rms_epsilon = 1e-6f};
 }
 
+SynthShape Embedding06B() {
+  SynthShape shape = Qwen3(28, 1024, 3072, 16);
+  shape.input_norms = true;
+  return shape;
+}
+
 SynthShape Bonsai8B() {
   SynthShape shape = Qwen3(36, 4096, 12288, 32);
   shape.context = 65536;
@@ -69,6 +74,20 @@ const std::vector<NamedShape>& Shapes() {
       {"bonsai-1.7b", Qwen3(28, 2048, 6144, 16)},
       {"bonsai-4b", Qwen3(36, 2560, 9728, 32)},
       {"bonsai-8b", Bonsai8B()},
+      {"embedding-0.6b", Embedding06B()},
+      {"embedding-270m",
+       {.architecture = "gemma3",
+        .layers = 18,
+        .hidden = 640,
+        .ffn = 2048,
+        .heads = 4,
+        .kv_heads = 1,
+        .head_dim = 256,
+        .vocab = 262144,
+        .context = 32768,
+        .rope_theta = 10000.0f,
+        .rms_epsilon = 1e-6f,
+        .input_norms = true}},
       {"tiny",
        {.layers = 2,
         .hidden = 256,
@@ -100,6 +119,9 @@ Status CheckShape(const SynthShape& shape) {
   if (FindArchitecture(shape.architecture) == nullptr) {
     return Fail("architecture '{}' is not known: there are {}", shape.architecture,
                 ArchitectureNames());
+  }
+  if (shape.input_norms && !FindArchitecture(shape.architecture)->may_have_input_norms) {
+    return Fail("{} has no norm before every projection", shape.architecture);
   }
   if (shape.heads % shape.kv_heads != 0) {
     return Fail("{} heads are not a multiple of {} KV heads", shape.heads, shape.kv_heads);
@@ -149,7 +171,8 @@ class SynthWriter {
                                 .ffn = shape_.ffn,
                                 .heads = shape_.heads,
                                 .kv_heads = shape_.kv_heads,
-                                .head_dim = shape_.head_dim};
+                                .head_dim = shape_.head_dim,
+                                .input_norms = shape_.input_norms};
     LayerPlan unread;
     const std::vector<LayerTensor> layer_tensors = LayerTensors(config, unread);
     BITFETCH_RETURN_IF_ERROR(
@@ -218,8 +241,9 @@ class SynthWriter {
   }
 
   void DeclareNorm(const std::string& name, int64_t size) {
-    writer_.AddTensor(name, TensorType::kF32, std::span(&size, 1));
-    AddToList({TensorType::kF32, true, size, TensorBytes(TensorType::kF32, size)});
+    const TensorType type = shape_.input_norms ? TensorType::kF16 : TensorType::kF32;
+    writer_.AddTensor(name, type, std::span(&size, 1));
+    AddToList({type, true, size, TensorBytes(type, size)});
   }
 
   void AddToList(const Tensor& tensor) {
@@ -246,10 +270,7 @@ class SynthWriter {
   Status WriteFloats(const Tensor& tensor) {
     return WritePieces(tensor.bytes, kRandomFloatsUnit, [&](auto piece) {
       if (!tensor.norm) return FillRandomFloats(tensor.type, random_, piece);
-      constexpr float kOne = 1;
-      for (size_t i = 0; i < piece.size(); i += sizeof kOne) {
-        std::memcpy(piece.data() + i, &kOne, sizeof kOne);
-      }
+      FillOnes(tensor.type, piece);
     });
   }
 

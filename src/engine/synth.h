@@ -29,11 +29,12 @@ struct SynthShape {
   TensorType weights = TensorType::kI2_S;   // a ternary type
   TensorType embedding = TensorType::kF16;  // F32, F16 or BF16
   bool own_output = false;                  // else the embedding is the output head too
+  bool input_norms = false;                 // before every projection; all norms are F16 then
   uint64_t seed = 1;
 };
 
-// bitnet-2b4t, falcon3-1b (llama), bonsai-1.7b and others (qwen3), tiny. Errors: an unknown name,
-// with those there are.
+// bitnet-2b4t, falcon3-1b (llama), bonsai-1.7b and others (qwen3), embedding-270m (gemma3), tiny.
+// Errors: an unknown name, with those there are.
 Result<SynthShape> SynthShapeNamed(std::string_view name);
 std::string SynthShapeNames();
 

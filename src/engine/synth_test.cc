@@ -91,9 +91,10 @@ TEST_F(SynthTest, TheFileHasTheShape) {
 }
 
 TEST_F(SynthTest, LogitsAreOfASaneSize) {
-  for (const char* architecture : {"bitnet-b1.58", "llama", "qwen3"}) {
+  for (const char* architecture : {"bitnet-b1.58", "llama", "qwen3", "gemma3"}) {
     SynthShape shape = Tiny();
     shape.architecture = architecture;
+    shape.input_norms = architecture == std::string_view("gemma3");
     shape.layers = 12;
     double squares = 0;
     const std::vector<float> logits = Logits(shape);
@@ -229,6 +230,9 @@ TEST_F(SynthTest, SaysWhatCannotBeAModel) {
   shape = Tiny();
   shape.architecture = "gpt2";
   EXPECT_THAT(ErrorOf(shape), HasSubstr("architecture 'gpt2'"));
+  shape = Tiny();
+  shape.input_norms = true;
+  EXPECT_THAT(ErrorOf(shape), HasSubstr("bitnet-b1.58 has no norm before every projection"));
 }
 
 TEST_F(SynthTest, RefusesWhatNoReaderAccepts) {

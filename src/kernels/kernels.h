@@ -149,9 +149,11 @@ struct Kernels {
   void (*rope)(float* x, const float* cosines, const float* sines, int64_t pairs, int64_t step,
                int64_t apart);
 
-  // out = max(gate, 0)^2 * up, and gate / (1 + exp(-gate)) * up; out may be either of them.
+  // out = max(gate, 0)^2 * up, gate / (1 + exp(-gate)) * up, and GELU(gate) * up in the form with
+  // tanh; out may be either of them.
   void (*relu2_gate)(const float* gate, const float* up, int64_t n, float* out);
   void (*silu_gate)(const float* gate, const float* up, int64_t n, float* out);
+  void (*gelu_gate)(const float* gate, const float* up, int64_t n, float* out);
 
   // x += y.
   void (*add)(float* x, const float* y, int64_t n);

@@ -96,6 +96,10 @@ void ForwardPass::Embed() {
       const int64_t row = rows.first + t;
       DequantizeRow(embedding.type, embedding.Row(rows.piece->tokens[t]), hidden,
                     residual_.data() + row * hidden);
+      const float scale = model_.config().embedding_scale;
+      if (scale != 1) {
+        for (float& x : std::span(residual_).subspan(row * hidden, hidden)) x *= scale;
+      }
       for (size_t i = 0; i < turns_.size(); ++i) {
         const RopeTable& rope = model_.ropes()[i];
         rope.At(rows.position + t, turns_[i].cosines.data() + row * rope.pairs(),
@@ -153,7 +157,7 @@ void ForwardPass::RunAttention(int layer) {
   }
   profile_.End(Stage::kStore);
   Attend(layer);
-  AddToResidual(attended_, plan.attn_output, Stage::kAttnOutput);
+  AddToResidual(attended_, plan.attn_output, plan.post_attn_norm, Stage::kAttnOutput);
 }
 
 // Queries and keys, by RoPE, behind the norms of their heads.
@@ -244,8 +248,9 @@ void ForwardPass::RunFeedForward(int layer) {
   up_.resize(rows_ * ffn);
   std::array gate_up = {ProductOf(plan.ffn_gate, gate_), ProductOf(plan.ffn_up, up_)};
   Quantize(residual_, plan.ffn_norm, gate_up);
-  const auto activate =
-      plan.activation == Activation::kSilu ? kernels_.silu_gate : kernels_.relu2_gate;
+  const auto activate = plan.activation == Activation::kSquaredRelu ? kernels_.relu2_gate
+                        : plan.activation == Activation::kSilu      ? kernels_.silu_gate
+                                                                    : kernels_.gelu_gate;
   const int64_t at_a_time = ProductRowsAtATime(ffn, rows_, pool_.threads());
   pool_.ParallelPieces(ffn, at_a_time, [&](int64_t begin, int64_t end, int) {
     for (const Product& product : gate_up) products_.MultiplyRows(product, begin, end);
@@ -255,7 +260,7 @@ void ForwardPass::RunFeedForward(int layer) {
     }
   });
   profile_.End(Stage::kGateUp, BytesOf(gate_up));
-  AddToResidual(gate_, plan.ffn_down, Stage::kDown);
+  AddToResidual(gate_, plan.ffn_down, plan.post_ffn_norm, Stage::kDown);
 }
 
 Product ForwardPass::ProductOf(const Projection& projection, std::vector<float>& out) const {
@@ -272,14 +277,21 @@ void ForwardPass::Quantize(const std::vector<float>& x, std::span<const float> n
   profile_.End(Stage::kNorm);
 }
 
-// x: [rows][cols of the projection].
+// x: [rows][cols of the projection]; what is added goes through the norm, if there is one.
 void ForwardPass::AddToResidual(const std::vector<float>& x, const Projection& projection,
-                                Stage stage) {
+                                std::span<const float> norm, Stage stage) {
+  const int64_t hidden = model_.config().hidden;
   projected_.resize(residual_.size());
   std::array product = {ProductOf(projection, projected_)};
   Quantize(x, {}, product);
   products_.Multiply(product[0]);
-  kernels_.add(residual_.data(), projected_.data(), rows_ * model_.config().hidden);
+  if (!norm.empty()) {
+    pool_.ParallelFor(rows_, [&](int64_t row, int) {
+      float* const added = projected_.data() + row * hidden;
+      kernels_.rms_norm(added, norm.data(), hidden, model_.config().rms_epsilon, added);
+    });
+  }
+  kernels_.add(residual_.data(), projected_.data(), rows_ * hidden);
   profile_.End(stage, BytesOf(product));
 }
 

@@ -78,7 +78,8 @@ class ForwardPass {
   Product ProductOf(const Projection& projection, std::vector<float>& out) const;
   void Quantize(const std::vector<float>& x, std::span<const float> norm,
                 std::span<Product> products);
-  void AddToResidual(const std::vector<float>& x, const Projection& projection, Stage stage);
+  void AddToResidual(const std::vector<float>& x, const Projection& projection,
+                     std::span<const float> norm, Stage stage);
   int group() const;
   std::vector<AttendSlice> Slices(int layer, bool stored);
   void AimCursors(int layer);

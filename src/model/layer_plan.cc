@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/layer_plan.h"
 
+#include <fmt/format.h>
+
 namespace bitfetch {
 
 std::vector<LayerTensor> LayerTensors(const ModelConfig& config, LayerPlan& plan) {
@@ -13,7 +15,8 @@ std::vector<LayerTensor> LayerTensors(const ModelConfig& config, LayerPlan& plan
                               Projection& place) {
     tensors.push_back(
         {.name = std::string(name.weights), .cols = cols, .rows = rows, .matrix = &place.weights});
-    norm(name.norm, cols, place.norm);
+    const std::string input_norm = fmt::format("{}_norm_in", name.weights);
+    norm(config.input_norms ? input_norm : name.norm, cols, place.norm);
   };
 
   const LayerNames& names = config.architecture->layer;
@@ -27,10 +30,12 @@ std::vector<LayerTensor> LayerTensors(const ModelConfig& config, LayerPlan& plan
   norm(names.q_norm, config.head_dim, plan.q_norm);
   norm(names.k_norm, config.head_dim, plan.k_norm);
   projection(names.attn_output, query, hidden, plan.attn_output);
+  norm(names.post_attn_norm, hidden, plan.post_attn_norm);
   norm(names.ffn_norm, hidden, plan.ffn_norm);
   projection(names.ffn_gate, hidden, ffn, plan.ffn_gate);
   projection(names.ffn_up, hidden, ffn, plan.ffn_up);
   projection(names.ffn_down, ffn, hidden, plan.ffn_down);
+  norm(names.post_ffn_norm, hidden, plan.post_ffn_norm);
   return tensors;
 }
 

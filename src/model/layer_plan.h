@@ -22,17 +22,19 @@ struct Projection {
 
 // A layer as data: what the forward pass computes in it. A norm that is empty is left out.
 struct LayerPlan {
-  std::vector<float> attn_norm;  // [hidden]
-  Projection attn_q;             // [heads * head_dim][hidden]
-  Projection attn_k;             // [kv_heads * head_dim][hidden]
-  Projection attn_v;             // the same
-  std::vector<float> q_norm;     // [head_dim] of each head before RoPE
-  std::vector<float> k_norm;     // the same
-  Projection attn_output;        // [hidden][heads * head_dim]
-  std::vector<float> ffn_norm;   // [hidden]
-  Projection ffn_gate;           // [ffn][hidden]
-  Projection ffn_up;             // the same
-  Projection ffn_down;           // [hidden][ffn]
+  std::vector<float> attn_norm;       // [hidden]
+  Projection attn_q;                  // [heads * head_dim][hidden]
+  Projection attn_k;                  // [kv_heads * head_dim][hidden]
+  Projection attn_v;                  // the same
+  std::vector<float> q_norm;          // [head_dim] of each head before RoPE
+  std::vector<float> k_norm;          // the same
+  Projection attn_output;             // [hidden][heads * head_dim]
+  std::vector<float> post_attn_norm;  // [hidden] of what attention adds to the residual stream
+  std::vector<float> ffn_norm;        // [hidden]
+  Projection ffn_gate;                // [ffn][hidden]
+  Projection ffn_up;                  // the same
+  Projection ffn_down;                // [hidden][ffn]
+  std::vector<float> post_ffn_norm;   // [hidden] of what the feed-forward part adds
   Activation activation = Activation::kSilu;
   size_t rope = 0;  // which of Model::ropes turns queries and keys
 

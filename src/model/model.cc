@@ -136,11 +136,17 @@ Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
   }
   ropes_.emplace_back(config_.architecture->rope_form, config_.rope_theta, config_.head_dim,
                       rope_factors, config_.yarn);
+  if (config_.window_period != 0) {
+    ropes_.emplace_back(config_.architecture->rope_form, config_.window_rope_theta,
+                        config_.head_dim, std::span<const float>());
+  }
 
   layers_.resize(config_.layers);
   std::vector<TernaryJob> jobs;
   for (int64_t i = 0; i < config_.layers; ++i) {
     layers_[i].activation = config_.architecture->activation;
+    if (ropes_.size() > 1 && (i + 1) % config_.architecture->window_period != 0)
+      layers_[i].rope = 1;
     for (const LayerTensor& wanted : LayerTensors(config_, layers_[i])) {
       const std::string name = fmt::format("blk.{}.{}.weight", i, wanted.name);
       if (wanted.norm != nullptr) {

@@ -49,6 +49,14 @@ class ConfigReader {
     return value;
   }
 
+  Result<float> AtLeastOne(std::string_view suffix, double fallback) const {
+    BITFETCH_ASSIGN_OR_RETURN(const float value, Positive(suffix, fallback));
+    if (value < 1) {
+      return Fail("{}: metadata key {} is {}: wanted 1 or more", gguf_.path(), Key(suffix), value);
+    }
+    return value;
+  }
+
  private:
   const GgufReader& gguf_;
   std::string_view architecture_;
@@ -85,14 +93,24 @@ Result<Yarn> ReadYarn(const GgufReader& gguf, const ConfigReader& keys, int64_t 
                             gguf.Get<std::string_view>(keys.Key("rope.scaling.type"), ""));
   if (type != "yarn") return Yarn{};
   Yarn yarn;
-  BITFETCH_ASSIGN_OR_RETURN(yarn.factor, keys.Positive("rope.scaling.factor", 1));
-  if (yarn.factor < 1) {
-    return Fail("{}: metadata key {} is {}: wanted 1 or more", gguf.path(),
-                keys.Key("rope.scaling.factor"), yarn.factor);
-  }
+  BITFETCH_ASSIGN_OR_RETURN(yarn.factor, keys.AtLeastOne("rope.scaling.factor", 1));
   BITFETCH_ASSIGN_OR_RETURN(yarn.original_context, keys.Size("rope.scaling.original_context_length",
                                                              ModelConfig::kMaxContext, context));
   return yarn;
+}
+
+// Which layers have a window, where the architecture makes a difference between them.
+Status ReadWindow(const GgufReader& gguf, const ConfigReader& keys, ModelConfig* config) {
+  const Architecture& architecture = *config->architecture;
+  BITFETCH_ASSIGN_OR_RETURN(const int64_t window,
+                            gguf.Get<int64_t>(keys.Key("attention.sliding_window"), 0));
+  if (window == 0 || architecture.window_period == 0) return {};
+  BITFETCH_ASSIGN_OR_RETURN(config->window_period,
+                            keys.Size("attention.sliding_window_pattern", ModelConfig::kMaxLayers,
+                                      architecture.window_period));
+  BITFETCH_ASSIGN_OR_RETURN(config->window_rope_theta,
+                            keys.AtLeastOne("rope.freq_base_swa", architecture.window_rope_theta));
+  return {};
 }
 
 // Where the tokenizer says otherwise than `vocab_size`, it is right: it names each token.
@@ -125,11 +143,8 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
   BITFETCH_ASSIGN_OR_RETURN(config.hidden, keys.Size("embedding_length", ModelConfig::kMaxWidth));
   BITFETCH_ASSIGN_OR_RETURN(config.ffn, keys.Size("feed_forward_length", ModelConfig::kMaxWidth));
   BITFETCH_ASSIGN_OR_RETURN(config.context, keys.Size("context_length", ModelConfig::kMaxContext));
-  BITFETCH_ASSIGN_OR_RETURN(config.rope_theta, keys.Positive("rope.freq_base", 10000));
-  if (config.rope_theta < 1) {
-    return Fail("{}: a rope.freq_base of {} is not possible: wanted 1 or more", gguf.path(),
-                config.rope_theta);
-  }
+  BITFETCH_ASSIGN_OR_RETURN(config.rope_theta, keys.AtLeastOne("rope.freq_base", 10000));
+  BITFETCH_RETURN_IF_ERROR(ReadWindow(gguf, keys, &config));
   BITFETCH_ASSIGN_OR_RETURN(config.yarn, ReadYarn(gguf, keys, config.context));
   BITFETCH_ASSIGN_OR_RETURN(config.rms_epsilon, keys.Positive("attention.layer_norm_rms_epsilon"));
 
@@ -159,6 +174,12 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
                 gguf.path(), config.heads, config.head_dim, ModelConfig::kMaxWidth);
   }
   BITFETCH_RETURN_IF_ERROR(CheckEffects(gguf, architecture, config));
+
+  if (config.architecture->scales_embedding) {
+    config.embedding_scale = std::sqrt(static_cast<float>(config.hidden));
+  }
+  config.input_norms = config.architecture->may_have_input_norms &&
+                       gguf.FindTensor("blk.0.attn_q_norm_in.weight") != nullptr;
 
   BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* embedding, gguf.GetTensor("token_embd.weight"));
   config.vocab = embedding->rows();

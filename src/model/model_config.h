@@ -38,8 +38,14 @@ struct ModelConfig {
   int64_t vocab = 0;     // rows of the token embedding
   int64_t context = 0;   // tokens that the model was made for
   float rope_theta = 0;
+  // Every layer but each of this number has a window, and turns by a theta of its own; 0: all turn
+  // alike.
+  int64_t window_period = 0;
+  float window_rope_theta = 0;
   Yarn yarn = {};
   float rms_epsilon = 0;
+  float embedding_scale = 1;
+  bool input_norms = false;  // before every projection
 };
 
 // Errors name the file and the key: an architecture that is not in arch/, a key that is missing, of

@@ -46,6 +46,18 @@ Status Check(const GgufReader& gguf, const std::string& key, std::string_view ha
               Printable(value), harmless);
 }
 
+std::string_view ActivationName(Activation activation) {
+  switch (activation) {
+    case Activation::kSquaredRelu:
+      return "relu2";
+    case Activation::kSilu:
+      return "silu";
+    case Activation::kGelu:
+      return "gelu_pytorch_tanh";
+  }
+  __builtin_unreachable();
+}
+
 // A factor without a type is linear; with the type "none" it has no effect, and YaRN is computed.
 Status CheckRopeScaling(const GgufReader& gguf, const std::string& prefix) {
   const std::string type = prefix + "type";
@@ -64,13 +76,12 @@ Status CheckRopeScaling(const GgufReader& gguf, const std::string& prefix) {
 Status CheckEffects(const GgufReader& gguf, std::string_view architecture,
                     const ModelConfig& config) {
   const auto head_dim = static_cast<double>(config.head_dim);
-  const bool silu = config.architecture->activation == Activation::kSilu;
   struct Key {
     std::string_view suffix;
     Harmless harmless;
   };
   const Key keys[] = {
-      {"hidden_activation", silu ? std::string_view("silu") : std::string_view("relu2")},
+      {"hidden_activation", ActivationName(config.architecture->activation)},
       {"use_parallel_residual", false},
       {"swin_norm", false},
       {"embedding_scale", kFactor},

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <span>
@@ -127,25 +128,25 @@ TEST(ModelConfig, LlamaAndItsDefaults) {
 }
 
 TEST(ModelConfig, OtherArchitecturesAreRefusedByName) {
-  EXPECT_EQ(
-      Metadata("qwen2").ErrorOf(),
-      "architecture 'qwen2' is not supported: there are bitnet-b1.58, bitnet-25, llama, qwen3");
+  EXPECT_EQ(Metadata("qwen2").ErrorOf(),
+            "architecture 'qwen2' is not supported: there are bitnet-b1.58, bitnet-25, llama, "
+            "qwen3, gemma3");
   EXPECT_THAT(Metadata("llama").Set<std::string>("general.architecture", "a\nb").ErrorOf(),
               ::testing::StartsWith("architecture 'a\\x0ab' is not supported"));
-  EXPECT_EQ(
-      Metadata("bitnet").ErrorOf(),
-      "architecture 'bitnet' is not supported: there are bitnet-b1.58, bitnet-25, llama, qwen3; "
-      "this file has heads of 128 dimensions");
-  EXPECT_EQ(
-      Metadata("bitnet")
-          .Set<std::string>("tokenizer.ggml.model", "llama")
-          .Set<uint32_t>("bitnet.attention.head_count", 32)
-          .Set<uint32_t>("bitnet.embedding_length", 3200)
-          .SetScale()
-          .ErrorOf(),
-      "architecture 'bitnet' is not supported: there are bitnet-b1.58, bitnet-25, llama, qwen3; "
-      "this file has a tokenizer of the kind 'llama', heads of 100 dimensions, scales in "
-      "tensors of their own, as 1bitLLM's models have");
+  EXPECT_EQ(Metadata("bitnet").ErrorOf(),
+            "architecture 'bitnet' is not supported: there are bitnet-b1.58, bitnet-25, llama, "
+            "qwen3, gemma3; "
+            "this file has heads of 128 dimensions");
+  EXPECT_EQ(Metadata("bitnet")
+                .Set<std::string>("tokenizer.ggml.model", "llama")
+                .Set<uint32_t>("bitnet.attention.head_count", 32)
+                .Set<uint32_t>("bitnet.embedding_length", 3200)
+                .SetScale()
+                .ErrorOf(),
+            "architecture 'bitnet' is not supported: there are bitnet-b1.58, bitnet-25, llama, "
+            "qwen3, gemma3; "
+            "this file has a tokenizer of the kind 'llama', heads of 100 dimensions, scales in "
+            "tensors of their own, as 1bitLLM's models have");
   EXPECT_EQ(Metadata("llama").Unset("general.architecture").ErrorOf(),
             "metadata key general.architecture is missing");
 }
@@ -206,6 +207,29 @@ TEST(ModelConfig, Yarn) {
   EXPECT_EQ(metadata.Set<float>("qwen3.rope.scaling.factor", 0.5f).ErrorOf(),
             "metadata key qwen3.rope.scaling.factor is 0.5: wanted 1 or more");
   EXPECT_EQ(Metadata("qwen3").Set<float>("qwen3.rope.scaling.factor", 1).Read()->yarn.factor, 1);
+}
+
+TEST(ModelConfig, GemmaScalesItsEmbeddingAndHasWindowsWhereTheKeyStands) {
+  Metadata metadata("gemma3");
+  auto config = metadata.Read();
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->embedding_scale, std::sqrt(2560.f));
+  EXPECT_EQ(config->window_period, 0);
+  EXPECT_FALSE(config->input_norms);
+
+  config = metadata.Set<uint32_t>("gemma3.attention.sliding_window", 512).Read();
+  EXPECT_EQ(config->window_period, 6);
+  EXPECT_EQ(config->window_rope_theta, 10000);
+  config = metadata.Set<uint32_t>("gemma3.attention.sliding_window_pattern", 4)
+               .Set<float>("gemma3.rope.freq_base_swa", 20000)
+               .Read();
+  EXPECT_EQ(config->window_period, 4);
+  EXPECT_EQ(config->window_rope_theta, 20000);
+  EXPECT_EQ(metadata.Set<float>("gemma3.rope.freq_base_swa", 0.5f).ErrorOf(),
+            "metadata key gemma3.rope.freq_base_swa is 0.5: wanted 1 or more");
+
+  config = Metadata("llama").Set<uint32_t>("llama.attention.sliding_window", 512).Read();
+  EXPECT_EQ(config->window_period, 0);
 }
 
 TEST(ModelConfig, HeadsMustDivide) {

@@ -30,6 +30,8 @@ struct TestModel {
   int64_t vocab = 48;
   int64_t context = 64;
   float yarn_factor = 1;                    // of a quarter of the context, where it isn't 1
+  int64_t window = 0;                       // of every other layer
+  bool input_norms = false;                 // which are F16 then, as all norms
   TensorType linear = TensorType::kI2_S;    // a ternary type
   TensorType embedding = TensorType::kF16;  // kF32 or kF16
   bool own_output = false;                  // else tied to the embedding
@@ -83,6 +85,10 @@ class TestModelWriter {
     }
     writer_.Add<float>(arch + ".attention.layer_norm_rms_epsilon", 1e-5f);
     writer_.Add<float>(arch + ".rope.freq_base", 500000.f);
+    if (model_.window != 0) {
+      size("attention.sliding_window", model_.window);
+      size("attention.sliding_window_pattern", 2);
+    }
     if (model_.yarn_factor != 1) {
       writer_.Add<std::string>(arch + ".rope.scaling.type", "yarn");
       writer_.Add<float>(arch + ".rope.scaling.factor", model_.yarn_factor);
@@ -94,20 +100,22 @@ class TestModelWriter {
                                 .ffn = model_.ffn,
                                 .heads = model_.heads,
                                 .kv_heads = model_.kv_heads,
-                                .head_dim = model_.head_dim};
+                                .head_dim = model_.head_dim,
+                                .input_norms = model_.input_norms};
+    const TensorType norm_type = model_.input_norms ? TensorType::kF16 : TensorType::kF32;
     LayerPlan unread;
     Add("token_embd.weight", model_.embedding, {model_.hidden, model_.vocab});
     for (int64_t layer = 0; layer < model_.layers; ++layer) {
       for (const LayerTensor& tensor : LayerTensors(config, unread)) {
         const std::string name = fmt::format("blk.{}.{}.weight", layer, tensor.name);
         if (tensor.norm != nullptr) {
-          Add(name, TensorType::kF32, {tensor.cols});
+          Add(name, norm_type, {tensor.cols});
         } else {
           Add(name, model_.linear, {tensor.cols, tensor.rows});
         }
       }
     }
-    Add("output_norm.weight", TensorType::kF32, {model_.hidden});
+    Add("output_norm.weight", norm_type, {model_.hidden});
     if (model_.own_output) Add("output.weight", model_.embedding, {model_.hidden, model_.vocab});
   }
 

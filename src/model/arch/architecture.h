@@ -3,13 +3,14 @@
 #ifndef BITFETCH_MODEL_ARCH_ARCHITECTURE_H_
 #define BITFETCH_MODEL_ARCH_ARCHITECTURE_H_
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace bitfetch {
 
 // What joins the two halves of a feed-forward layer: this of `gate`, times `up`.
-enum class Activation { kSquaredRelu, kSilu };
+enum class Activation { kSquaredRelu, kSilu, kGelu };  // GELU in the form with tanh
 
 // Which elements of a head RoPE turns together.
 enum class RopeForm {
@@ -31,10 +32,12 @@ struct LayerNames {
   std::string_view q_norm = "";  // of each head before RoPE
   std::string_view k_norm = "";
   Projection attn_output = {"attn_output"};
+  std::string_view post_attn_norm = "";  // of what attention adds to the residual stream
   std::string_view ffn_norm = "ffn_norm";
   Projection ffn_gate = {"ffn_gate"};
   Projection ffn_up = {"ffn_up"};
   Projection ffn_down = {"ffn_down"};
+  std::string_view post_ffn_norm = "";
 };
 
 // A family of models, in what its files don't say themselves.
@@ -44,9 +47,17 @@ struct Architecture {
   RopeForm rope_form = RopeForm::kHalfSplit;
   Activation activation = Activation::kSilu;
   LayerNames layer = {};
+  bool scales_embedding = false;  // by sqrt(hidden)
+  // Some models have a norm before every projection, called like it with "_norm_in" behind.
+  bool may_have_input_norms = false;
+  // Where a file has a window, it is that of every layer but each of this number, and layers that
+  // have it turn by a RoPE theta of their own, unless the file says otherwise. 0: layers are alike.
+  int64_t window_period = 0;
+  float window_rope_theta = 0;
 };
 
 extern const Architecture kBitNet;
+extern const Architecture kGemma3;
 extern const Architecture kLlama;
 extern const Architecture kQwen3;
 
