@@ -32,7 +32,7 @@ def squared_relu(x):
 
 
 # What the gate of the feed-forward layer goes through, and whether RoPE turns adjacent elements of a head.
-ARCHITECTURES = {"bitnet-b1.58": (squared_relu, False), "bitnet-25": (squared_relu, False), "llama": (silu, True),
+ARCHITECTURES = {"bitnet-b1.58": (squared_relu, False), "bitnet-25": (squared_relu, False), "bitnet": (silu, False), "llama": (silu, True),
                  "qwen3": (silu, False), "gemma3": (gelu, False)}
 # The norms of one projection's input, where they stand.
 OWN_NORMS = {"attn_output": ["attn_sub_norm"], "ffn_down": ["ffn_sub_norm"]}
@@ -103,6 +103,7 @@ class Reference:
         for norm in [*OWN_NORMS.get(name, []), f"{name}_norm_in"]:
             x = self._norm(x, f"{layer}.{norm}.weight")
         weights, scale = self.file.ternary(f"{layer}.{name}.weight")
+        scale = scale * self._optional(f"{layer}.{name}.scale", np.float32(1))
         m = np.maximum(np.abs(x).max(-1, keepdims=True), np.float32(1e-5))
         q = np.clip(np.rint(x * (np.float32(127) / m)), -128, 127)
         total = q.astype(np.float64) @ weights.T.astype(np.float64)  # integers far below 2^53: exact

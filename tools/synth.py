@@ -12,7 +12,8 @@ import gguf
 
 def write_model(path, *, architecture="bitnet-b1.58", layers=2, hidden=256, feed_forward=384, heads=4, kv_heads=2,
                 head_dim=64, vocab=300, context=512, rope_theta=10000.0, yarn_factor=1.0, ternary=gguf.I2_S,
-                embedding=gguf.F16, own_head=False, rope_freqs=False, input_norms=False, window=0, seed=1):
+                embedding=gguf.F16, own_head=False, rope_freqs=False, input_norms=False, window=0,
+                own_scales=False, seed=1):
     if vocab < 258:
         raise gguf.GgufError("a vocabulary has the 256 bytes and two control tokens at least")
     random = np.random.default_rng(seed)
@@ -53,6 +54,8 @@ def write_model(path, *, architecture="bitnet-b1.58", layers=2, hidden=256, feed
         tensors += [(f"blk.{i}.{name}.weight", norm_type, norm(size)) for name, size in norms.items()]
         tensors += [(f"blk.{i}.{name}.weight", ternary, ternary_matrix(name, *shape))
                     for name, shape in matrices.items()]
+        if own_scales:
+            tensors += [(f"blk.{i}.{name}.scale", gguf.F32, norm(1)) for name in matrices]
 
     control = ["<|begin_of_text|>", "<|end_of_text|>"]
     tokens = bpe.vocabulary([], [f"<unused {i}>" for i in range(vocab - 258)] + control)
@@ -75,7 +78,7 @@ def main():
                                      epilog="example: tools/synth.py --out /tmp/m.gguf --heads 5 --kv-heads 1 "
                                             "--head-dim 128 --hidden 640")
     parser.add_argument("--out", required=True, metavar="FILE", help="the GGUF file to write")
-    parser.add_argument("--architecture", default="bitnet-b1.58", choices=["bitnet-b1.58", "bitnet-25", "llama", "qwen3", "gemma3"])
+    parser.add_argument("--architecture", default="bitnet-b1.58", choices=["bitnet-b1.58", "bitnet-25", "bitnet", "llama", "qwen3", "gemma3"])
     for name, default in {"layers": 2, "hidden": 256, "feed-forward": 384, "heads": 4, "kv-heads": 2, "head-dim": 64,
                           "vocab": 300, "context": 512, "seed": 1}.items():
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=" ")
@@ -87,6 +90,7 @@ def main():
     parser.add_argument("--own-head", action="store_true", help="an output head that is not the embedding")
     parser.add_argument("--rope-freqs", action="store_true", help="divide the RoPE frequencies by a tensor's values")
     parser.add_argument("--input-norms", action="store_true", help="a norm before every projection; norms are F16")
+    parser.add_argument("--own-scales", action="store_true", help="scales in tensors of their own too")
     parser.add_argument("--window", type=int, default=0, metavar="N", help="tokens that layers with a window see")
     args = vars(parser.parse_args())
     args |= {"ternary": types[args["ternary"]], "embedding": types[args["embedding"]]}

@@ -78,7 +78,15 @@ class TensorFinder {
 struct TernaryJob {
   const GgufTensor* tensor;
   TernaryMatrix* out;
+  float scale;  // times that of the tensor itself
 };
+
+Status Read(const TernaryJob& job, const std::string& path) {
+  BITFETCH_ASSIGN_OR_RETURN(*job.out, ReadTernary(*job.tensor, path));
+  job.out->scale *= job.scale;
+  if (std::isfinite(job.out->scale) && job.out->scale >= 0) return {};
+  return Fail("{}: tensor {} is damaged: its scale is {}", path, job.tensor->name, job.out->scale);
+}
 
 // Checking codes reads every byte of the weights: worth all threads, and a progress line.
 Status ReadTernaryTensors(const std::vector<TernaryJob>& jobs, const std::string& path,
@@ -89,13 +97,8 @@ Status ReadTernaryTensors(const std::vector<TernaryJob>& jobs, const std::string
   std::atomic<bool> failed = false;
   pool.ParallelFor(count, [&](int64_t i, int thread) {
     if (failed) return;
-    auto matrix = ReadTernary(*jobs[i].tensor, path);
-    if (matrix) {
-      *jobs[i].out = *std::move(matrix);
-    } else {
-      statuses[i] = tl::unexpected(matrix.error());
-      failed = true;
-    }
+    statuses[i] = Read(jobs[i], path);
+    if (!statuses[i]) failed = true;
     const int64_t now_done = ++done;
     if (progress && thread == 0) progress(now_done, count);
   });
@@ -145,16 +148,20 @@ Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
   std::vector<TernaryJob> jobs;
   for (int64_t i = 0; i < config_.layers; ++i) {
     layers_[i].activation = config_.architecture->activation;
-    if (ropes_.size() > 1 && (i + 1) % config_.architecture->window_period != 0)
-      layers_[i].rope = 1;
+    if (config_.window_period != 0 && (i + 1) % config_.window_period != 0) layers_[i].rope = 1;
     for (const LayerTensor& wanted : LayerTensors(config_, layers_[i])) {
-      const std::string name = fmt::format("blk.{}.{}.weight", i, wanted.name);
+      const std::string stem = fmt::format("blk.{}.{}", i, wanted.name);
+      const std::string name = stem + ".weight";
       if (wanted.norm != nullptr) {
         BITFETCH_RETURN_IF_ERROR(finder.ReadVector(name, wanted.cols, wanted.norm));
       } else {
         BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor,
                                   finder.FindTernary(name, wanted.cols, wanted.rows));
-        jobs.push_back({tensor, wanted.matrix});
+        std::vector<float> scale = {1};
+        if (file_.FindTensor(stem + ".scale") != nullptr) {
+          BITFETCH_RETURN_IF_ERROR(finder.ReadVector(stem + ".scale", 1, &scale));
+        }
+        jobs.push_back({tensor, wanted.matrix, scale[0]});
       }
     }
   }

@@ -3,11 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include "base/log.h"
 #include "base/printable.h"
@@ -62,30 +60,11 @@ class ConfigReader {
   std::string_view architecture_;
 };
 
-// Several families of models go by the name bitnet: what tells them apart in this file.
-std::string WhoseBitNet(const GgufReader& gguf) {
-  std::vector<std::string> facts;
-  if (const auto kind = gguf.Get<std::string_view>("tokenizer.ggml.model")) {
-    facts.push_back(fmt::format("a tokenizer of the kind '{}'", Printable(*kind)));
-  }
-  const auto hidden = gguf.Get<int64_t>("bitnet.embedding_length");
-  const auto heads = gguf.Get<int64_t>("bitnet.attention.head_count");
-  if (hidden && heads && *heads > 0) {
-    facts.push_back(fmt::format("heads of {} dimensions", *hidden / *heads));
-  }
-  const bool has_scales = std::ranges::any_of(
-      gguf.tensors(), [](const GgufTensor& tensor) { return tensor.name.ends_with(".scale"); });
-  if (has_scales) facts.emplace_back("scales in tensors of their own");
-  if (facts.empty()) return "";
-  return fmt::format("; this file has {}{}", fmt::join(facts, ", "),
-                     has_scales ? ", as 1bitLLM's models have" : "");
-}
-
 Result<const Architecture*> ReadArchitecture(const GgufReader& gguf, std::string_view name) {
   const Architecture* architecture = FindArchitecture(name);
   if (architecture != nullptr) return architecture;
-  return Fail("{}: architecture '{}' is not supported: there are {}{}", gguf.path(),
-              Printable(name), ArchitectureNames(), name == "bitnet" ? WhoseBitNet(gguf) : "");
+  return Fail("{}: architecture '{}' is not supported: there are {}", gguf.path(), Printable(name),
+              ArchitectureNames());
 }
 
 Result<Yarn> ReadYarn(const GgufReader& gguf, const ConfigReader& keys, int64_t context) {

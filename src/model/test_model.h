@@ -35,6 +35,7 @@ struct TestModel {
   TensorType linear = TensorType::kI2_S;    // a ternary type
   TensorType embedding = TensorType::kF16;  // kF32 or kF16
   bool own_output = false;                  // else tied to the embedding
+  bool scales = false;                      // of matrices, in tensors of their own too
   uint32_t seed = 1;
 };
 
@@ -112,6 +113,8 @@ class TestModelWriter {
           Add(name, norm_type, {tensor.cols});
         } else {
           Add(name, model_.linear, {tensor.cols, tensor.rows});
+          if (!model_.scales) continue;
+          Add(fmt::format("blk.{}.{}.scale", layer, tensor.name), TensorType::kF32, {1});
         }
       }
     }

@@ -6,7 +6,7 @@
 namespace bitfetch {
 namespace {
 
-constexpr std::array kArchitectures = {&kBitNet, &kLlama, &kQwen3, &kGemma3};
+constexpr std::array kArchitectures = {&kBitNet, &kBitNet1BitLlm, &kLlama, &kQwen3, &kGemma3};
 
 }  // namespace
 

@@ -57,6 +57,7 @@ struct Architecture {
 };
 
 extern const Architecture kBitNet;
+extern const Architecture kBitNet1BitLlm;
 extern const Architecture kGemma3;
 extern const Architecture kLlama;
 extern const Architecture kQwen3;
