@@ -18,7 +18,7 @@
 #include "machine/clock.h"
 #include "machine/stream_read.h"
 #include "machine/topology.h"
-#include "model/forward.h"
+#include "model/products.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -96,7 +96,7 @@ struct Tokens {
   std::vector<float> out;
 };
 
-// In the runs of rows that ForwardPass hands out.
+// In the runs of rows that Products hands out.
 void Multiply(const Stage& stage, const Kernels& kernels, ThreadPool& pool, Tokens& tokens) {
   const auto count = static_cast<int64_t>(tokens.sums.size());
   const auto at_a_time = [&](const TernaryRows& matrix) {

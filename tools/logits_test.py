@@ -24,6 +24,12 @@ SHAPES = [
     dict(architecture="bitnet-25", heads=2, kv_heads=1, head_dim=128, rope_freqs=True),
     dict(architecture="llama", heads=4, kv_heads=1, head_dim=64, ternary=gguf.TQ2_0, feed_forward=512, vocab=333),
     dict(architecture="llama", heads=8, kv_heads=8, head_dim=96, own_head=True, embedding=gguf.Q8_0),
+    dict(architecture="bitnet", heads=8, kv_heads=8, head_dim=96, own_scales=True, ternary=gguf.TQ2_0, feed_forward=512),
+    dict(architecture="qwen3", heads=4, kv_heads=2, head_dim=128, hidden=384, rope_theta=1e6),
+    dict(architecture="qwen3", heads=8, kv_heads=1, head_dim=64, own_head=True, context=80, yarn_factor=4.0),
+    dict(architecture="qwen3", heads=4, kv_heads=4, head_dim=128, input_norms=True),
+    dict(architecture="gemma3", heads=4, kv_heads=1, head_dim=256, hidden=640, feed_forward=512, input_norms=True),
+    dict(architecture="gemma3", layers=6, heads=4, kv_heads=2, head_dim=64, rope_theta=1e6, window=512),
 ]
 
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A forward pass in numpy, written to be read and to check the engine against: no cache, no batches, no tricks.
 
-It takes bitnet-b1.58 (sub-norms, squared ReLU, half-split RoPE) and ternary llama (no sub-norms, SiLU, RoPE on adjacent
-pairs). Activations are float32 between operations and sums are float64 within; integer products are exact.
+It takes the architectures below; norms are computed where the file has them. Activations are float32 between operations
+and sums are float64 within; integer products are exact.
 """
 import argparse
 import math
@@ -19,13 +19,32 @@ MIN_COSINE = 0.9999
 NEAR_TIE = 0.05  # of the logits' RMS; below it, rounding may decide which token is first
 
 
+def silu(x):
+    return x / (1 + np.exp(-x))
+
+
+def gelu(x):
+    return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
+
+
+def squared_relu(x):
+    return np.maximum(x, 0) ** 2
+
+
+# What the gate of the feed-forward layer goes through, and whether RoPE turns adjacent elements of a head.
+ARCHITECTURES = {"bitnet-b1.58": (squared_relu, False), "bitnet-25": (squared_relu, False), "bitnet": (silu, False), "llama": (silu, True),
+                 "qwen3": (silu, False), "gemma3": (gelu, False)}
+# The norms of one projection's input, where they stand.
+OWN_NORMS = {"attn_output": ["attn_sub_norm"], "ffn_down": ["ffn_sub_norm"]}
+
+
 class Reference:
     def __init__(self, path):
         self.file = gguf.Reader(path)
         self.architecture = self.file.metadata["general.architecture"]
-        if self.architecture not in ("bitnet-b1.58", "bitnet-25", "llama"):
+        if self.architecture not in ARCHITECTURES:
             raise gguf.GgufError(f"{path}: architecture {self.architecture} is not known here")
-        self.bitnet = self.architecture != "llama"
+        self.activation, adjacent = ARCHITECTURES[self.architecture]
         self.layers = self._key("block_count")
         self.heads = self._key("attention.head_count")
         self.kv_heads = self._key("attention.head_count_kv", self.heads)
@@ -35,11 +54,34 @@ class Reference:
         self.head = self._optional("output.weight", self.embedding)
 
         pairs = np.arange(self.head_dim // 2)
-        self.frequencies = self._key("rope.freq_base", 10000.0) ** (-2.0 * pairs / self.head_dim)
-        self.frequencies /= self._optional("rope_freqs.weight", 1)
+
+        def frequencies(theta):
+            return theta ** (-2.0 * pairs / self.head_dim) / self._optional("rope_freqs.weight", 1)
+
+        self.frequencies = frequencies(self._key("rope.freq_base", 10000.0))
+        # Gemma's layers with a window turn otherwise, all but each sixth.
+        self.window_frequencies = None
+        if self.architecture == "gemma3" and self._key("attention.sliding_window", 0):
+            self.window_frequencies = frequencies(10000.0)
+        self.magnitude = 1.0
+        if self._key("rope.scaling.type", "none") == "yarn":
+            self._scale_by_yarn(pairs)
         # The two halves of each rotated pair.
-        self.first = pairs if self.bitnet else 2 * pairs
-        self.second = self.first + (self.head_dim // 2 if self.bitnet else 1)
+        self.first = 2 * pairs if adjacent else pairs
+        self.second = self.first + (1 if adjacent else self.head_dim // 2)
+
+    def _scale_by_yarn(self, pairs):
+        factor = self._key("rope.scaling.factor")
+        original, theta = self._key("rope.scaling.original_context_length"), self._key("rope.freq_base", 10000.0)
+
+        def pair_that_turns(times):  # in the original context
+            return self.head_dim * math.log(original / (times * 2 * math.pi)) / (2 * math.log(theta))
+
+        low = max(0, math.floor(pair_that_turns(32)))
+        high = min(self.head_dim - 1, math.ceil(pair_that_turns(1)))
+        slowed = np.clip((pairs - low) / max(0.001, high - low), 0, 1)
+        self.frequencies *= slowed / factor + (1 - slowed)
+        self.magnitude = 1 + 0.1 * math.log(factor)
 
     def _key(self, name, default=None):
         value = self.file.metadata.get(f"{self.architecture}.{name}", default)
@@ -51,30 +93,36 @@ class Reference:
         return self.file.array(name) if name in self.file.tensors else default
 
     def _norm(self, x, name):
+        if name not in self.file.tensors:
+            return x
         inverse = 1 / np.sqrt(np.mean(x.astype(np.float64) ** 2, -1, keepdims=True) + self.epsilon)
         return (x * inverse * self.file.array(name)).astype(np.float32)
 
-    def _linear(self, x, name):
-        """W1.58A8: x [tokens][in] -> [tokens][out]"""
-        weights, scale = self.file.ternary(name)
+    def _project(self, x, layer, name):
+        """W1.58A8, behind the norms of its own: x [tokens][in] -> [tokens][out]"""
+        for norm in [*OWN_NORMS.get(name, []), f"{name}_norm_in"]:
+            x = self._norm(x, f"{layer}.{norm}.weight")
+        weights, scale = self.file.ternary(f"{layer}.{name}.weight")
+        scale = scale * self._optional(f"{layer}.{name}.scale", np.float32(1))
         m = np.maximum(np.abs(x).max(-1, keepdims=True), np.float32(1e-5))
         q = np.clip(np.rint(x * (np.float32(127) / m)), -128, 127)
         total = q.astype(np.float64) @ weights.T.astype(np.float64)  # integers far below 2^53: exact
         return total.astype(np.float32) * (m / np.float32(127)) * scale
 
-    def _rope(self, x):
+    def _rope(self, x, frequencies):
         """x [tokens][heads][head_dim], the token's index its position"""
-        angle = np.arange(len(x))[:, None, None] * self.frequencies
-        cos, sin = np.cos(angle), np.sin(angle)
+        angle = np.arange(len(x))[:, None, None] * frequencies
+        cos, sin = np.cos(angle) * self.magnitude, np.sin(angle) * self.magnitude
         a, b = x[..., self.first], x[..., self.second]
         rotated = np.empty_like(x)
         rotated[..., self.first] = a * cos - b * sin
         rotated[..., self.second] = a * sin + b * cos
         return rotated
 
-    def _attention(self, h, layer):
-        q, k, v = [self._linear(h, f"{layer}.attn_{c}.weight").reshape(len(h), -1, self.head_dim) for c in "qkv"]
-        q, k = self._rope(q).astype(np.float64), self._rope(k).astype(np.float64)
+    def _attention(self, h, layer, frequencies):
+        q, k, v = [self._project(h, layer, f"attn_{c}").reshape(len(h), -1, self.head_dim) for c in "qkv"]
+        q, k = self._norm(q, f"{layer}.attn_q_norm.weight"), self._norm(k, f"{layer}.attn_k_norm.weight")
+        q, k = [self._rope(x, frequencies).astype(np.float64) for x in (q, k)]
         future = np.triu(np.full((len(h), len(h)), -np.inf), 1)
         out = np.empty(q.shape, np.float32)
         for head in range(self.heads):
@@ -82,29 +130,27 @@ class Reference:
             scores = q[:, head] @ k[:, kv_head].T / math.sqrt(self.head_dim) + future
             weights = np.exp(scores - scores.max(-1, keepdims=True))
             out[:, head] = weights @ v[:, kv_head] / weights.sum(-1, keepdims=True)
-        return out.reshape(len(h), -1)
+        return self._project(out.reshape(len(h), -1), layer, "attn_output")
 
     def _feed_forward(self, h, layer):
-        gate, up = self._linear(h, f"{layer}.ffn_gate.weight"), self._linear(h, f"{layer}.ffn_up.weight")
-        if self.bitnet:
-            return np.maximum(gate, 0) ** 2 * up
-        return (gate / (1 + np.exp(-gate.astype(np.float64))) * up).astype(np.float32)
+        gate, up = self._project(h, layer, "ffn_gate"), self._project(h, layer, "ffn_up")
+        return self._project((self.activation(gate.astype(np.float64)) * up).astype(np.float32), layer, "ffn_down")
 
     def logits(self, tokens):
         """float32 [tokens][vocab]"""
         if not all(0 <= t < len(self.embedding) for t in tokens):
             raise gguf.GgufError(f"{self.file.path}: token ids go from 0 to {len(self.embedding) - 1}")
         x = self.embedding[tokens]
+        if self.architecture == "gemma3":
+            x = x * np.float32(math.sqrt(x.shape[1]))
         for i in range(self.layers):
             layer = f"blk.{i}"
-            a = self._attention(self._norm(x, f"{layer}.attn_norm.weight"), layer)
-            if self.bitnet:
-                a = self._norm(a, f"{layer}.attn_sub_norm.weight")
-            x = x + self._linear(a, f"{layer}.attn_output.weight")
+            has_window = self.window_frequencies is not None and (i + 1) % 6
+            a = self._attention(self._norm(x, f"{layer}.attn_norm.weight"), layer,
+                                self.window_frequencies if has_window else self.frequencies)
+            x = x + self._norm(a, f"{layer}.post_attention_norm.weight")
             a = self._feed_forward(self._norm(x, f"{layer}.ffn_norm.weight"), layer)
-            if self.bitnet:
-                a = self._norm(a, f"{layer}.ffn_sub_norm.weight")
-            x = x + self._linear(a, f"{layer}.ffn_down.weight")
+            x = x + self._norm(a, f"{layer}.post_ffw_norm.weight")
         return self._norm(x, "output_norm.weight") @ self.head.T
 
     def tokenizer(self):

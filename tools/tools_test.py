@@ -127,7 +127,7 @@ class ReferenceTest(Scratch):
             model = reference.Reference(self.path)
             x = np.random.default_rng(1).normal(size=(7, 2, 64))
             pair = x[..., model.first] + 1j * x[..., model.second]
-            y = model._rope(x)
+            y = model._rope(x, model.frequencies)
             turned = (y[..., model.first] + 1j * y[..., model.second]) / pair
             np.testing.assert_allclose(turned, np.exp(1j * np.arange(7)[:, None, None] * model.frequencies)
                                        * np.ones(pair.shape))

@@ -125,7 +125,11 @@ Status AddModel(const std::string& path, Facts& facts) {
             config.ffn);
   facts.Add("attention", "{} heads of {} dimensions; {} heads share each of {} KV heads",
             config.heads, config.head_dim, config.heads / config.kv_heads, config.kv_heads);
-  facts.Add("context", "{} tokens, RoPE theta {}", config.context, config.rope_theta);
+  facts.Add("context", "{} tokens, RoPE theta {}{}", config.context, config.rope_theta,
+            config.yarn.factor == 1
+                ? ""
+                : fmt::format(", YaRN from {} tokens by {}", config.yarn.original_context,
+                              config.yarn.factor));
   AddTensors(file, facts);
   BITFETCH_RETURN_IF_ERROR(AddTokenizer(file, facts));
   facts.Add("KV cache", "takes memory as it fills");

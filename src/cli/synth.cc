@@ -10,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/progress_line.h"
+#include "model/arch/architecture.h"
 
 namespace bitfetch {
 namespace {
@@ -71,7 +72,7 @@ examples:
   bitfetch synth --shape bitnet-2b4t --out 2b4t.gguf)"});
   command.AddPath("-o,--out", "FILE", "the file to write", &options->out).Required();
   command.AddParsed("--shape", "NAME",
-                    "the shape to begin with: bitnet-2b4t, falcon3-1b or tiny (default)",
+                    "the shape to begin with, tiny if not given: " + SynthShapeNames(),
                     &options->shape, SynthShapeNamed);
   const auto add = [&](const std::string& name, const std::string& value, const std::string& help,
                        auto SynthShape::*field, auto parse) {
@@ -99,12 +100,10 @@ examples:
                    kMinSynthTokenizer),
        &SynthShape::vocab);
   size("ctx", "context that the file says the model was made for, in tokens", &SynthShape::context);
-  add("arch", "NAME", "architecture: bitnet-b1.58, bitnet-25 or llama", &SynthShape::architecture,
+  add("arch", "NAME", "architecture: " + ArchitectureNames(), &SynthShape::architecture,
       [](std::string_view text) -> Result<std::string> {
-        for (const std::string_view known : {"bitnet-b1.58", "bitnet-25", "llama"}) {
-          if (text == known) return std::string(text);
-        }
-        return Fail("'{}' is not known: wanted bitnet-b1.58, bitnet-25 or llama", text);
+        if (FindArchitecture(text) != nullptr) return std::string(text);
+        return Fail("'{}' is not known: wanted one of {}", text, ArchitectureNames());
       });
   add("type", "TYPE", "type of the ternary weights: I2_S, TQ1_0 or TQ2_0", &SynthShape::weights,
       TypeAmong(std::array{TensorType::kI2_S, TensorType::kTQ1_0, TensorType::kTQ2_0}));

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <span>
 #include <tuple>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "engine/synth_tokenizer.h"
 #include "engine/synth_values.h"
 #include "model/gguf_writer.h"
+#include "model/layer_plan.h"
 #include "model/model_config.h"
 #include "model/ternary_codes.h"
 #include "text/sampler.h"
@@ -20,7 +20,6 @@
 namespace bitfetch {
 namespace {
 
-constexpr float kRmsEpsilon = 1e-5f;
 constexpr size_t kPieceBytes = size_t{1} << 20;
 
 struct NamedShape {
@@ -28,8 +27,37 @@ struct NamedShape {
   SynthShape shape;
 };
 
-const std::array<NamedShape, 3>& Shapes() {
-  static const std::array<NamedShape, 3> shapes = {{
+// Ternary-Bonsai is Qwen3 in these sizes.
+SynthShape Qwen3(int64_t layers, int64_t hidden, int64_t ffn, int64_t heads) {
+  return {.architecture = "qwen3",
+          .layers = layers,
+          .hidden = hidden,
+          .ffn = ffn,
+          .heads = heads,
+          .kv_heads = 8,
+          .head_dim = 128,
+          .vocab = 151936,
+          .context = 32768,
+          .rope_theta = 1e6f,
+          .rms_epsilon = 1e-6f};
+}
+
+SynthShape Embedding06B() {
+  SynthShape shape = Qwen3(28, 1024, 3072, 16);
+  shape.input_norms = true;
+  return shape;
+}
+
+SynthShape Bonsai8B() {
+  SynthShape shape = Qwen3(36, 4096, 12288, 32);
+  shape.context = 65536;
+  shape.yarn_factor = 4;
+  shape.own_output = true;
+  return shape;
+}
+
+const std::vector<NamedShape>& Shapes() {
+  static const std::vector<NamedShape> shapes = {
       {"bitnet-2b4t", {}},
       {"falcon3-1b",
        {.architecture = "llama",
@@ -43,6 +71,34 @@ const std::array<NamedShape, 3>& Shapes() {
         .context = 8192,
         .rope_theta = 1000042.0f,
         .own_output = true}},
+      {"bitnet-large",
+       {.architecture = "bitnet",
+        .layers = 24,
+        .hidden = 1536,
+        .ffn = 4096,
+        .heads = 16,
+        .kv_heads = 16,
+        .head_dim = 96,
+        .vocab = 32002,
+        .context = 2048,
+        .rope_theta = 10000.0f}},
+      {"bonsai-1.7b", Qwen3(28, 2048, 6144, 16)},
+      {"bonsai-4b", Qwen3(36, 2560, 9728, 32)},
+      {"bonsai-8b", Bonsai8B()},
+      {"embedding-0.6b", Embedding06B()},
+      {"embedding-270m",
+       {.architecture = "gemma3",
+        .layers = 18,
+        .hidden = 640,
+        .ffn = 2048,
+        .heads = 4,
+        .kv_heads = 1,
+        .head_dim = 256,
+        .vocab = 262144,
+        .context = 32768,
+        .rope_theta = 10000.0f,
+        .rms_epsilon = 1e-6f,
+        .input_norms = true}},
       {"tiny",
        {.layers = 2,
         .hidden = 256,
@@ -53,7 +109,7 @@ const std::array<NamedShape, 3>& Shapes() {
         .vocab = 512,
         .context = 512,
         .rope_theta = 10000.0f}},
-  }};
+  };
   return shapes;
 }
 
@@ -71,10 +127,12 @@ Status CheckShape(const SynthShape& shape) {
       return Fail("a model with {} {} is not possible: wanted 1 to {}", value, name, max);
     }
   }
-  if (shape.architecture != "bitnet-b1.58" && shape.architecture != "bitnet-25" &&
-      shape.architecture != "llama") {
-    return Fail("architecture '{}' is not known: only bitnet-b1.58, bitnet-25 and llama are",
-                shape.architecture);
+  if (FindArchitecture(shape.architecture) == nullptr) {
+    return Fail("architecture '{}' is not known: there are {}", shape.architecture,
+                ArchitectureNames());
+  }
+  if (shape.input_norms && !FindArchitecture(shape.architecture)->may_have_input_norms) {
+    return Fail("{} has no norm before every projection", shape.architecture);
   }
   if (shape.heads % shape.kv_heads != 0) {
     return Fail("{} heads are not a multiple of {} KV heads", shape.heads, shape.kv_heads);
@@ -119,32 +177,30 @@ class SynthWriter {
   }
 
   Status DeclareTensors() {
-    const int64_t hidden = shape_.hidden, ffn = shape_.ffn;
-    const int64_t q = shape_.heads * shape_.head_dim, kv = shape_.kv_heads * shape_.head_dim;
-    const bool sub_norms = shape_.architecture != "llama";
-    BITFETCH_RETURN_IF_ERROR(Declare("token_embd.weight", shape_.embedding, hidden, shape_.vocab));
+    const ModelConfig config = {.architecture = FindArchitecture(shape_.architecture),
+                                .hidden = shape_.hidden,
+                                .ffn = shape_.ffn,
+                                .heads = shape_.heads,
+                                .kv_heads = shape_.kv_heads,
+                                .head_dim = shape_.head_dim,
+                                .input_norms = shape_.input_norms};
+    LayerPlan unread;
+    const std::vector<LayerTensor> layer_tensors = LayerTensors(config, unread);
+    BITFETCH_RETURN_IF_ERROR(
+        Declare("token_embd.weight", shape_.embedding, shape_.hidden, shape_.vocab));
     for (int64_t layer = 0; layer < shape_.layers; ++layer) {
-      const auto matrix = [&](std::string_view name, int64_t cols, int64_t rows) {
-        return Declare(fmt::format("blk.{}.{}.weight", layer, name), shape_.weights, cols, rows);
-      };
-      const auto norm = [&](std::string_view name, int64_t size) {
-        DeclareNorm(fmt::format("blk.{}.{}.weight", layer, name), size);
-      };
-      norm("attn_norm", hidden);
-      BITFETCH_RETURN_IF_ERROR(matrix("attn_q", hidden, q));
-      BITFETCH_RETURN_IF_ERROR(matrix("attn_k", hidden, kv));
-      BITFETCH_RETURN_IF_ERROR(matrix("attn_v", hidden, kv));
-      if (sub_norms) norm("attn_sub_norm", q);
-      BITFETCH_RETURN_IF_ERROR(matrix("attn_output", q, hidden));
-      norm("ffn_norm", hidden);
-      BITFETCH_RETURN_IF_ERROR(matrix("ffn_gate", hidden, ffn));
-      BITFETCH_RETURN_IF_ERROR(matrix("ffn_up", hidden, ffn));
-      if (sub_norms) norm("ffn_sub_norm", ffn);
-      BITFETCH_RETURN_IF_ERROR(matrix("ffn_down", ffn, hidden));
+      for (const LayerTensor& tensor : layer_tensors) {
+        const std::string name = fmt::format("blk.{}.{}.weight", layer, tensor.name);
+        if (tensor.norm != nullptr) {
+          DeclareNorm(name, tensor.cols);
+        } else {
+          BITFETCH_RETURN_IF_ERROR(Declare(name, shape_.weights, tensor.cols, tensor.rows));
+        }
+      }
     }
-    DeclareNorm("output_norm.weight", hidden);
+    DeclareNorm("output_norm.weight", shape_.hidden);
     if (!shape_.own_output) return {};
-    return Declare("output.weight", shape_.embedding, hidden, shape_.vocab);
+    return Declare("output.weight", shape_.embedding, shape_.hidden, shape_.vocab);
   }
 
  private:
@@ -172,8 +228,14 @@ class SynthWriter {
     add("attention.head_count_kv", shape_.kv_heads);
     add("attention.key_length", shape_.head_dim);
     add("attention.value_length", shape_.head_dim);
-    writer_.Add<float>(arch + ".attention.layer_norm_rms_epsilon", kRmsEpsilon);
+    writer_.Add<float>(arch + ".attention.layer_norm_rms_epsilon", shape_.rms_epsilon);
     writer_.Add<float>(arch + ".rope.freq_base", shape_.rope_theta);
+    if (shape_.yarn_factor != 1) {
+      writer_.Add<std::string_view>(arch + ".rope.scaling.type", "yarn");
+      writer_.Add<float>(arch + ".rope.scaling.factor", shape_.yarn_factor);
+      add("rope.scaling.original_context_length",
+          static_cast<int64_t>(static_cast<float>(shape_.context) / shape_.yarn_factor));
+    }
     if (shape_.vocab >= kMinSynthTokenizer) AddSynthTokenizer(shape_.vocab, writer_);
   }
 
@@ -190,8 +252,9 @@ class SynthWriter {
   }
 
   void DeclareNorm(const std::string& name, int64_t size) {
-    writer_.AddTensor(name, TensorType::kF32, std::span(&size, 1));
-    AddToList({TensorType::kF32, true, size, TensorBytes(TensorType::kF32, size)});
+    const TensorType type = shape_.input_norms ? TensorType::kF16 : TensorType::kF32;
+    writer_.AddTensor(name, type, std::span(&size, 1));
+    AddToList({type, true, size, TensorBytes(type, size)});
   }
 
   void AddToList(const Tensor& tensor) {
@@ -218,10 +281,7 @@ class SynthWriter {
   Status WriteFloats(const Tensor& tensor) {
     return WritePieces(tensor.bytes, kRandomFloatsUnit, [&](auto piece) {
       if (!tensor.norm) return FillRandomFloats(tensor.type, random_, piece);
-      constexpr float kOne = 1;
-      for (size_t i = 0; i < piece.size(); i += sizeof kOne) {
-        std::memcpy(piece.data() + i, &kOne, sizeof kOne);
-      }
+      FillOnes(tensor.type, piece);
     });
   }
 
@@ -255,12 +315,18 @@ class SynthWriter {
 }  // namespace
 
 Result<SynthShape> SynthShapeNamed(std::string_view name) {
-  std::string names;
   for (const NamedShape& named : Shapes()) {
     if (named.name == name) return named.shape;
+  }
+  return Fail("shape '{}' is not known: there are {}", name, SynthShapeNames());
+}
+
+std::string SynthShapeNames() {
+  std::string names;
+  for (const NamedShape& named : Shapes()) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", named.name);
   }
-  return Fail("shape '{}' is not known: there are {}", name, names);
+  return names;
 }
 
 Status CheckSynthShape(const SynthShape& shape) {

@@ -14,7 +14,7 @@ namespace bitfetch {
 
 // A model with random weights: of a real shape for measuring, or of a small one for tests.
 struct SynthShape {
-  std::string architecture = "bitnet-b1.58";  // or bitnet-25, llama
+  std::string architecture = "bitnet-b1.58";  // one of model/arch
   int64_t layers = 30;
   int64_t hidden = 2560;
   int64_t ffn = 6912;
@@ -24,14 +24,19 @@ struct SynthShape {
   int64_t vocab = 128256;
   int64_t context = 4096;
   float rope_theta = 500000.0f;
+  float yarn_factor = 1;  // the part of the context that it was trained on times this is all of it
+  float rms_epsilon = 1e-5f;
   TensorType weights = TensorType::kI2_S;   // a ternary type
   TensorType embedding = TensorType::kF16;  // F32, F16 or BF16
   bool own_output = false;                  // else the embedding is the output head too
+  bool input_norms = false;                 // before every projection; all norms are F16 then
   uint64_t seed = 1;
 };
 
-// bitnet-2b4t, falcon3-1b (llama), tiny. Errors: an unknown name, with those there are.
+// bitnet-2b4t, falcon3-1b (llama), bitnet-large (1bitLLM's), bonsai-1.7b and others (qwen3),
+// embedding-270m (gemma3), tiny. Errors: an unknown name, with those there are.
 Result<SynthShape> SynthShapeNamed(std::string_view name);
+std::string SynthShapeNames();
 
 // An error says why no model has this shape.
 Status CheckSynthShape(const SynthShape& shape);

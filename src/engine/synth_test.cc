@@ -76,7 +76,7 @@ TEST_F(SynthTest, TheFileHasTheShape) {
   ASSERT_TRUE(file) << file.error().message;
   const auto config = ReadModelConfig(*file);
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->architecture, Architecture::kLlama);
+  EXPECT_EQ(config->architecture, &kLlama);
   EXPECT_EQ(config->layers, 3);
   EXPECT_EQ(config->hidden, shape.hidden);
   EXPECT_EQ(config->ffn, shape.ffn);
@@ -91,9 +91,10 @@ TEST_F(SynthTest, TheFileHasTheShape) {
 }
 
 TEST_F(SynthTest, LogitsAreOfASaneSize) {
-  for (const char* architecture : {"bitnet-b1.58", "llama"}) {
+  for (const char* architecture : {"bitnet-b1.58", "llama", "qwen3", "gemma3"}) {
     SynthShape shape = Tiny();
     shape.architecture = architecture;
+    shape.input_norms = architecture == std::string_view("gemma3");
     shape.layers = 12;
     double squares = 0;
     const std::vector<float> logits = Logits(shape);
@@ -163,6 +164,18 @@ TEST_F(SynthTest, FillersAreWords) {
   EXPECT_EQ(tokenizer->TokenBytes(300), " w300");
 }
 
+TEST_F(SynthTest, YarnIsInTheFile) {
+  SynthShape shape = Tiny();
+  shape.architecture = "qwen3";
+  shape.yarn_factor = 4;
+  shape.rms_epsilon = 1e-6f;
+  const auto config = ReadModelConfig(*GgufReader::Open(Write(shape)));
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->yarn.factor, 4);
+  EXPECT_EQ(config->yarn.original_context, shape.context / 4);
+  EXPECT_EQ(config->rms_epsilon, 1e-6f);
+}
+
 TEST_F(SynthTest, BosAndEosOf2B4TAreTheRealOnes) {
   SynthShape shape = SynthShapeNamed("bitnet-2b4t").value();
   shape.layers = 1;
@@ -180,10 +193,11 @@ TEST_F(SynthTest, BosAndEosOf2B4TAreTheRealOnes) {
 TEST_F(SynthTest, KnowsTheNamedShapes) {
   EXPECT_EQ(SynthShapeNamed("bitnet-2b4t")->vocab, 128256);
   EXPECT_EQ(SynthShapeNamed("falcon3-1b")->architecture, "llama");
+  EXPECT_EQ(SynthShapeNamed("bonsai-8b")->heads, 32);
+  EXPECT_EQ(SynthShapeNames().substr(0, 25), "bitnet-2b4t, falcon3-1b, ");
   const auto unknown = SynthShapeNamed("gpt");
   ASSERT_FALSE(unknown);
-  EXPECT_EQ(unknown.error().message,
-            "shape 'gpt' is not known: there are bitnet-2b4t, falcon3-1b, tiny");
+  EXPECT_EQ(unknown.error().message, "shape 'gpt' is not known: there are " + SynthShapeNames());
 }
 
 TEST_F(SynthTest, SaysWhatCannotBeAModel) {
@@ -216,6 +230,9 @@ TEST_F(SynthTest, SaysWhatCannotBeAModel) {
   shape = Tiny();
   shape.architecture = "gpt2";
   EXPECT_THAT(ErrorOf(shape), HasSubstr("architecture 'gpt2'"));
+  shape = Tiny();
+  shape.input_norms = true;
+  EXPECT_THAT(ErrorOf(shape), HasSubstr("bitnet-b1.58 has no norm before every projection"));
 }
 
 TEST_F(SynthTest, RefusesWhatNoReaderAccepts) {

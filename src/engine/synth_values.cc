@@ -17,6 +17,13 @@ uint16_t RandomHalf(uint16_t bits) {
   return static_cast<uint16_t>((bits & 0x83ff) | exponent << 10);
 }
 
+template <class T>
+void Fill(T value, std::span<std::byte> out) {
+  for (size_t i = 0; i < out.size(); i += sizeof value) {
+    std::memcpy(out.data() + i, &value, sizeof value);
+  }
+}
+
 template <class T, class FromHalf>
 void FillRandom(Random& random, std::span<std::byte> out, FromHalf from_half) {
   for (size_t done = 0; done < out.size();) {
@@ -73,6 +80,11 @@ void FillRandomFloats(TensorType type, Random& random, std::span<std::byte> out)
     default:
       return FillRandom<uint16_t>(random, out, [](uint16_t h) { return h; });
   }
+}
+
+void FillOnes(TensorType type, std::span<std::byte> out) {
+  if (type == TensorType::kF32) return Fill(1.0f, out);
+  Fill(F32ToF16(1.0f), out);
 }
 
 }  // namespace bitfetch

@@ -44,6 +44,9 @@ inline constexpr size_t kRandomFloatsUnit = 16;
 // Floats between 1/64 and 1/4 in size, of either sign: F32, F16 or BF16.
 void FillRandomFloats(TensorType type, Random& random, std::span<std::byte> out);
 
+// Ones: F32 or F16.
+void FillOnes(TensorType type, std::span<std::byte> out);
+
 }  // namespace bitfetch
 
 #endif  // BITFETCH_ENGINE_SYNTH_VALUES_H_

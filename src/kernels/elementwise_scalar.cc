@@ -65,6 +65,13 @@ void SiluGate(const float* gate, const float* up, int64_t n, float* out) {
   }
 }
 
+void GeluGate(const float* gate, const float* up, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float x = gate[i];
+    out[i] = x / (1.0f + Exp2(x * std::fma(x * x, kGeluCubic, kGeluLinear))) * up[i];
+  }
+}
+
 void Add(float* x, const float* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) x[i] += y[i];
 }

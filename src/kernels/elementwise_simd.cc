@@ -100,15 +100,30 @@ void Relu2Gate(const float* gate, const float* up, int64_t n, float* out) {
   scalar::Relu2Gate(gate + whole, up + whole, n - whole, out + whole);
 }
 
+// x / (1 + 2^exponent)
+HWY_INLINE Vec16 Sigmoidal16(const Vec16& x, const Vec16& exponent) {
+  const Vec16 divisor = Add16(Set16(1.0f), Exp2Vec16(exponent));
+  return Make([&](int v) HWY_ATTR { return hn::Div(x.part[v], divisor.part[v]); });
+}
+
 void SiluGate(const float* gate, const float* up, int64_t n, float* out) {
   const int64_t whole = Whole16(n);
   for (int64_t i = 0; i < whole; i += 16) {
     const Vec16 x = Load16(gate + i);
-    const Vec16 divisor = Add16(Set16(1.0f), Exp2Vec16(Mul16(x, Set16(-kLog2E))));
-    const Vec16 silu = Make([&](int v) HWY_ATTR { return hn::Div(x.part[v], divisor.part[v]); });
+    const Vec16 silu = Sigmoidal16(x, Mul16(x, Set16(-kLog2E)));
     Store16(Mul16(silu, Load16(up + i)), out + i);
   }
   scalar::SiluGate(gate + whole, up + whole, n - whole, out + whole);
+}
+
+void GeluGate(const float* gate, const float* up, int64_t n, float* out) {
+  const int64_t whole = Whole16(n);
+  for (int64_t i = 0; i < whole; i += 16) {
+    const Vec16 x = Load16(gate + i);
+    const Vec16 factor = MulAdd16(Mul16(x, x), Set16(kGeluCubic), Set16(kGeluLinear));
+    Store16(Mul16(Sigmoidal16(x, Mul16(x, factor)), Load16(up + i)), out + i);
+  }
+  scalar::GeluGate(gate + whole, up + whole, n - whole, out + whole);
 }
 
 void Add(float* x, const float* y, int64_t n) {

@@ -21,6 +21,11 @@ inline constexpr float kExp2Highest = 127.0f;
 
 inline constexpr float kLog2E = 0x1.715476p+0f;
 
+// x / 2 * (1 + tanh(u)) with u = sqrt(2 / pi) * (x + 0.044715 x^3), which is GELU, is x / (1 +
+// 2^e) with e = x * (these + those * x^2).
+inline constexpr float kGeluLinear = -0x1.26aec2p+1f;  // -2 sqrt(2 / pi) log2(e)
+inline constexpr float kGeluCubic = kGeluLinear * 0.044715f;
+
 // 2^x: the scalar form of what every kernel does, step by step. A NaN counts as the lowest.
 inline float Exp2(float x) {
   const float low = x > kExp2Lowest ? x : kExp2Lowest;

@@ -10,13 +10,13 @@
 namespace bitfetch {
 namespace {
 
-#define BITFETCH_TABLE(name, target, dot, ternary)                                      \
-  {                                                                                     \
-    .isa = Isa::name, .rms_norm = target::RmsNorm, .quantize = target::Quantize,        \
-    .ternary_matmul = ternary::TernaryMatmul, .dense_matmul = target::DenseMatmul,      \
-    .screen_row = target::ScreenRow, .screen = target::Screen, .rope = target::Rope,    \
-    .relu2_gate = target::Relu2Gate, .silu_gate = target::SiluGate, .add = target::Add, \
-    .attend = dot::Attend, .fold = target::Fold                                         \
+#define BITFETCH_TABLE(name, target, dot, ternary)                                                 \
+  {                                                                                                \
+    .isa = Isa::name, .rms_norm = target::RmsNorm, .quantize = target::Quantize,                   \
+    .ternary_matmul = ternary::TernaryMatmul, .dense_matmul = target::DenseMatmul,                 \
+    .screen_row = target::ScreenRow, .screen = target::Screen, .rope = target::Rope,               \
+    .relu2_gate = target::Relu2Gate, .silu_gate = target::SiluGate, .gelu_gate = target::GeluGate, \
+    .add = target::Add, .attend = dot::Attend, .fold = target::Fold                                \
   }
 
 // What is built, best last.

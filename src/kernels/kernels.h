@@ -126,7 +126,7 @@ inline constexpr float kMinScreened = 0x1p-100f;
 struct Kernels {
   Isa isa;
 
-  // out [n] = x / sqrt(mean(x^2) + epsilon) * weight.
+  // out [n] = x / sqrt(mean(x^2) + epsilon) * weight; out may be x.
   void (*rms_norm)(const float* x, const float* weight, int64_t n, float epsilon, float* out);
 
   // The int8 form of one token: m = max(absmax(x), 1e-5), values = clamp(round_half_even(x * (127 /
@@ -162,9 +162,11 @@ struct Kernels {
   void (*rope)(float* x, const float* cosines, const float* sines, int64_t pairs, int64_t step,
                int64_t apart);
 
-  // out = max(gate, 0)^2 * up, and gate / (1 + exp(-gate)) * up; out may be either of them.
+  // out = max(gate, 0)^2 * up, gate / (1 + exp(-gate)) * up, and GELU(gate) * up in the form with
+  // tanh; out may be either of them.
   void (*relu2_gate)(const float* gate, const float* up, int64_t n, float* out);
   void (*silu_gate)(const float* gate, const float* up, int64_t n, float* out);
+  void (*gelu_gate)(const float* gate, const float* up, int64_t n, float* out);
 
   // x += y.
   void (*add)(float* x, const float* y, int64_t n);

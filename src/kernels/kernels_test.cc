@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <numbers>
 #include <string>
 #include <vector>
 
@@ -155,6 +156,15 @@ TEST(Gates, AreTheDefinitionsAndTheSameBits) {
       EXPECT_TRUE(SameBits(in_place, want)) << n;
       for (int64_t i = 0; i < n; ++i) {
         ASSERT_NEAR(want[i], gate[i] / (1 + std::exp(-double{gate[i]})) * up[i], 1e-5);
+      }
+      scalar::GeluGate(gate.data(), up.data(), n, want.data());
+      in_place = gate;
+      kernels.gelu_gate(in_place.data(), up.data(), n, in_place.data());
+      EXPECT_TRUE(SameBits(in_place, want)) << n;
+      for (int64_t i = 0; i < n; ++i) {
+        const double x = gate[i];
+        const double tanh = std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x));
+        ASSERT_NEAR(want[i], 0.5 * x * (1 + tanh) * up[i], 1e-5);
       }
     }
   });

@@ -14,6 +14,7 @@ void Rope(float* x, const float* cosines, const float* sines, int64_t pairs, int
           int64_t apart);
 void Relu2Gate(const float* gate, const float* up, int64_t n, float* out);
 void SiluGate(const float* gate, const float* up, int64_t n, float* out);
+void GeluGate(const float* gate, const float* up, int64_t n, float* out);
 void Add(float* x, const float* y, int64_t n);
 
 void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,

@@ -22,6 +22,7 @@ using ProductsByType = std::array<const TileProducts*, kKvTypes.size()>;
             int64_t apart);                                                                    \
   void Relu2Gate(const float* gate, const float* up, int64_t n, float* out);                   \
   void SiluGate(const float* gate, const float* up, int64_t n, float* out);                    \
+  void GeluGate(const float* gate, const float* up, int64_t n, float* out);                    \
   void Add(float* x, const float* y, int64_t n);                                               \
   void DenseMatmul(const DenseMatrix& w, int64_t begin, int64_t end, const DenseToken* tokens, \
                    int64_t count);                                                             \

@@ -2,6 +2,7 @@
 #include "model/forward.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/finite.h"
 #include "kernels/lookahead.h"
@@ -14,27 +15,15 @@ namespace {
 constexpr int64_t kMovedAToken = int64_t{4} << 20;
 constexpr int64_t kMovedARun = int64_t{16} << 20;
 
-// Rows of a product between which a thread fetches what comes after: few, since a burst only
-// stalls.
-constexpr int64_t kRowsAStep = 16;
-
-int64_t Pieces(int64_t rows, int64_t at_a_time) { return (rows + at_a_time - 1) / at_a_time; }
-
-int64_t PadToBlock(int64_t cols) { return (cols + kTernaryPack - 1) / kTernaryPack * kTernaryPack; }
+int64_t BytesOf(std::span<const Product> products) {
+  int64_t bytes = 0;
+  for (const Product& product : products) {
+    bytes += product.weights.rows * static_cast<int64_t>(product.weights.row_bytes);
+  }
+  return bytes;
+}
 
 }  // namespace
-
-// A few tokens take as long as reading the weights, and the longer the run, the better the
-// prefetchers do: four to a thread, so that one which the system keeps waiting leaves the rest to
-// others. More tokens compute for longer than they read.
-int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads) {
-  constexpr int64_t kFew = 4;
-  constexpr int64_t kOfABatch = 128;
-  constexpr int64_t kRunsOfAThread = 4;
-  constexpr int64_t kTogether = 4;  // rows that the kernels take at once
-  if (tokens > kFew) return kOfABatch;
-  return Pieces(Pieces(rows, kRunsOfAThread * threads), kTogether) * kTogether;
-}
 
 ForwardPass::ForwardPass(const Model& model, const Kernels& kernels, ThreadPool& pool,
                          const ForwardPrefetch& prefetch)
@@ -42,8 +31,8 @@ ForwardPass::ForwardPass(const Model& model, const Kernels& kernels, ThreadPool&
       kernels_(kernels),
       pool_(pool),
       prefetch_(prefetch),
-      rope_(model.config().rope_theta, model.config().head_dim, model.rope_factors()),
-      attention_(kernels, pool) {}
+      attention_(kernels, pool),
+      products_(kernels, pool, model.config().rms_epsilon) {}
 
 void ForwardPass::Run(RowBatch batch) {
   profile_.Begin();
@@ -85,7 +74,7 @@ void ForwardPass::RunLayers() {
   Embed();
   for (int layer = 0; layer < static_cast<int>(model_.config().layers) && AnyIsWell(); ++layer) {
     RunAttention(layer);
-    RunFeedForward(layer, rows_);
+    RunFeedForward(layer);
     FindDamage([&] {
       return fmt::format("activations of layer {} are not finite: its weights are damaged", layer);
     });
@@ -95,8 +84,11 @@ void ForwardPass::RunLayers() {
 void ForwardPass::Embed() {
   const int64_t hidden = model_.config().hidden;
   residual_.resize(rows_ * hidden);
-  cosines_.resize(rows_ * rope_.pairs());
-  sines_.resize(rows_ * rope_.pairs());
+  turns_.resize(model_.ropes().size());
+  for (Turns& turns : turns_) {
+    turns.cosines.resize(rows_ * model_.config().head_dim / 2);
+    turns.sines.resize(turns.cosines.size());
+  }
   finite_.assign(rows_, true);
   for (const PieceRows& rows : batch_) {
     pool_.ParallelFor(rows.count, [&](int64_t t, int) {
@@ -104,8 +96,15 @@ void ForwardPass::Embed() {
       const int64_t row = rows.first + t;
       DequantizeRow(embedding.type, embedding.Row(rows.piece->tokens[t]), hidden,
                     residual_.data() + row * hidden);
-      rope_.At(rows.position + t, cosines_.data() + row * rope_.pairs(),
-               sines_.data() + row * rope_.pairs());
+      const float scale = model_.config().embedding_scale;
+      if (scale != 1) {
+        for (float& x : std::span(residual_).subspan(row * hidden, hidden)) x *= scale;
+      }
+      for (size_t i = 0; i < turns_.size(); ++i) {
+        const RopeTable& rope = model_.ropes()[i];
+        rope.At(rows.position + t, turns_[i].cosines.data() + row * rope.pairs(),
+                turns_[i].sines.data() + row * rope.pairs());
+      }
     });
   }
   profile_.End(Stage::kEmbed);
@@ -134,7 +133,7 @@ bool ForwardPass::AnyIsWell() const {
 
 void ForwardPass::RunAttention(int layer) {
   const ModelConfig& config = model_.config();
-  const LayerWeights& weights = model_.layers()[layer];
+  const LayerPlan& plan = model_.layers()[layer];
   const int64_t query_size = config.heads * config.head_dim;
   const int64_t kv_size = config.kv_heads * config.head_dim;
   q_.resize(rows_ * query_size);
@@ -142,16 +141,15 @@ void ForwardPass::RunAttention(int layer) {
   v_.resize(rows_ * kv_size);
   attended_.resize(rows_ * query_size);
 
-  NormAndQuantize(residual_.data(), weights.attn_norm, config.hidden, rows_);
+  std::array qkv = {ProductOf(plan.attn_q, q_), ProductOf(plan.attn_k, k_),
+                    ProductOf(plan.attn_v, v_)};
+  Quantize(residual_, plan.attn_norm, qkv);
   AimCursors(layer);
-  Multiply({{RowsOf(weights.attn_q), q_.data()},
-            {RowsOf(weights.attn_k), k_.data(), /*fetches=*/true},
-            {RowsOf(weights.attn_v), v_.data(), /*fetches=*/true}},
-           rows_);
+  qkv[1].fetches = qkv[2].fetches = !aims_.empty();
+  products_.Multiply(qkv, [&](int thread) { aims_[thread].cursor.Fetch(lines_a_step_); });
   CountFetched();
-  profile_.End(Stage::kQkv,
-               weights.attn_q.bytes() + weights.attn_k.bytes() + weights.attn_v.bytes());
-  Turn();
+  profile_.End(Stage::kQkv, BytesOf(qkv));
+  Turn(plan);
   for (const auto& [piece, first, count, position] : batch_) {
     if (!piece->status) continue;
     piece->status = piece->cache->Append(layer, count, k_.data() + first * kv_size,
@@ -159,30 +157,31 @@ void ForwardPass::RunAttention(int layer) {
   }
   profile_.End(Stage::kStore);
   Attend(layer);
-
-  NormAndQuantize(attended_.data(), weights.attn_sub_norm, query_size, rows_);
-  projected_.resize(rows_ * config.hidden);
-  Multiply({{RowsOf(weights.attn_output), projected_.data()}}, rows_);
-  AddToResidual(rows_);
-  profile_.End(Stage::kAttnOutput, weights.attn_output.bytes());
+  AddToResidual(attended_, plan.attn_output, plan.post_attn_norm, Stage::kAttnOutput);
 }
 
-// Queries and keys, by RoPE.
-void ForwardPass::Turn() {
+// Queries and keys, by RoPE, behind the norms of their heads.
+void ForwardPass::Turn(const LayerPlan& plan) {
   const ModelConfig& config = model_.config();
-  const bool adjacent = config.rope_form == RopeForm::kAdjacentPairs;
+  const RopeTable& rope = model_.ropes()[plan.rope];
+  const Turns& turns = turns_[plan.rope];
+  const bool adjacent = rope.form() == RopeForm::kAdjacentPairs;
   pool_.ParallelFor(rows_, [&](int64_t row, int) {
-    const float* cosines = cosines_.data() + row * rope_.pairs();
-    const float* sines = sines_.data() + row * rope_.pairs();
-    const auto turn = [&](std::vector<float>& all, int64_t heads) {
+    const float* cosines = turns.cosines.data() + row * rope.pairs();
+    const float* sines = turns.sines.data() + row * rope.pairs();
+    const auto turn = [&](std::vector<float>& all, int64_t heads, const std::vector<float>& norm) {
       float* const of_row = all.data() + row * heads * config.head_dim;
-      for (int64_t head = 0; head < heads; ++head) {
-        kernels_.rope(of_row + head * config.head_dim, cosines, sines, rope_.pairs(),
-                      adjacent ? 2 : 1, adjacent ? 1 : rope_.pairs());
+      for (int64_t i = 0; i < heads; ++i) {
+        float* const head = of_row + i * config.head_dim;
+        if (!norm.empty()) {
+          kernels_.rms_norm(head, norm.data(), config.head_dim, config.rms_epsilon, head);
+        }
+        kernels_.rope(head, cosines, sines, rope.pairs(), adjacent ? 2 : 1,
+                      adjacent ? 1 : rope.pairs());
       }
     };
-    turn(q_, config.heads);
-    turn(k_, config.kv_heads);
+    turn(q_, config.heads, plan.q_norm);
+    turn(k_, config.kv_heads, plan.k_norm);
   });
 }
 
@@ -232,7 +231,7 @@ void ForwardPass::AimCursors(int layer) {
   const int64_t rows = 2 * model_.config().kv_heads * model_.config().head_dim;
   // Of the steps a thread expects its share.
   lines_a_step_ =
-      Pieces(static_cast<int64_t>(max_lines) * pool_.threads(), Pieces(rows, kRowsAStep));
+      Runs(static_cast<int64_t>(max_lines) * pool_.threads(), Runs(rows, Products::kRowsAStep));
 }
 
 void ForwardPass::CountFetched() {
@@ -242,97 +241,58 @@ void ForwardPass::CountFetched() {
   }
 }
 
-void ForwardPass::RunFeedForward(int layer, int64_t tokens) {
-  const ModelConfig& config = model_.config();
-  const LayerWeights& weights = model_.layers()[layer];
-  gate_.resize(tokens * config.ffn);
-  up_.resize(tokens * config.ffn);
-  NormAndQuantize(residual_.data(), weights.ffn_norm, config.hidden, tokens);
-  const auto activate =
-      config.activation == Activation::kSilu ? kernels_.silu_gate : kernels_.relu2_gate;
-  const QuantizedRows input = Quantized(config.hidden, tokens);
-  const Product gate_product{RowsOf(weights.ffn_gate), gate_.data()};
-  const Product up_product{RowsOf(weights.ffn_up), up_.data()};
-  const int64_t at_a_time = ProductRowsAtATime(config.ffn, tokens, pool_.threads());
-  pool_.ParallelPieces(config.ffn, at_a_time, [&](int64_t begin, int64_t end, int thread) {
-    MultiplyRows(gate_product, begin, end, input, thread);
-    MultiplyRows(up_product, begin, end, input, thread);
-    for (int64_t t = 0; t < tokens; ++t) {
-      float* gate = gate_.data() + t * config.ffn + begin;
-      activate(gate, up_.data() + t * config.ffn + begin, end - begin, gate);
+void ForwardPass::RunFeedForward(int layer) {
+  const int64_t ffn = model_.config().ffn;
+  const LayerPlan& plan = model_.layers()[layer];
+  gate_.resize(rows_ * ffn);
+  up_.resize(rows_ * ffn);
+  std::array gate_up = {ProductOf(plan.ffn_gate, gate_), ProductOf(plan.ffn_up, up_)};
+  Quantize(residual_, plan.ffn_norm, gate_up);
+  const auto activate = plan.activation == Activation::kSquaredRelu ? kernels_.relu2_gate
+                        : plan.activation == Activation::kSilu      ? kernels_.silu_gate
+                                                                    : kernels_.gelu_gate;
+  const int64_t at_a_time = ProductRowsAtATime(ffn, rows_, pool_.threads());
+  pool_.ParallelPieces(ffn, at_a_time, [&](int64_t begin, int64_t end, int) {
+    for (const Product& product : gate_up) products_.MultiplyRows(product, begin, end);
+    for (int64_t t = 0; t < rows_; ++t) {
+      float* gate = gate_.data() + t * ffn + begin;
+      activate(gate, up_.data() + t * ffn + begin, end - begin, gate);
     }
   });
-  profile_.End(Stage::kGateUp, weights.ffn_gate.bytes() + weights.ffn_up.bytes());
-  NormAndQuantize(gate_.data(), weights.ffn_sub_norm, config.ffn, tokens);
-  projected_.resize(tokens * config.hidden);
-  Multiply({{RowsOf(weights.ffn_down), projected_.data()}}, tokens);
-  AddToResidual(tokens);
-  profile_.End(Stage::kDown, weights.ffn_down.bytes());
+  profile_.End(Stage::kGateUp, BytesOf(gate_up));
+  AddToResidual(gate_, plan.ffn_down, plan.post_ffn_norm, Stage::kDown);
 }
 
-// x: [tokens][size]. Without a norm, x is quantised as it is.
-void ForwardPass::NormAndQuantize(const float* x, const std::vector<float>& norm, int64_t size,
-                                  int64_t tokens) {
-  const int64_t stride = PadToBlock(size);
-  normed_.resize(tokens * size);
-  quantized_.resize(tokens * stride);
-  sums_.resize(tokens);
-  scales_.resize(tokens);
-  pool_.ParallelFor(tokens, [&](int64_t t, int) {
-    const float* input = x + t * size;
-    if (!norm.empty()) {
-      float* normed = normed_.data() + t * size;
-      kernels_.rms_norm(input, norm.data(), size, model_.config().rms_epsilon, normed);
-      input = normed;
-    }
-    if (!AllFinite(std::span(input, size))) finite_[t] = false;
-    kernels_.quantize(input, size, stride, quantized_.data() + t * stride, &sums_[t], &scales_[t]);
-  });
+Product ForwardPass::ProductOf(const Projection& projection, std::vector<float>& out) const {
+  const TernaryMatrix& matrix = projection.weights;
+  return {{huge_ ? huge_->Codes(matrix) : matrix.codes, matrix.rows, matrix.cols,
+           static_cast<size_t>(matrix.row_bytes), matrix.scale},
+          projection.norm,
+          out.data()};
+}
+
+void ForwardPass::Quantize(const std::vector<float>& x, std::span<const float> norm,
+                           std::span<Product> products) {
+  products_.Quantize(x.data(), rows_, norm, products, finite_);
   profile_.End(Stage::kNorm);
 }
 
-// What the last NormAndQuantize left.
-QuantizedRows ForwardPass::Quantized(int64_t size, int64_t tokens) const {
-  return {quantized_.data(), sums_.data(), scales_.data(), tokens, PadToBlock(size)};
-}
-
-TernaryRows ForwardPass::RowsOf(const TernaryMatrix& matrix) const {
-  return {huge_ ? huge_->Codes(matrix) : matrix.codes, matrix.rows, matrix.cols,
-          static_cast<size_t>(matrix.row_bytes), matrix.scale};
-}
-
-void ForwardPass::Multiply(std::initializer_list<Product> products, int64_t tokens) {
-  const QuantizedRows input = Quantized(products.begin()->weights.cols, tokens);
-  const auto at_a_time = [&](const Product& product) {
-    return ProductRowsAtATime(product.weights.rows, tokens, pool_.threads());
-  };
-  const auto pieces_of = [&](const Product& product) {
-    return Pieces(product.weights.rows, at_a_time(product));
-  };
-  int64_t pieces = 0;
-  for (const Product& product : products) pieces += pieces_of(product);
-  pool_.ParallelFor(pieces, [&](int64_t piece, int thread) {
-    const Product* product = products.begin();
-    while (piece >= pieces_of(*product)) piece -= pieces_of(*product++);
-    const int64_t begin = piece * at_a_time(*product);
-    const int64_t end = std::min(begin + at_a_time(*product), product->weights.rows);
-    MultiplyRows(*product, begin, end, input, thread);
-  });
-}
-
-void ForwardPass::MultiplyRows(const Product& product, int64_t begin, int64_t end,
-                               const QuantizedRows& input, int thread) {
-  const TernaryRows& rows = product.weights;
-  const bool fetches = product.fetches && !aims_.empty();
-  const int64_t step = fetches ? kRowsAStep : end - begin;
-  for (int64_t row = begin; row < end; row += step) {
-    kernels_.ternary_matmul(rows, row, std::min(row + step, end), input, product.out, rows.rows);
-    if (fetches) aims_[thread].cursor.Fetch(lines_a_step_);
+// x: [rows][cols of the projection]; what is added goes through the norm, if there is one.
+void ForwardPass::AddToResidual(const std::vector<float>& x, const Projection& projection,
+                                std::span<const float> norm, Stage stage) {
+  const int64_t hidden = model_.config().hidden;
+  projected_.resize(residual_.size());
+  std::array product = {ProductOf(projection, projected_)};
+  Quantize(x, {}, product);
+  products_.Multiply(product[0]);
+  if (!norm.empty()) {
+    pool_.ParallelFor(rows_, [&](int64_t row, int) {
+      float* const added = projected_.data() + row * hidden;
+      kernels_.rms_norm(added, norm.data(), hidden, model_.config().rms_epsilon, added);
+    });
   }
-}
-
-void ForwardPass::AddToResidual(int64_t tokens) {
-  kernels_.add(residual_.data(), projected_.data(), tokens * model_.config().hidden);
+  kernels_.add(residual_.data(), projected_.data(), rows_ * hidden);
+  profile_.End(stage, BytesOf(product));
 }
 
 void ForwardPass::WriteStates(const PieceRows& rows) {

@@ -3,8 +3,8 @@
 #define BITFETCH_MODEL_FORWARD_H_
 
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
@@ -14,7 +14,7 @@
 #include "kv/kv_cache.h"
 #include "model/huge_weights.h"
 #include "model/model.h"
-#include "model/rope_table.h"
+#include "model/products.h"
 #include "model/row_batch.h"
 #include "model/stage_profile.h"
 #include "prefetch/cursor.h"
@@ -27,9 +27,6 @@ struct ForwardPrefetch {
   PrefetchPlan in_kernel;  // by attention, some bytes ahead of itself (AttentionAccess)
   bool ahead = true;       // a stage ahead, while keys and values are computed
 };
-
-// Rows of a ternary product that a thread takes at a time.
-int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads);
 
 // Runs a model over tokens of any number of sequences, at most kMaxRows at once, with one read of
 // its weights. What comes out has the same bits however a text is cut into passes, whoever else is
@@ -63,12 +60,6 @@ class ForwardPass {
   void ResetProfile() { profile_ = {}; }
 
  private:
-  struct Product {
-    TernaryRows weights;
-    float* out;            // [tokens][rows]
-    bool fetches = false;  // from `cursors_` between its rows
-  };
-
   // A piece that takes part in the pass, and which of its rows are the piece's.
   struct PieceRows {
     RowPiece* piece;
@@ -81,16 +72,14 @@ class ForwardPass {
   void RunLayers();
   void Embed();
   void RunAttention(int layer);
-  void Turn();
+  void Turn(const LayerPlan& plan);
   void Attend(int layer);
-  void RunFeedForward(int layer, int64_t tokens);
-  void NormAndQuantize(const float* x, const std::vector<float>& norm, int64_t size,
-                       int64_t tokens);
-  QuantizedRows Quantized(int64_t size, int64_t tokens) const;
-  TernaryRows RowsOf(const TernaryMatrix& matrix) const;
-  void Multiply(std::initializer_list<Product> products, int64_t tokens);
-  void MultiplyRows(const Product& product, int64_t begin, int64_t end, const QuantizedRows& input,
-                    int thread);
+  void RunFeedForward(int layer);
+  Product ProductOf(const Projection& projection, std::vector<float>& out) const;
+  void Quantize(const std::vector<float>& x, std::span<const float> norm,
+                std::span<Product> products);
+  void AddToResidual(const std::vector<float>& x, const Projection& projection,
+                     std::span<const float> norm, Stage stage);
   int group() const;
   std::vector<AttendSlice> Slices(int layer, bool stored);
   void AimCursors(int layer);
@@ -99,14 +88,13 @@ class ForwardPass {
   void FindDamage(const Damage& damage);
   bool AnyIsWell() const;
   void WriteStates(const PieceRows& rows);
-  void AddToResidual(int64_t tokens);
 
   const Model& model_;
   const Kernels& kernels_;
   ThreadPool& pool_;
   ForwardPrefetch prefetch_;
-  RopeTable rope_;
   Attention attention_;
+  Products products_;
   std::optional<HugeWeights> huge_;
   StageProfile profile_;
   // What a thread fetches ahead, for which cache, and how many lines that were at first.
@@ -121,17 +109,16 @@ class ForwardPass {
   // Of a batch; [rows] first everywhere.
   std::vector<PieceRows> batch_;
   int64_t rows_ = 0;
-  std::vector<uint8_t> finite_;    // what was quantised of each
-  std::vector<float> residual_;    // [hidden]
-  std::vector<float> normed_;      // [widest]
-  std::vector<int8_t> quantized_;  // [widest, padded]
-  std::vector<int32_t> sums_;
-  std::vector<float> scales_;
-  std::vector<float> q_, k_, v_;        // [heads or kv_heads][head_dim]
-  std::vector<float> attended_;         // [heads][head_dim]
-  std::vector<float> gate_, up_;        // [ffn]
-  std::vector<float> projected_;        // [hidden]
-  std::vector<float> cosines_, sines_;  // [head_dim / 2]
+  std::vector<uint8_t> finite_;   // what was quantised of each
+  std::vector<float> residual_;   // [hidden]
+  std::vector<float> q_, k_, v_;  // [heads or kv_heads][head_dim]
+  std::vector<float> attended_;   // [heads][head_dim]
+  std::vector<float> gate_, up_;  // [ffn]
+  std::vector<float> projected_;  // [hidden]
+  struct Turns {
+    std::vector<float> cosines, sines;  // [head_dim / 2]
+  };
+  std::vector<Turns> turns_;  // of each of the model's RopeTables
 };
 
 }  // namespace bitfetch

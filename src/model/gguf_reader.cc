@@ -149,7 +149,7 @@ class GgufParser {
     }
     uint32_t dims;
     if (!Read(&dims)) return FailCut(fmt::format("the table at tensor {}", name));
-    if (dims < 1 || dims > 4) return FailFile("tensor {} has {} dimensions", name, dims);
+    if (dims > 4) return FailFile("tensor {} has {} dimensions", name, dims);
     tensor.shape = {1, 1, 1, 1};
     tensor.elements = 1;
     for (uint32_t i = 0; i < dims; ++i) {

@@ -22,13 +22,12 @@ HugeWeights::HugeWeights(const Model& model, ThreadPool& pool, int64_t from_byte
     : model_(model), pool_(pool) {
   if (!model.file().mapped()) return;
   size_t bytes = 0;
-  for (const LayerWeights& layer : model.layers()) {
-    for (const TernaryMatrix* matrix :
-         {&layer.attn_q, &layer.attn_k, &layer.attn_v, &layer.attn_output, &layer.ffn_gate,
-          &layer.ffn_up, &layer.ffn_down}) {
-      if (matrix->storage) continue;  // lies in memory of its own
-      matrices_.push_back(matrix);
-      bytes += PlaceBytes(*matrix);
+  for (const LayerPlan& layer : model.layers()) {
+    for (const Projection* projection : layer.projections()) {
+      const TernaryMatrix& matrix = projection->weights;
+      if (matrix.storage) continue;  // lies in memory of its own
+      matrices_.push_back(&matrix);
+      bytes += PlaceBytes(matrix);
     }
   }
   const auto signed_bytes = static_cast<int64_t>(bytes);

@@ -78,7 +78,15 @@ class TensorFinder {
 struct TernaryJob {
   const GgufTensor* tensor;
   TernaryMatrix* out;
+  float scale;  // times that of the tensor itself
 };
+
+Status Read(const TernaryJob& job, const std::string& path) {
+  BITFETCH_ASSIGN_OR_RETURN(*job.out, ReadTernary(*job.tensor, path));
+  job.out->scale *= job.scale;
+  if (std::isfinite(job.out->scale) && job.out->scale >= 0) return {};
+  return Fail("{}: tensor {} is damaged: its scale is {}", path, job.tensor->name, job.out->scale);
+}
 
 // Checking codes reads every byte of the weights: worth all threads, and a progress line.
 Status ReadTernaryTensors(const std::vector<TernaryJob>& jobs, const std::string& path,
@@ -89,13 +97,8 @@ Status ReadTernaryTensors(const std::vector<TernaryJob>& jobs, const std::string
   std::atomic<bool> failed = false;
   pool.ParallelFor(count, [&](int64_t i, int thread) {
     if (failed) return;
-    auto matrix = ReadTernary(*jobs[i].tensor, path);
-    if (matrix) {
-      *jobs[i].out = *std::move(matrix);
-    } else {
-      statuses[i] = tl::unexpected(matrix.error());
-      failed = true;
-    }
+    statuses[i] = Read(jobs[i], path);
+    if (!statuses[i]) failed = true;
     const int64_t now_done = ++done;
     if (progress && thread == 0) progress(now_done, count);
   });
@@ -117,8 +120,6 @@ Result<Model> Model::Load(const std::string& path, bool mmap, ThreadPool& pool,
 Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
   TensorFinder finder(file_);
   const int64_t hidden = config_.hidden;
-  const int64_t query = config_.heads * config_.head_dim;
-  const int64_t kv = config_.kv_heads * config_.head_dim;
   BITFETCH_ASSIGN_OR_RETURN(embedding_,
                             finder.FindFloats("token_embd.weight", hidden, config_.vocab));
   output_ = embedding_;
@@ -126,53 +127,42 @@ Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
     BITFETCH_ASSIGN_OR_RETURN(output_, finder.FindFloats("output.weight", hidden, config_.vocab));
   }
   BITFETCH_RETURN_IF_ERROR(finder.ReadVector("output_norm.weight", hidden, &output_norm_));
+  std::vector<float> rope_factors;
   if (file_.FindTensor("rope_freqs.weight") != nullptr) {
     BITFETCH_RETURN_IF_ERROR(
-        finder.ReadVector("rope_freqs.weight", config_.head_dim / 2, &rope_factors_));
-    if (std::any_of(rope_factors_.begin(), rope_factors_.end(),
+        finder.ReadVector("rope_freqs.weight", config_.head_dim / 2, &rope_factors));
+    if (std::any_of(rope_factors.begin(), rope_factors.end(),
                     [](float factor) { return factor < 1e-3f || factor > 1e6f; })) {
       return Fail("{}: tensor rope_freqs.weight has a factor outside 0.001 to 1000000",
                   file_.path());
     }
   }
+  ropes_.emplace_back(config_.architecture->rope_form, config_.rope_theta, config_.head_dim,
+                      rope_factors, config_.yarn);
+  if (config_.window_period != 0) {
+    ropes_.emplace_back(config_.architecture->rope_form, config_.window_rope_theta,
+                        config_.head_dim, std::span<const float>());
+  }
 
   layers_.resize(config_.layers);
   std::vector<TernaryJob> jobs;
   for (int64_t i = 0; i < config_.layers; ++i) {
-    LayerWeights& layer = layers_[i];
-    struct Norm {
-      std::string_view name;
-      int64_t size;
-      std::vector<float>* out;
-      bool is_sub_norm;
-    };
-    const Norm norms[] = {{"attn_norm", hidden, &layer.attn_norm, false},
-                          {"attn_sub_norm", query, &layer.attn_sub_norm, true},
-                          {"ffn_norm", hidden, &layer.ffn_norm, false},
-                          {"ffn_sub_norm", config_.ffn, &layer.ffn_sub_norm, true}};
-    for (const Norm& norm : norms) {
-      if (norm.is_sub_norm && !config_.has_sub_norms) continue;
-      BITFETCH_RETURN_IF_ERROR(
-          finder.ReadVector(fmt::format("blk.{}.{}.weight", i, norm.name), norm.size, norm.out));
-    }
-    struct Linear {
-      std::string_view name;
-      int64_t cols;
-      int64_t rows;
-      TernaryMatrix* out;
-    };
-    const Linear linears[] = {{"attn_q", hidden, query, &layer.attn_q},
-                              {"attn_k", hidden, kv, &layer.attn_k},
-                              {"attn_v", hidden, kv, &layer.attn_v},
-                              {"attn_output", query, hidden, &layer.attn_output},
-                              {"ffn_gate", hidden, config_.ffn, &layer.ffn_gate},
-                              {"ffn_up", hidden, config_.ffn, &layer.ffn_up},
-                              {"ffn_down", config_.ffn, hidden, &layer.ffn_down}};
-    for (const Linear& linear : linears) {
-      BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor,
-                                finder.FindTernary(fmt::format("blk.{}.{}.weight", i, linear.name),
-                                                   linear.cols, linear.rows));
-      jobs.push_back({tensor, linear.out});
+    layers_[i].activation = config_.architecture->activation;
+    if (config_.window_period != 0 && (i + 1) % config_.window_period != 0) layers_[i].rope = 1;
+    for (const LayerTensor& wanted : LayerTensors(config_, layers_[i])) {
+      const std::string stem = fmt::format("blk.{}.{}", i, wanted.name);
+      const std::string name = stem + ".weight";
+      if (wanted.norm != nullptr) {
+        BITFETCH_RETURN_IF_ERROR(finder.ReadVector(name, wanted.cols, wanted.norm));
+      } else {
+        BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor,
+                                  finder.FindTernary(name, wanted.cols, wanted.rows));
+        std::vector<float> scale = {1};
+        if (file_.FindTensor(stem + ".scale") != nullptr) {
+          BITFETCH_RETURN_IF_ERROR(finder.ReadVector(stem + ".scale", 1, &scale));
+        }
+        jobs.push_back({tensor, wanted.matrix, scale[0]});
+      }
     }
   }
   BITFETCH_RETURN_IF_ERROR(finder.CheckAllWereFound());

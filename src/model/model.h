@@ -10,24 +10,11 @@
 #include "base/progress.h"
 #include "base/thread_pool.h"
 #include "model/gguf_reader.h"
+#include "model/layer_plan.h"
 #include "model/model_config.h"
-#include "model/ternary_codes.h"
+#include "model/rope_table.h"
 
 namespace bitfetch {
-
-struct LayerWeights {
-  std::vector<float> attn_norm;      // [hidden]
-  TernaryMatrix attn_q;              // [heads * head_dim][hidden]
-  TernaryMatrix attn_k;              // [kv_heads * head_dim][hidden]
-  TernaryMatrix attn_v;              // the same
-  std::vector<float> attn_sub_norm;  // [heads * head_dim]; empty without sub-norms
-  TernaryMatrix attn_output;         // [hidden][heads * head_dim]
-  std::vector<float> ffn_norm;       // [hidden]
-  TernaryMatrix ffn_gate;            // [ffn][hidden]
-  TernaryMatrix ffn_up;              // the same
-  std::vector<float> ffn_sub_norm;   // [ffn]; empty without sub-norms
-  TernaryMatrix ffn_down;            // [hidden][ffn]
-};
 
 // A model as read from a file: immutable, to be shared by any number of sessions and threads.
 // Ternary weights in I2_S and the embedding stay where they lie in the mapped file.
@@ -41,13 +28,11 @@ class Model {
 
   const GgufReader& file() const { return file_; }
   const ModelConfig& config() const { return config_; }
-  const std::vector<LayerWeights>& layers() const { return layers_; }
+  const std::vector<LayerPlan>& layers() const { return layers_; }
+  const std::vector<RopeTable>& ropes() const { return ropes_; }
   const std::vector<float>& output_norm() const { return output_norm_; }  // [hidden]
   const GgufTensor& embedding() const { return *embedding_; }             // [vocab][hidden]
   const GgufTensor& output() const { return *output_; }  // [vocab][hidden]; may be the embedding
-  const std::vector<float>& rope_factors() const {
-    return rope_factors_;
-  }  // [head_dim / 2], or empty: none
 
  private:
   Model(GgufReader file, const ModelConfig& config) : file_(std::move(file)), config_(config) {}
@@ -55,9 +40,9 @@ class Model {
 
   GgufReader file_;
   ModelConfig config_;
-  std::vector<LayerWeights> layers_;
+  std::vector<LayerPlan> layers_;
+  std::vector<RopeTable> ropes_;
   std::vector<float> output_norm_;
-  std::vector<float> rope_factors_;
   const GgufTensor* embedding_ = nullptr;
   const GgufTensor* output_ = nullptr;
 };

@@ -3,11 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include "base/log.h"
 #include "base/printable.h"
@@ -49,36 +47,49 @@ class ConfigReader {
     return value;
   }
 
+  Result<float> AtLeastOne(std::string_view suffix, double fallback) const {
+    BITFETCH_ASSIGN_OR_RETURN(const float value, Positive(suffix, fallback));
+    if (value < 1) {
+      return Fail("{}: metadata key {} is {}: wanted 1 or more", gguf_.path(), Key(suffix), value);
+    }
+    return value;
+  }
+
  private:
   const GgufReader& gguf_;
   std::string_view architecture_;
 };
 
-// Several families of models go by the name bitnet: what tells them apart in this file.
-std::string WhoseBitNet(const GgufReader& gguf) {
-  std::vector<std::string> facts;
-  if (const auto kind = gguf.Get<std::string_view>("tokenizer.ggml.model")) {
-    facts.push_back(fmt::format("a tokenizer of the kind '{}'", Printable(*kind)));
-  }
-  const auto hidden = gguf.Get<int64_t>("bitnet.embedding_length");
-  const auto heads = gguf.Get<int64_t>("bitnet.attention.head_count");
-  if (hidden && heads && *heads > 0) {
-    facts.push_back(fmt::format("heads of {} dimensions", *hidden / *heads));
-  }
-  const bool has_scales = std::ranges::any_of(
-      gguf.tensors(), [](const GgufTensor& tensor) { return tensor.name.ends_with(".scale"); });
-  if (has_scales) facts.emplace_back("scales in tensors of their own");
-  if (facts.empty()) return "";
-  return fmt::format("; this file has {}{}", fmt::join(facts, ", "),
-                     has_scales ? ", as 1bitLLM's models have" : "");
+Result<const Architecture*> ReadArchitecture(const GgufReader& gguf, std::string_view name) {
+  const Architecture* architecture = FindArchitecture(name);
+  if (architecture != nullptr) return architecture;
+  return Fail("{}: architecture '{}' is not supported: there are {}", gguf.path(), Printable(name),
+              ArchitectureNames());
 }
 
-Result<Architecture> ReadArchitecture(const GgufReader& gguf, std::string_view name) {
-  if (name == "bitnet-b1.58" || name == "bitnet-25") return Architecture::kBitNet;
-  if (name == "llama") return Architecture::kLlama;
-  return Fail(
-      "{}: architecture '{}' is not supported: only bitnet-b1.58, bitnet-25 and llama are{}",
-      gguf.path(), Printable(name), name == "bitnet" ? WhoseBitNet(gguf) : "");
+Result<Yarn> ReadYarn(const GgufReader& gguf, const ConfigReader& keys, int64_t context) {
+  BITFETCH_ASSIGN_OR_RETURN(const auto type,
+                            gguf.Get<std::string_view>(keys.Key("rope.scaling.type"), ""));
+  if (type != "yarn") return Yarn{};
+  Yarn yarn;
+  BITFETCH_ASSIGN_OR_RETURN(yarn.factor, keys.AtLeastOne("rope.scaling.factor", 1));
+  BITFETCH_ASSIGN_OR_RETURN(yarn.original_context, keys.Size("rope.scaling.original_context_length",
+                                                             ModelConfig::kMaxContext, context));
+  return yarn;
+}
+
+// Which layers have a window, where the architecture makes a difference between them.
+Status ReadWindow(const GgufReader& gguf, const ConfigReader& keys, ModelConfig* config) {
+  const Architecture& architecture = *config->architecture;
+  BITFETCH_ASSIGN_OR_RETURN(const int64_t window,
+                            gguf.Get<int64_t>(keys.Key("attention.sliding_window"), 0));
+  if (window == 0 || architecture.window_period == 0) return {};
+  BITFETCH_ASSIGN_OR_RETURN(config->window_period,
+                            keys.Size("attention.sliding_window_pattern", ModelConfig::kMaxLayers,
+                                      architecture.window_period));
+  BITFETCH_ASSIGN_OR_RETURN(config->window_rope_theta,
+                            keys.AtLeastOne("rope.freq_base_swa", architecture.window_rope_theta));
+  return {};
 }
 
 // Where the tokenizer says otherwise than `vocab_size`, it is right: it names each token.
@@ -106,20 +117,14 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
   BITFETCH_ASSIGN_OR_RETURN(const std::string_view name,
                             gguf.Get<std::string_view>("general.name", ""));
   config.name = Printable(name);
-  const bool bitnet = config.architecture == Architecture::kBitNet;
-  config.rope_form = bitnet ? RopeForm::kHalfSplit : RopeForm::kAdjacentPairs;
-  config.activation = bitnet ? Activation::kSquaredRelu : Activation::kSilu;
-  config.has_sub_norms = bitnet;
 
   BITFETCH_ASSIGN_OR_RETURN(config.layers, keys.Size("block_count", ModelConfig::kMaxLayers));
   BITFETCH_ASSIGN_OR_RETURN(config.hidden, keys.Size("embedding_length", ModelConfig::kMaxWidth));
   BITFETCH_ASSIGN_OR_RETURN(config.ffn, keys.Size("feed_forward_length", ModelConfig::kMaxWidth));
   BITFETCH_ASSIGN_OR_RETURN(config.context, keys.Size("context_length", ModelConfig::kMaxContext));
-  BITFETCH_ASSIGN_OR_RETURN(config.rope_theta, keys.Positive("rope.freq_base", 10000));
-  if (config.rope_theta < 1) {
-    return Fail("{}: a rope.freq_base of {} is not possible: wanted 1 or more", gguf.path(),
-                config.rope_theta);
-  }
+  BITFETCH_ASSIGN_OR_RETURN(config.rope_theta, keys.AtLeastOne("rope.freq_base", 10000));
+  BITFETCH_RETURN_IF_ERROR(ReadWindow(gguf, keys, &config));
+  BITFETCH_ASSIGN_OR_RETURN(config.yarn, ReadYarn(gguf, keys, config.context));
   BITFETCH_ASSIGN_OR_RETURN(config.rms_epsilon, keys.Positive("attention.layer_norm_rms_epsilon"));
 
   BITFETCH_ASSIGN_OR_RETURN(config.heads,
@@ -148,6 +153,12 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
                 gguf.path(), config.heads, config.head_dim, ModelConfig::kMaxWidth);
   }
   BITFETCH_RETURN_IF_ERROR(CheckEffects(gguf, architecture, config));
+
+  if (config.architecture->scales_embedding) {
+    config.embedding_scale = std::sqrt(static_cast<float>(config.hidden));
+  }
+  config.input_norms = config.architecture->may_have_input_norms &&
+                       gguf.FindTensor("blk.0.attn_q_norm_in.weight") != nullptr;
 
   BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* embedding, gguf.GetTensor("token_embd.weight"));
   config.vocab = embedding->rows();

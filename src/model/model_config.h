@@ -6,22 +6,11 @@
 #include <string>
 
 #include "base/error.h"
+#include "model/arch/architecture.h"
 #include "model/gguf_reader.h"
+#include "model/rope_table.h"
 
 namespace bitfetch {
-
-enum class Architecture {
-  kBitNet,  // BitNet b1.58 2B4T: sub-norms, squared ReLU, half-split RoPE
-  kLlama,   // Llama with ternary weights (Falcon3-1.58bit): no sub-norms, SiLU, RoPE on pairs
-};
-
-enum class Activation { kSquaredRelu, kSilu };
-
-// Which elements of a head RoPE turns together.
-enum class RopeForm {
-  kHalfSplit,      // i and i + head_dim / 2 (NeoX)
-  kAdjacentPairs,  // 2i and 2i + 1; ggml's "norm"
-};
 
 // The shape of a model, as its file says. Every number is positive, and of sane size.
 struct ModelConfig {
@@ -38,27 +27,31 @@ struct ModelConfig {
 
   static constexpr int64_t kHeadDimStep = 16;  // of the KV cache's value tiles
 
-  Architecture architecture;
-  std::string name;  // for people; may be empty
-  int64_t layers;
-  int64_t hidden;  // width of the residual stream
-  int64_t ffn;     // width of the feed-forward layer
-  int64_t heads;   // query heads, a multiple of kv_heads
-  int64_t kv_heads;
-  int64_t head_dim;  // a multiple of kHeadDimStep
-  int64_t vocab;     // rows of the token embedding
-  int64_t context;   // tokens that the model was made for
-  float rope_theta;
-  float rms_epsilon;
-  RopeForm rope_form;
-  Activation activation;
-  bool has_sub_norms;  // RMSNorm before the output and down projections
+  const Architecture* architecture = nullptr;  // never null of a file
+  std::string name = {};                       // for people; may be empty
+  int64_t layers = 0;
+  int64_t hidden = 0;  // width of the residual stream
+  int64_t ffn = 0;     // width of the feed-forward layer
+  int64_t heads = 0;   // query heads, a multiple of kv_heads
+  int64_t kv_heads = 0;
+  int64_t head_dim = 0;  // a multiple of kHeadDimStep
+  int64_t vocab = 0;     // rows of the token embedding
+  int64_t context = 0;   // tokens that the model was made for
+  float rope_theta = 0;
+  // Every layer but each of this number has a window, and turns by a theta of its own; 0: all turn
+  // alike.
+  int64_t window_period = 0;
+  float window_rope_theta = 0;
+  Yarn yarn = {};
+  float rms_epsilon = 0;
+  float embedding_scale = 1;
+  bool input_norms = false;  // before every projection
 };
 
-// Architectures bitnet-b1.58, bitnet-25 (the same under an older name) and llama. Errors name the
-// file and the key: another architecture, a key that is missing, of the wrong type or out of range,
-// heads that don't divide, a key that asks for what the forward pass does not compute. A vocab_size
-// that is neither that of the tokenizer nor of the embedding, which agree, is a warning.
+// Errors name the file and the key: an architecture that is not in arch/, a key that is missing, of
+// the wrong type or out of range, heads that don't divide, a key that asks for what the forward
+// pass does not compute. A vocab_size that is neither that of the tokenizer nor of the embedding,
+// which agree, is a warning.
 Result<ModelConfig> ReadModelConfig(const GgufReader& gguf);
 
 }  // namespace bitfetch

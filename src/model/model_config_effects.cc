@@ -46,11 +46,23 @@ Status Check(const GgufReader& gguf, const std::string& key, std::string_view ha
               Printable(value), harmless);
 }
 
-// A factor without a type is linear; with the type "none" it has no effect.
+std::string_view ActivationName(Activation activation) {
+  switch (activation) {
+    case Activation::kSquaredRelu:
+      return "relu2";
+    case Activation::kSilu:
+      return "silu";
+    case Activation::kGelu:
+      return "gelu_pytorch_tanh";
+  }
+  __builtin_unreachable();
+}
+
+// A factor without a type is linear; with the type "none" it has no effect, and YaRN is computed.
 Status CheckRopeScaling(const GgufReader& gguf, const std::string& prefix) {
   const std::string type = prefix + "type";
   BITFETCH_ASSIGN_OR_RETURN(const auto name, gguf.Get<std::string_view>(type, "linear"));
-  if (name == "none") return {};
+  if (name == "none" || name == "yarn") return {};
   if (name != "linear") {
     return Fail("{}: metadata key {} is '{}', which is not supported", gguf.path(), type,
                 Printable(name));
@@ -64,13 +76,12 @@ Status CheckRopeScaling(const GgufReader& gguf, const std::string& prefix) {
 Status CheckEffects(const GgufReader& gguf, std::string_view architecture,
                     const ModelConfig& config) {
   const auto head_dim = static_cast<double>(config.head_dim);
-  const bool silu = config.activation == Activation::kSilu;
   struct Key {
     std::string_view suffix;
     Harmless harmless;
   };
   const Key keys[] = {
-      {"hidden_activation", silu ? std::string_view("silu") : std::string_view("relu2")},
+      {"hidden_activation", ActivationName(config.architecture->activation)},
       {"use_parallel_residual", false},
       {"swin_norm", false},
       {"embedding_scale", kFactor},
@@ -97,7 +108,9 @@ Status CheckEffects(const GgufReader& gguf, std::string_view architecture,
       {"rope.scaling.alpha", kFactor},
       {"rope.scaling.attn_factor", kFactor},
       {"rope.scaling.yarn_attn_factor", kFactor},
-      {"rope.scaling.yarn_ext_factor", kZero},
+      {"rope.scaling.yarn_ext_factor", Numbers{config.yarn.factor == 1 ? 0.0 : 1.0}},
+      {"rope.scaling.yarn_beta_fast", Numbers{32}},
+      {"rope.scaling.yarn_beta_slow", Numbers{1}},
   };
   for (const Key& key : keys) {
     const std::string name = fmt::format("{}.{}", architecture, key.suffix);

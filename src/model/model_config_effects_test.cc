@@ -35,7 +35,7 @@ class EffectsTest : public testing::Test {
     ModelConfig config{};
     config.head_dim = 64;
     config.context = 4096;
-    config.activation = architecture_ == "llama" ? Activation::kSilu : Activation::kSquaredRelu;
+    config.architecture = FindArchitecture(architecture_);
     const Status status = CheckEffects(*gguf, architecture_, config);
     if (status) return "";
     const std::string start = dir.Path("m: metadata key ");
@@ -80,15 +80,20 @@ TEST_F(EffectsTest, WhatChangesTheResultIsRefused) {
 TEST_F(EffectsTest, RopeThatIsNotComputedIsRefused) {
   EXPECT_EQ(With<uint32_t>("rope.dimension_count", 32),
             "llama.rope.dimension_count is 32: only 64 is supported");
-  EXPECT_EQ(With<std::string>("rope.scaling.type", "yarn"),
-            "llama.rope.scaling.type is 'yarn', which is not supported");
+  EXPECT_EQ(With<std::string>("rope.scaling.type", "longrope"),
+            "llama.rope.scaling.type is 'longrope', which is not supported");
+  EXPECT_EQ(With<float>("rope.scaling.yarn_beta_fast", 16),
+            "llama.rope.scaling.yarn_beta_fast is 16: only 32 is supported");
+  EXPECT_EQ(With<float>("rope.scaling.yarn_ext_factor", 1),
+            "llama.rope.scaling.yarn_ext_factor is 1: only 0 is supported");
   EXPECT_EQ(With<float>("rope.scaling.factor", 2),
             "llama.rope.scaling.factor is 2: only 1 or 0 is supported");
   EXPECT_EQ(With<float>("rope.scale_linear", 4),
             "llama.rope.scale_linear is 4: only 1 or 0 is supported");
   EXPECT_EQ(With<float>("rope.scaling.attn_factor", 1.2f).substr(0, 32),
             "llama.rope.scaling.attn_factor i");
-  for (const auto& [type, factor] : {std::pair("linear", 1.f), std::pair("none", 4.f)}) {
+  for (const auto& [type, factor] :
+       {std::pair("linear", 1.f), std::pair("none", 4.f), std::pair("yarn", 4.f)}) {
     GgufWriter writer;
     writer.Add<std::string>("llama.rope.scaling.type", type);
     writer.Add<float>("llama.rope.scaling.factor", factor);

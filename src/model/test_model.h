@@ -12,6 +12,7 @@
 
 #include "base/float16.h"
 #include "model/gguf_writer.h"
+#include "model/layer_plan.h"
 #include "model/ternary_codes.h"
 
 namespace bitfetch {
@@ -28,9 +29,13 @@ struct TestModel {
   int64_t head_dim = 64;
   int64_t vocab = 48;
   int64_t context = 64;
+  float yarn_factor = 1;                    // of a quarter of the context, where it isn't 1
+  int64_t window = 0;                       // of every other layer
+  bool input_norms = false;                 // which are F16 then, as all norms
   TensorType linear = TensorType::kI2_S;    // a ternary type
   TensorType embedding = TensorType::kF16;  // kF32 or kF16
   bool own_output = false;                  // else tied to the embedding
+  bool scales = false;                      // of matrices, in tensors of their own too
   uint32_t seed = 1;
 };
 
@@ -81,29 +86,40 @@ class TestModelWriter {
     }
     writer_.Add<float>(arch + ".attention.layer_norm_rms_epsilon", 1e-5f);
     writer_.Add<float>(arch + ".rope.freq_base", 500000.f);
-
-    const int64_t hidden = model_.hidden, ffn = model_.ffn;
-    const int64_t q = model_.heads * model_.head_dim, kv = model_.kv_heads * model_.head_dim;
-    const bool sub_norms = arch != "llama";
-    Add("token_embd.weight", model_.embedding, {hidden, model_.vocab});
-    for (int64_t layer = 0; layer < model_.layers; ++layer) {
-      const auto add = [&](const char* name, TensorType type, const std::vector<int64_t>& shape) {
-        Add(fmt::format("blk.{}.{}.weight", layer, name), type, shape);
-      };
-      add("attn_norm", TensorType::kF32, {hidden});
-      add("attn_q", model_.linear, {hidden, q});
-      add("attn_k", model_.linear, {hidden, kv});
-      add("attn_v", model_.linear, {hidden, kv});
-      add("attn_output", model_.linear, {q, hidden});
-      if (sub_norms) add("attn_sub_norm", TensorType::kF32, {q});
-      add("ffn_norm", TensorType::kF32, {hidden});
-      add("ffn_gate", model_.linear, {hidden, ffn});
-      add("ffn_up", model_.linear, {hidden, ffn});
-      add("ffn_down", model_.linear, {ffn, hidden});
-      if (sub_norms) add("ffn_sub_norm", TensorType::kF32, {ffn});
+    if (model_.window != 0) {
+      size("attention.sliding_window", model_.window);
+      size("attention.sliding_window_pattern", 2);
     }
-    Add("output_norm.weight", TensorType::kF32, {hidden});
-    if (model_.own_output) Add("output.weight", model_.embedding, {hidden, model_.vocab});
+    if (model_.yarn_factor != 1) {
+      writer_.Add<std::string>(arch + ".rope.scaling.type", "yarn");
+      writer_.Add<float>(arch + ".rope.scaling.factor", model_.yarn_factor);
+      size("rope.scaling.original_context_length", model_.context / 4);
+    }
+
+    const ModelConfig config = {.architecture = FindArchitecture(arch),
+                                .hidden = model_.hidden,
+                                .ffn = model_.ffn,
+                                .heads = model_.heads,
+                                .kv_heads = model_.kv_heads,
+                                .head_dim = model_.head_dim,
+                                .input_norms = model_.input_norms};
+    const TensorType norm_type = model_.input_norms ? TensorType::kF16 : TensorType::kF32;
+    LayerPlan unread;
+    Add("token_embd.weight", model_.embedding, {model_.hidden, model_.vocab});
+    for (int64_t layer = 0; layer < model_.layers; ++layer) {
+      for (const LayerTensor& tensor : LayerTensors(config, unread)) {
+        const std::string name = fmt::format("blk.{}.{}.weight", layer, tensor.name);
+        if (tensor.norm != nullptr) {
+          Add(name, norm_type, {tensor.cols});
+        } else {
+          Add(name, model_.linear, {tensor.cols, tensor.rows});
+          if (!model_.scales) continue;
+          Add(fmt::format("blk.{}.{}.scale", layer, tensor.name), TensorType::kF32, {1});
+        }
+      }
+    }
+    Add("output_norm.weight", norm_type, {model_.hidden});
+    if (model_.own_output) Add("output.weight", model_.embedding, {model_.hidden, model_.vocab});
   }
 
   void Add(const std::string& name, TensorType type, const std::vector<int64_t>& shape) {

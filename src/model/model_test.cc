@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <fstream>
+
+#include "base/temp_dir.h"
+#include "model/test_model.h"
+
+namespace bitfetch {
+namespace {
+
+class ModelTest : public testing::Test {
+ protected:
+  Result<Model> Load(const TestModel& shape) {
+    EXPECT_TRUE(WriteTestModel(path_, shape));
+    return Reload();
+  }
+  Result<Model> Reload() { return Model::Load(path_, /*mmap=*/false, *pool_, {}); }
+
+  // Writes a float over the data of a tensor of the file.
+  void Patch(const Model& model, const std::string& name, float value) {
+    const GgufReader& file = model.file();
+    const auto offset = file.FindTensor(name)->data.data() - file.bytes().data();
+    std::fstream out(path_, std::ios::in | std::ios::out | std::ios::binary);
+    out.seekp(offset);
+    out.write(reinterpret_cast<const char*>(&value), sizeof value);
+  }
+
+  TempDir dir_;
+  std::string path_ = dir_.Path("m.gguf");
+  std::unique_ptr<ThreadPool> pool_ = ThreadPool::Create(2).value();
+};
+
+TEST_F(ModelTest, APlanHasTheNormsOfItsArchitecture) {
+  const auto bitnet = Load({.architecture = "bitnet-b1.58"});
+  ASSERT_TRUE(bitnet) << bitnet.error().message;
+  const LayerPlan& of_bitnet = bitnet->layers()[1];
+  EXPECT_EQ(of_bitnet.attn_output.norm.size(), 256u);
+  EXPECT_EQ(of_bitnet.ffn_down.norm.size(), 512u);
+  EXPECT_TRUE(of_bitnet.attn_q.norm.empty());
+  EXPECT_TRUE(of_bitnet.q_norm.empty());
+  EXPECT_EQ(of_bitnet.activation, Activation::kSquaredRelu);
+
+  const auto gemma = Load({.architecture = "gemma3", .input_norms = true});
+  ASSERT_TRUE(gemma) << gemma.error().message;
+  const LayerPlan& of_gemma = gemma->layers()[1];
+  for (const Projection* projection : of_gemma.projections()) {
+    EXPECT_EQ(static_cast<int64_t>(projection->norm.size()), projection->weights.cols);
+  }
+  EXPECT_EQ(of_gemma.k_norm.size(), 64u);
+  EXPECT_EQ(of_gemma.post_attn_norm.size(), 256u);
+  EXPECT_EQ(of_gemma.post_ffn_norm.size(), 256u);
+  EXPECT_EQ(of_gemma.activation, Activation::kGelu);
+}
+
+TEST_F(ModelTest, LayersWithAWindowTurnByAnotherTable) {
+  const auto model = Load({.architecture = "gemma3", .layers = 4, .window = 32});
+  ASSERT_TRUE(model) << model.error().message;
+  ASSERT_EQ(model->ropes().size(), 2u);
+  for (size_t i = 0; i < 4; ++i) EXPECT_EQ(model->layers()[i].rope, i % 2 == 0 ? 1u : 0u) << i;
+  EXPECT_EQ(Load({.architecture = "gemma3"})->ropes().size(), 1u);
+}
+
+TEST_F(ModelTest, AScaleInATensorOfItsOwnMultipliesThatOfTheMatrix) {
+  auto model = Load({.architecture = "bitnet", .scales = true});
+  ASSERT_TRUE(model) << model.error().message;
+  float scale;
+  std::memcpy(&scale, model->file().FindTensor("blk.1.ffn_up.scale")->data.data(), sizeof scale);
+  EXPECT_NE(scale, 1);
+  EXPECT_EQ(model->layers()[1].ffn_up.weights.scale, 0.0625f * scale);
+
+  for (const float bad : {-1.f, std::numeric_limits<float>::infinity()}) {
+    Patch(*model, "blk.1.ffn_up.scale", bad);
+    const auto damaged = Reload();
+    ASSERT_FALSE(damaged);
+    EXPECT_THAT(damaged.error().message, testing::HasSubstr("tensor blk.1.ffn_up."));
+  }
+}
+
+TEST_F(ModelTest, WhatAnArchitectureDoesNotHaveIsRefused) {
+  const auto model = Load({.architecture = "llama", .input_norms = true});
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().message,
+            path_ +
+                ": tensor blk.0.attn_q_norm_in.weight is not part of a model of this "
+                "architecture");
+}
+
+}  // namespace
+}  // namespace bitfetch

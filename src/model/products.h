@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_MODEL_PRODUCTS_H_
+#define BITFETCH_MODEL_PRODUCTS_H_
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/function_ref.h"
+#include "base/thread_pool.h"
+#include "kernels/kernels.h"
+
+namespace bitfetch {
+
+// In how many runs of `at_a_time` so many rows come.
+inline int64_t Runs(int64_t rows, int64_t at_a_time) { return (rows + at_a_time - 1) / at_a_time; }
+
+// Rows of a ternary product that a thread takes at a time.
+int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads);
+
+// A projection of some rows of activations.
+struct Product {
+  TernaryRows weights;
+  std::span<const float> norm;  // [cols] of its input, beside what all are normed by; or empty
+  float* out;                   // [tokens][weights.rows]
+  bool fetches = false;         // lets its threads fetch ahead between its rows
+  QuantizedRows input = {};     // by Products::Quantize
+};
+
+// The linear layers of a forward pass: activations become int8, and all threads multiply them with
+// ternary weights. Keeps the memory for what is multiplied next.
+class Products {
+ public:
+  static constexpr size_t kMaxTogether = 3;  // of the same activations: Q, K and V
+  // Between which a thread fetches what comes after: few, since a burst only stalls.
+  static constexpr int64_t kRowsAStep = 16;
+
+  Products(const Kernels& kernels, ThreadPool& pool, float rms_epsilon)
+      : kernels_(kernels), pool_(pool), rms_epsilon_(rms_epsilon) {}
+
+  // The input of each of `products`, until the next call: x [tokens][cols], normed by `norm` if it
+  // isn't empty, and then by the product's own. Those without one share their input. finite[t]
+  // becomes false where what was to become int8 is not.
+  void Quantize(const float* x, int64_t tokens, std::span<const float> norm,
+                std::span<Product> products, std::span<uint8_t> finite);
+
+  // Computes them in one fork-join; those that fetch call fetch(thread) after each step of rows.
+  void Multiply(std::span<const Product> products, FunctionRef<void(int)> fetch) const;
+  void Multiply(const Product& product) const {
+    Multiply({&product, 1}, [](int) {});
+  }
+  // Some rows of one of them, in this thread.
+  void MultiplyRows(const Product& product, int64_t begin, int64_t end) const {
+    kernels_.ternary_matmul(product.weights, begin, end, product.input, product.out,
+                            product.weights.rows);
+  }
+
+ private:
+  struct Input {
+    std::vector<int8_t> values;  // [tokens, padded]
+    std::vector<int32_t> sums;
+    std::vector<float> scales;
+  };
+
+  const Kernels& kernels_;
+  ThreadPool& pool_;
+  float rms_epsilon_;
+  std::vector<float> normed_;      // [tokens][cols] by the norm of all
+  std::vector<float> own_normed_;  // the same by a product's own
+  std::array<Input, kMaxTogether> inputs_;
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_MODEL_PRODUCTS_H_
