@@ -10,13 +10,14 @@
 namespace bitfetch {
 namespace {
 
-#define BITFETCH_TABLE(name, target, dot, ternary)                                      \
-  {                                                                                     \
-    .isa = Isa::name, .rms_norm = target::RmsNorm, .quantize = target::Quantize,        \
-    .ternary_matmul = ternary::TernaryMatmul, .dense_matvec = target::DenseMatvec,      \
-    .screen_row = target::ScreenRow, .screen = target::Screen, .rope = target::Rope,    \
-    .relu2_gate = target::Relu2Gate, .silu_gate = target::SiluGate, .add = target::Add, \
-    .attend = dot::Attend, .fold = target::Fold                                         \
+#define BITFETCH_TABLE(name, target, dot, ternary)                                          \
+  {                                                                                         \
+    .isa = Isa::name, .rms_norm = target::RmsNorm, .quantize = target::Quantize,            \
+    .ternary_matmul = ternary::TernaryMatmul, .quantize_groups = target::QuantizeGroups,    \
+    .ternary_groups_matmul = dot::TernaryGroupsMatmul, .dense_matvec = target::DenseMatvec, \
+    .screen_row = target::ScreenRow, .screen = target::Screen, .rope = target::Rope,        \
+    .relu2_gate = target::Relu2Gate, .silu_gate = target::SiluGate, .add = target::Add,     \
+    .attend = dot::Attend, .fold = target::Fold                                             \
   }
 
 // What is built, best last.
