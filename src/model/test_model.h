@@ -13,6 +13,7 @@
 #include "base/float16.h"
 #include "model/gguf_writer.h"
 #include "model/ternary_codes.h"
+#include "model/ternary_groups.h"
 
 namespace bitfetch {
 
@@ -29,7 +30,7 @@ struct TestModel {
   int64_t vocab = 48;
   int64_t context = 64;
   TensorType linear = TensorType::kI2_S;    // a ternary type
-  TensorType embedding = TensorType::kF16;  // kF32 or kF16
+  TensorType embedding = TensorType::kF16;  // kF32, kF16 or ternary by group
   bool own_output = false;                  // else tied to the embedding
   uint32_t seed = 1;
 };
@@ -113,7 +114,7 @@ class TestModelWriter {
     tensors_.push_back({type, elements, shape.size() == 1});
   }
 
-  // Norms around 1, embeddings around 0; ternary weights of all three kinds.
+  // Norms around 1, embeddings around 0; ternary weights of all kinds.
   std::vector<std::byte> RandomData(const Tensor& tensor) {
     const auto [type, elements, norm] = tensor;
     std::vector<std::byte> data(static_cast<size_t>(TensorBytes(type, elements)));
@@ -127,6 +128,15 @@ class TestModelWriter {
         PackI2S(codes, data.data());
         const auto trailer = I2STrailer(kScale);
         std::copy(trailer.begin(), trailer.end(), data.end() - kI2STrailerBytes);
+      }
+      return data;
+    }
+    if (IsTernaryByGroup(type)) {
+      std::vector<uint8_t> codes(static_cast<size_t>(PackElements(type)));
+      for (size_t at = 0; at < data.size(); at += static_cast<size_t>(PackBytes(type))) {
+        for (uint8_t& code : codes) code = static_cast<uint8_t>(random_() % 4);
+        const float scale = kScale * static_cast<float>(random_() % 64 + 1) / 32;
+        PackQ2_0(codes, F32ToF16(scale), data.data() + at);
       }
       return data;
     }
