@@ -23,6 +23,9 @@ namespace BITFETCH_DOT {
 
 constexpr int kLineColumns = 16;  // of 16 rows, in 64 bytes
 constexpr int64_t kLineBytes = kStripRows * kLineColumns / 4;
+
+// Prefetch of the weights. One token on one thread of a Zen 4: 0.92 of the read with this, 0.71
+// with an eighth of it, 0.88 with twice as much.
 constexpr int64_t kAheadBytes = 8 << 10;
 
 // The codes of columns 4 * kPart to 4 * kPart + 3 of a line.
