@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ternary products of BitNet b1.58 2B4T on every ISA of this CPU: one token with cold weights
-// beside the best streaming read of the same run, a batch beside the peak of byte products, and
-// what a fork and join of the pool costs.
+// Ternary products on every ISA of this CPU, with one scale for a matrix in the shape of BitNet
+// b1.58 2B4T, and with scales for groups of 64 in that of Ternary-Bonsai 1.7B: one token with cold
+// weights beside the best streaming read of the same run, a batch beside the peak of byte products,
+// and what a fork and join of the pool costs.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/temp_dir.h"
 #include "base/thread_pool.h"
 #include "bench/spread.h"
@@ -27,35 +30,55 @@
 namespace bitfetch {
 namespace {
 
-constexpr int64_t kLayers = 30;
-constexpr int64_t kHidden = 2560;
-constexpr int64_t kKv = 640;
-constexpr int64_t kFfn = 6912;
-constexpr int64_t kTrailerBytes = 32;  // of I2_S: half of the tensors begin inside a cache line
-constexpr int64_t kWeights =
-    kLayers * (2 * kHidden * kHidden + 2 * kKv * kHidden + 3 * kFfn * kHidden);
+struct Shape {
+  int64_t layers, hidden, kv, ffn;
+  int64_t weights() const {
+    return layers * (2 * hidden * hidden + 2 * kv * hidden + 3 * ffn * hidden);
+  }
+};
+constexpr Shape k2B4T = {30, 2560, 640, 6912};
+constexpr Shape kBonsai = {28, 2048, 1024, 6144};
+constexpr int64_t kMaxCols = 6912;
+constexpr int kGroup = 64;
 
-// What is multiplied with the same tokens, one fork and join.
-using Stage = std::vector<TernaryRows>;
+// The matrices that are multiplied with the same tokens, one fork and join.
+template <class Matrix>
+using Stage = std::vector<Matrix>;
 
-// The stages of all layers in the order of a token, as a file has them one after another.
-std::vector<Stage> StagesAt(const uint8_t* codes) {
-  const auto take = [&](int64_t rows, int64_t cols) {
-    const TernaryRows matrix{codes, rows, cols, static_cast<size_t>(cols / 4), 0.5f};
-    codes += rows * cols / 4 + kTrailerBytes;
-    return matrix;
-  };
-  std::vector<Stage> stages;
-  for (int64_t layer = 0; layer < kLayers; ++layer) {
-    stages.push_back({take(kHidden, kHidden), take(kKv, kHidden), take(kKv, kHidden)});
-    stages.push_back({take(kHidden, kHidden)});
-    stages.push_back({take(kFfn, kHidden), take(kFfn, kHidden)});
-    stages.push_back({take(kHidden, kFfn)});
+// The stages of all layers in the order of a token. take(rows, cols): the next matrix.
+template <class Take>
+auto StagesOf(const Shape& shape, const Take& take) {
+  const auto [layers, hidden, kv, ffn] = shape;
+  std::vector<Stage<decltype(take(hidden, hidden))>> stages;
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    stages.push_back({take(hidden, hidden), take(kv, hidden), take(kv, hidden)});
+    stages.push_back({take(hidden, hidden)});
+    stages.push_back({take(ffn, hidden), take(ffn, hidden)});
+    stages.push_back({take(hidden, ffn)});
   }
   return stages;
 }
 
-// A file of weights, all of them in the page cache.
+// As a file of I2_S has them one after another: half of them begin inside a cache line.
+constexpr int64_t kTrailerBytes = 32;
+std::vector<Stage<TernaryRows>> RowsAt(const std::byte* codes) {
+  return StagesOf(k2B4T, [&](int64_t rows, int64_t cols) {
+    const TernaryRows matrix{reinterpret_cast<const uint8_t*>(codes), rows, cols,
+                             static_cast<size_t>(cols / 4), 0.5f};
+    codes += rows * cols / 4 + kTrailerBytes;
+    return matrix;
+  });
+}
+
+std::vector<Stage<TernaryGroups>> GroupsAt(const std::byte* strips) {
+  return StagesOf(kBonsai, [&](int64_t rows, int64_t cols) {
+    const TernaryGroups matrix{strips, rows, cols, kGroup};
+    strips += matrix.bytes();
+    return matrix;
+  });
+}
+
+// A file of I2_S, all of it in the page cache.
 class WeightsFile {
  public:
   static const WeightsFile& Get() {
@@ -66,7 +89,7 @@ class WeightsFile {
 
  private:
   WeightsFile() {
-    std::vector<std::byte> bytes(kWeights / 4 + kLayers * 7 * kTrailerBytes);
+    std::vector<std::byte> bytes(k2B4T.weights() / 4 + k2B4T.layers * 7 * kTrailerBytes);
     uint64_t state = 1;
     for (std::byte& byte : bytes) {
       state = state * 6364136223846793005 + 1442695040888963407;
@@ -80,36 +103,72 @@ class WeightsFile {
   TempDir dir_;
 };
 
+// Groups in memory of their own, as a model has them.
+PageBuffer WeightsOfGroups() {
+  size_t bytes = 0;
+  for (const auto& stage : GroupsAt(nullptr)) {
+    for (const TernaryGroups& matrix : stage) bytes += matrix.bytes();
+  }
+  PageBuffer memory = PageBuffer::Allocate(bytes, PageSize::kHuge).value();
+  // Read as codes or as scales, it is some number of moderate size.
+  for (size_t i = 0; i < bytes; ++i)
+    memory.data()[i] = static_cast<std::byte>(i * 2654435761 >> 24 & 0x3b);
+  return memory;
+}
+
 struct Tokens {
   explicit Tokens(int64_t tokens)
-      : values(tokens * kFfn), sums(tokens), scales(tokens, 1.0f), out(tokens * 2 * kFfn) {
+      : values(tokens * kMaxCols),
+        sums(tokens * kMaxCols / kQuantizedGroup),
+        scales(sums.size(), 1.0f),
+        count(tokens),
+        out(tokens * 2 * kMaxCols) {
     for (size_t i = 0; i < values.size(); ++i) {
       values[i] = static_cast<int8_t>(i * 2654435761 >> 24);
     }
   }
-  QuantizedRows Of(int64_t cols) const {
-    return {values.data(), sums.data(), scales.data(), static_cast<int64_t>(sums.size()), cols};
+  QuantizedRows Rows(int64_t cols) const {
+    return {values.data(), sums.data(), scales.data(), count, cols};
+  }
+  QuantizedGroups Groups(int64_t cols) const {
+    return {values.data(), scales.data(), sums.data(), count, cols};
   }
   std::vector<int8_t> values;
   std::vector<int32_t> sums;
   std::vector<float> scales;
+  int64_t count;
   std::vector<float> out;
 };
 
-// In the runs of rows that Products hands out.
-void Multiply(const Stage& stage, const Kernels& kernels, ThreadPool& pool, Tokens& tokens) {
-  const auto count = static_cast<int64_t>(tokens.sums.size());
-  const auto at_a_time = [&](const TernaryRows& matrix) {
-    return ProductRowsAtATime(matrix.rows, count, pool.threads());
+int64_t BytesOf(const TernaryRows& matrix) { return matrix.rows * matrix.cols / 4; }
+int64_t BytesOf(const TernaryGroups& matrix) { return matrix.bytes(); }
+
+void MultiplyRows(const TernaryRows& matrix, int64_t begin, int64_t end, const Kernels& kernels,
+                  const Tokens& tokens, float* out) {
+  kernels.ternary_matmul(matrix, begin, end, tokens.Rows(matrix.cols), out, matrix.rows);
+}
+void MultiplyRows(const TernaryGroups& matrix, int64_t begin, int64_t end, const Kernels& kernels,
+                  const Tokens& tokens, float* out) {
+  kernels.ternary_groups_matmul(matrix, begin, end, tokens.Groups(matrix.cols), out, matrix.rows);
+}
+
+// In the runs of rows that Products hands out, as whole strips.
+template <class Matrix>
+void Multiply(const Stage<Matrix>& stage, const Kernels& kernels, ThreadPool& pool,
+              Tokens& tokens) {
+  const int64_t count = tokens.count;
+  const auto at_a_time = [&](const Matrix& matrix) {
+    const int64_t rows = ProductRowsAtATime(matrix.rows, count, pool.threads());
+    return (rows + kStripRows - 1) / kStripRows * kStripRows;
   };
   struct Piece {
-    const TernaryRows* matrix;
+    const Matrix* matrix;
     int64_t begin;
     float* out;
   };
   std::vector<Piece> pieces;
   float* out = tokens.out.data();
-  for (const TernaryRows& matrix : stage) {
+  for (const Matrix& matrix : stage) {
     for (int64_t begin = 0; begin < matrix.rows; begin += at_a_time(matrix)) {
       pieces.push_back({&matrix, begin, out});
     }
@@ -117,8 +176,8 @@ void Multiply(const Stage& stage, const Kernels& kernels, ThreadPool& pool, Toke
   }
   pool.ParallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t i, int) {
     const auto& [matrix, begin, to] = pieces[i];
-    kernels.ternary_matmul(*matrix, begin, std::min(begin + at_a_time(*matrix), matrix->rows),
-                           tokens.Of(matrix->cols), to, matrix->rows);
+    MultiplyRows(*matrix, begin, std::min(begin + at_a_time(*matrix), matrix->rows), kernels,
+                 tokens, to);
   });
 }
 
@@ -129,16 +188,20 @@ void Report(benchmark::State& state, const std::string& name, const std::vector<
   state.counters[name + "_max"] = spread.max;
 }
 
-void OneToken(benchmark::State& state, const Kernels* kernels, bool mapped) {
+template <class Matrix>
+void OneToken(benchmark::State& state, const Kernels& kernels,
+              const std::vector<Stage<Matrix>>& stages) {
   const auto pool = ThreadPool::Create(ReadTopology().threads).value();
-  const MappedFile weights = MappedFile::Open(WeightsFile::Get().path(), mapped).value();
-  const auto stages = StagesAt(reinterpret_cast<const uint8_t*>(weights.bytes().data()));
   StreamRead stream = StreamRead::Create(*pool, StreamRead::ColdBytes(), PageSize::kHuge).value();
   Tokens token(1);
   const auto pass = [&] {
+    int64_t bytes = 0;
     const double start = NowNs();
-    for (const Stage& stage : stages) Multiply(stage, *kernels, *pool, token);
-    return static_cast<double>(kWeights) / 4 / (NowNs() - start);
+    for (const auto& stage : stages) {
+      Multiply(stage, kernels, *pool, token);
+      for (const Matrix& matrix : stage) bytes += BytesOf(matrix);
+    }
+    return static_cast<double>(bytes) / (NowNs() - start);
   };
   pass();
   std::vector<double> reads;
@@ -172,10 +235,10 @@ __attribute__((target("avx2"))) void PeakProducts() {
 }
 #endif
 
-void Batch(benchmark::State& state, const Kernels* kernels) {
+template <class Matrix>
+void Batch(benchmark::State& state, const Kernels& kernels, const Shape& shape,
+           const std::vector<Stage<Matrix>>& stages) {
   const auto pool = ThreadPool::Create(ReadTopology().threads).value();
-  const MappedFile weights = MappedFile::Open(WeightsFile::Get().path(), /*mmap=*/true).value();
-  const auto stages = StagesAt(reinterpret_cast<const uint8_t*>(weights.bytes().data()));
   Tokens tokens(state.range(0));
   std::vector<double> speeds;
   std::vector<double> shares;
@@ -184,14 +247,14 @@ void Batch(benchmark::State& state, const Kernels* kernels) {
     double products = 0;
     const double start = NowNs();
     for (int i = 0; i < 16; ++i) {
-      const Stage& stage = stages[next++ % stages.size()];
-      Multiply(stage, *kernels, *pool, tokens);
-      for (const TernaryRows& matrix : stage) {
+      const auto& stage = stages[next++ % stages.size()];
+      Multiply(stage, kernels, *pool, tokens);
+      for (const Matrix& matrix : stage) {
         products += static_cast<double>(matrix.rows * matrix.cols * state.range(0));
       }
     }
     const double per_ns = products / (NowNs() - start);
-    speeds.push_back(per_ns * 1e9 / static_cast<double>(kWeights));
+    speeds.push_back(per_ns * 1e9 / static_cast<double>(shape.weights()));
 #if defined(__x86_64__)
     const double peak_start = NowNs();
     pool->Run([](int) { PeakProducts(); });
@@ -209,26 +272,50 @@ void ForkJoin(benchmark::State& state) {
 }
 BENCHMARK(ForkJoin);
 
+using Run = std::function<void(benchmark::State&)>;
+
+void RegisterOneToken(const std::string& name, const Run& run) {
+  benchmark::RegisterBenchmark(("OneToken/" + name).c_str(), run)
+      ->Iterations(15)
+      ->Unit(benchmark::kMillisecond);
+}
+
+void RegisterBatch(const std::string& name, const Run& run) {
+  benchmark::RegisterBenchmark(("Batch/" + name).c_str(), run)
+      ->Arg(2)
+      ->Arg(4)
+      ->Arg(8)
+      ->Arg(16)
+      ->Arg(64)
+      ->Iterations(15)
+      ->Unit(benchmark::kMillisecond);
+}
+
 const bool kRegistered = [] {
+  const auto open = [](bool mapped) {
+    return MappedFile::Open(WeightsFile::Get().path(), mapped).value();
+  };
   for (const Kernels* kernels : SupportedKernels()) {
     if (kernels->isa == Isa::kScalar) continue;
     const std::string name(IsaName(kernels->isa));
     for (const bool mapped : {true, false}) {
-      benchmark::RegisterBenchmark(
-          ("OneToken/" + name + (mapped ? "/mapped" : "/huge")).c_str(),
-          [=](benchmark::State& state) { OneToken(state, kernels, mapped); })
-          ->Iterations(15)
-          ->Unit(benchmark::kMillisecond);
+      RegisterOneToken(name + (mapped ? "/mapped" : "/huge"), [=](benchmark::State& state) {
+        const MappedFile weights = open(mapped);
+        OneToken(state, *kernels, RowsAt(weights.bytes().data()));
+      });
     }
-    benchmark::RegisterBenchmark(("Batch/" + name).c_str(),
-                                 [=](benchmark::State& state) { Batch(state, kernels); })
-        ->Arg(2)
-        ->Arg(4)
-        ->Arg(8)
-        ->Arg(16)
-        ->Arg(64)
-        ->Iterations(15)
-        ->Unit(benchmark::kMillisecond);
+    RegisterBatch(name, [=](benchmark::State& state) {
+      const MappedFile weights = open(true);
+      Batch(state, *kernels, k2B4T, RowsAt(weights.bytes().data()));
+    });
+    RegisterOneToken(name + "/groups", [=](benchmark::State& state) {
+      const PageBuffer weights = WeightsOfGroups();
+      OneToken(state, *kernels, GroupsAt(weights.data()));
+    });
+    RegisterBatch(name + "/groups", [=](benchmark::State& state) {
+      const PageBuffer weights = WeightsOfGroups();
+      Batch(state, *kernels, kBonsai, GroupsAt(weights.data()));
+    });
   }
   return true;
 }();

@@ -76,7 +76,8 @@ void AddTensors(const GgufReader& file, Facts& facts) {
   std::map<TensorType, OfType> types;
   OfType ternary, all;
   for (const GgufTensor& tensor : file.tensors()) {
-    for (OfType* sum : {&types[tensor.type], &all, IsTernary(tensor.type) ? &ternary : nullptr}) {
+    const bool is_ternary = IsTernary(tensor.type) || IsTernaryByGroup(tensor.type);
+    for (OfType* sum : {&types[tensor.type], &all, is_ternary ? &ternary : nullptr}) {
       if (!sum) continue;
       sum->tensors += 1;
       sum->elements += tensor.elements;
@@ -91,6 +92,7 @@ void AddTensors(const GgufReader& file, Facts& facts) {
               Count(sum.elements), sum.tensors, sum.tensors == 1 ? "" : "s",
               Bytes(static_cast<double>(sum.bytes)));
   }
+  if (file.old_q2_0()) facts.Add("", "PQ2_0, groups of 128, is called Q2_0 in this file");
 }
 
 Status AddTokenizer(const GgufReader& file, Facts& facts) {

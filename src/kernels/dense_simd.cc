@@ -118,7 +118,7 @@ void ScreenElements(const Element* row, int64_t cols, int64_t stride, int8_t* va
     max = size > max ? size : max;
   }
 
-  const float factor = max >= kMinScreened ? 127.0f / max : 0.0f;
+  const float factor = max >= kMinQuantized ? 127.0f / max : 0.0f;
   const Vec16 factors = Set16(factor);
   const Vec16 lowest = Set16(-127.0f);
   const Vec16 highest = Set16(127.0f);

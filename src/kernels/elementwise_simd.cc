@@ -75,6 +75,34 @@ void Quantize(const float* x, int64_t n, int64_t stride, int8_t* values, int32_t
   *scale = max / 127.0f;
 }
 
+void QuantizeGroups(const float* x, int64_t n, int8_t* values, float* scales, int32_t* offsets) {
+  const Floats floats;
+  const Ints ints;
+  const hn::Rebind<int8_t, Floats> bytes;
+  const auto lowest = hn::Set(floats, -127.0f);
+  const auto highest = hn::Set(floats, 127.0f);
+  for (int64_t group = 0; group < n / kQuantizedGroup; ++group) {
+    auto largest = hn::Zero(floats);
+    for (int i = 0; i < kQuantizedGroup; i += kLanes) {
+      largest = GreaterVector(hn::Abs(hn::LoadU(floats, x + i)), largest);
+    }
+    const float max = hn::GetLane(hn::MaxOfLanes(floats, largest));
+    const bool is_zero = max < kMinQuantized;
+    const auto factor = hn::Set(floats, is_zero ? 0.0f : 127.0f / max);
+    auto total = hn::Zero(ints);
+    for (int i = 0; i < kQuantizedGroup; i += kLanes) {
+      const auto rounded = hn::Round(hn::Mul(hn::LoadU(floats, x + i), factor));
+      const auto clamped = hn::ConvertTo(ints, LessVector(GreaterVector(rounded, lowest), highest));
+      total = hn::Sub(total, clamped);
+      hn::StoreU(hn::DemoteTo(bytes, clamped), bytes, values + i);
+    }
+    offsets[group] = hn::GetLane(hn::SumOfLanes(ints, total));
+    scales[group] = is_zero ? 0.0f : max / 127.0f;
+    x += kQuantizedGroup;
+    values += kQuantizedGroup;
+  }
+}
+
 void Rope(float* x, const float* cosines, const float* sines, int64_t pairs, int64_t step,
           int64_t apart) {
   if (step != 1) return scalar::Rope(x, cosines, sines, pairs, step, apart);

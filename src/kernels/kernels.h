@@ -83,6 +83,37 @@ struct QuantizedRows {
   int64_t stride = 0;  // cols, padded to whole 128
 };
 
+// A matrix that is ternary by group, [rows][cols]: weight (code - 1) * scale, codes 0 to 3, with a
+// scale for every `group` columns of a row. It lies in strips of 16 rows side by side, the last one
+// padded, as a strip is read from front to back: [ceil(rows / 16)][cols / group] of
+//   [group / 16][16 rows][4] bytes: byte b has, of 16 columns, number 4 * k + b at bit 2 * k
+//   [16 rows] scales, f16
+inline constexpr int kStripRows = 16;
+constexpr int64_t StripBytes(int64_t cols, int group) {
+  return cols / group * (int64_t{kStripRows} * group / 4 + kStripRows * 2);
+}
+struct TernaryGroups {
+  const std::byte* strips = nullptr;  // any alignment
+  int64_t rows = 0;
+  int64_t cols = 0;  // a multiple of group
+  int group = 0;     // 64 or 128
+
+  int64_t bytes() const { return (rows + kStripRows - 1) / kStripRows * StripBytes(cols, group); }
+};
+
+// Tokens as int8 with a scale for every 32 columns: what weights that are ternary by group
+// multiply.
+inline constexpr int kQuantizedGroup = 32;
+// Floats of which the largest is below it become zeros: 127 / max would overflow.
+inline constexpr float kMinQuantized = 0x1p-100f;
+struct QuantizedGroups {
+  const int8_t* values = nullptr;    // [tokens][cols]
+  const float* scales = nullptr;     // [tokens][cols / 32]
+  const int32_t* offsets = nullptr;  // [tokens][cols / 32] minus the sum of the values
+  int64_t tokens = 0;
+  int64_t cols = 0;
+};
+
 // Rows of an output head.
 enum class DenseType { kF32, kF16, kBF16 };
 struct DenseMatrix {
@@ -115,8 +146,6 @@ struct ScreenFit {
   float squares = 0;        // sum of q^2
   float error_squares = 0;  // sum of (w * (127 / max) - q)^2
 };
-// A row whose largest weight is below it becomes zeros: 127 / max would overflow.
-inline constexpr float kMinScreened = 0x1p-100f;
 
 // --- the table
 // -----------------------------------------------------------------------------------------------------
@@ -139,13 +168,26 @@ struct Kernels {
   void (*ternary_matmul)(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,
                          float* out, int64_t out_stride);
 
+  // One token in groups of 32, n a multiple of 32: m = absmax of a group, values =
+  // clamp(round_half_even(x * (127 / m)), -127, 127), scale m / 127, and minus the sum of the
+  // values. Where m is below kMinQuantized, values and scale are zero.
+  void (*quantize_groups)(const float* x, int64_t n, int8_t* values, float* scales,
+                          int32_t* offsets);
+
+  // out[t][r] = sum over c of w[r][c] * x[t][c] for rows [begin, end), begin a multiple of 16; out
+  // has out_stride floats a token. In order over the groups of w, from 0: sum = fma(part, scale of
+  // the group, sum). part, in order over its groups of x: float(exact integer sum) * scale of the
+  // group of x for the first, fma(float(exact integer sum), scale, part) for the others.
+  void (*ternary_groups_matmul)(const TernaryGroups& w, int64_t begin, int64_t end,
+                                const QuantizedGroups& x, float* out, int64_t out_stride);
+
   // tokens[t].out[r] = sum over c of w[r][c] * tokens[t].x[c] for rows [begin, end) and all
   // `count` tokens.
   void (*dense_matmul)(const DenseMatrix& w, int64_t begin, int64_t end, const DenseToken* tokens,
                        int64_t count);
 
   // One row of w as int8, [stride]: round_half_even(w * (127 / max)), and what that does to it.
-  // Zeros, and no squares, for a max below kMinScreened. Where the row is not finite, max or
+  // Zeros, and no squares, for a max below kMinQuantized. Where the row is not finite, max or
   // error_squares is not.
   void (*screen_row)(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values,
                      ScreenFit* fit);

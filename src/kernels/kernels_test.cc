@@ -19,16 +19,6 @@ namespace {
 
 const std::vector<int64_t> kLengths = {1, 15, 16, 17, 64, 100, 128, 2560, 2563};
 
-// Calls check(kernels, random) for every ISA, with the same random numbers.
-template <class Check>
-void OnEveryIsa(const Check& check) {
-  for (const Kernels* kernels : SupportedKernels()) {
-    SCOPED_TRACE(std::string(IsaName(kernels->isa)));
-    std::mt19937 random(11);
-    check(*kernels, random);
-  }
-}
-
 TEST(Kernels, ScalarIsAlwaysThere) {
   ASSERT_FALSE(SupportedKernels().empty());
   EXPECT_EQ(SupportedKernels()[0]->isa, Isa::kScalar);

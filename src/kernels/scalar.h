@@ -19,6 +19,9 @@ void Add(float* x, const float* y, int64_t n);
 
 void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,
                    float* out, int64_t out_stride);
+void QuantizeGroups(const float* x, int64_t n, int8_t* values, float* scales, int32_t* offsets);
+void TernaryGroupsMatmul(const TernaryGroups& w, int64_t begin, int64_t end,
+                         const QuantizedGroups& x, float* out, int64_t out_stride);
 void DenseMatmul(const DenseMatrix& w, int64_t begin, int64_t end, const DenseToken* tokens,
                  int64_t count);
 

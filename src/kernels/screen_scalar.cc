@@ -15,7 +15,7 @@ void ScreenRow(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values
     fit->max = size > fit->max ? size : fit->max;
   }
   // A NaN shows in the errors even with a factor of 0.
-  const float factor = fit->max >= kMinScreened ? 127.0f / fit->max : 0.0f;
+  const float factor = fit->max >= kMinQuantized ? 127.0f / fit->max : 0.0f;
   float squares[kPartialSums] = {};
   float errors[kPartialSums] = {};
   for (int64_t c = 0; c < w.cols; ++c) {

@@ -2,13 +2,28 @@
 #ifndef BITFETCH_KERNELS_TEST_DATA_H_
 #define BITFETCH_KERNELS_TEST_DATA_H_
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <cstring>
 #include <random>
+#include <string>
 #include <vector>
 
-// For tests: data, and comparing bits.
+#include "kernels/kernels.h"
+
+// For tests: every ISA, data, and comparing bits.
 namespace bitfetch {
+
+// Calls check(kernels, random) for every ISA, with the same random numbers.
+template <class Check>
+void OnEveryIsa(const Check& check) {
+  for (const Kernels* kernels : SupportedKernels()) {
+    SCOPED_TRACE(std::string(IsaName(kernels->isa)));
+    std::mt19937 random(11);
+    check(*kernels, random);
+  }
+}
 
 inline std::vector<float> RandomFloats(int64_t count, std::mt19937& random, float scale = 1.0f) {
   std::normal_distribution<float> normal;

@@ -73,6 +73,16 @@ void DequantizeQ6_K(const uint8_t* pack, float* out) {
   }
 }
 
+// A float16 scale, then codes of weights from -1 to +2, of which a byte has four neighbours, the
+// first in its lowest bits.
+void DequantizeQ2_0(const uint8_t* pack, int64_t size, float* out) {
+  const float scale = LoadF16(pack);
+  for (int64_t i = 0; i < size; ++i) {
+    const int code = pack[2 + i / 4] >> (2 * (i % 4)) & 3;
+    out[i] = static_cast<float>(code - 1) * scale;
+  }
+}
+
 }  // namespace
 
 bool IsDequantizable(TensorType type) { return !IsTernary(type); }
@@ -104,6 +114,9 @@ void DequantizeRow(TensorType type, const std::byte* row, int64_t n, float* out)
       return each_pack([](const uint8_t* from, float* out) { DequantizeQ4_K(from, out); });
     case TensorType::kQ6_K:
       return each_pack([](const uint8_t* from, float* out) { DequantizeQ6_K(from, out); });
+    case TensorType::kQ2_0:
+    case TensorType::kPQ2_0:
+      return each_pack([=](const uint8_t* from, float* out) { DequantizeQ2_0(from, pack, out); });
     case TensorType::kTQ1_0:
     case TensorType::kTQ2_0:
     case TensorType::kI2_S:

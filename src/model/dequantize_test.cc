@@ -75,9 +75,17 @@ void ExpectElements(TensorType type, const std::vector<int64_t>& scale_at,
   }
 }
 
+double Q2_0Element(const std::byte* pack, int i) {
+  return Half(pack) * (Byte(pack + 2 + i / 4) / (1 << i % 4 * 2) % 4 - 1);
+}
+
 TEST(Dequantize, Q8Packs) { ExpectElements(TensorType::kQ8_0, {0}, Q8_0Element); }
 TEST(Dequantize, Q4KPacks) { ExpectElements(TensorType::kQ4_K, {0, 2}, Q4_KElement); }
 TEST(Dequantize, Q6KPacks) { ExpectElements(TensorType::kQ6_K, {208}, Q6_KElement); }
+TEST(Dequantize, Q2Packs) {
+  ExpectElements(TensorType::kQ2_0, {0}, Q2_0Element);
+  ExpectElements(TensorType::kPQ2_0, {0}, Q2_0Element);
+}
 
 // With powers of two for scales everything is exact, at the ends of each range.
 TEST(Dequantize, EndsOfTheRanges) {

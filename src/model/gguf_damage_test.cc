@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <string>
 
@@ -15,6 +16,7 @@
 #include "model/gguf_writer.h"
 #include "model/model_config.h"
 #include "model/ternary_codes.h"
+#include "model/ternary_groups.h"
 #include "model/test_model.h"
 
 namespace bitfetch {
@@ -95,7 +97,15 @@ class GgufDamageTest : public ::testing::Test {
       if (IsTernary(tensor.type)) {
         BITFETCH_ASSIGN_OR_RETURN(const TernaryMatrix matrix, ReadTernary(tensor, path()));
         sum += static_cast<float>(matrix.Code(matrix.rows - 1, matrix.cols - 1));
-      } else {
+      }
+      if (IsTernaryByGroup(tensor.type)) {
+        TernaryGroups matrix;
+        const GroupsToRead to_read{&tensor, &matrix};
+        BITFETCH_ASSIGN_OR_RETURN(const PageBuffer memory,
+                                  ReadTernaryGroups(reader, {&to_read, 1}, *pool_, {}));
+        sum += static_cast<float>(matrix.strips[matrix.bytes() - 1]);
+      }
+      if (IsDequantizable(tensor.type)) {
         std::vector<float> row(static_cast<size_t>(tensor.cols()));
         for (int64_t i = 0; i < tensor.rows(); ++i) {
           const size_t row_bytes = tensor.data.size() / static_cast<size_t>(tensor.rows());
@@ -113,9 +123,14 @@ class GgufDamageTest : public ::testing::Test {
     return ReadModelConfig(reader).map([](const ModelConfig&) {});
   }
 
-  std::string SmallModel() const {
-    TestModelWriter model(
-        {.layers = 1, .hidden = 128, .ffn = 128, .heads = 2, .kv_heads = 1, .vocab = 8});
+  std::string SmallModel(TensorType linear = TensorType::kI2_S) const {
+    TestModelWriter model({.layers = 1,
+                           .hidden = 128,
+                           .ffn = 128,
+                           .heads = 2,
+                           .kv_heads = 1,
+                           .vocab = 8,
+                           .linear = linear});
     const std::vector<std::string> tokens = {"a", "bc", "", "def"};
     model.writer().AddArray<std::string>("tokens", tokens);
     EXPECT_TRUE(model.Write(path()));
@@ -123,19 +138,22 @@ class GgufDamageTest : public ::testing::Test {
   }
 
   TempDir dir_;
+  std::unique_ptr<ThreadPool> pool_ = *ThreadPool::Create(1);
 };
 
 TEST_F(GgufDamageTest, TheModelUnderTestIsSound) { EXPECT_EQ(ErrorOf(SmallModel()), ""); }
 
 TEST_F(GgufDamageTest, EveryCutIsAnError) {
-  const size_t size = SmallModel().size();
-  for (size_t i = 39; i > 0; --i) {
-    std::filesystem::resize_file(path(), size * i / 40);
-    for (const bool mmap : {true, false}) EXPECT_NE(ErrorOfFile(mmap), "") << i;
-  }
-  for (size_t cut = std::min(size / 40, size_t{1500}); cut > 0; --cut) {
-    std::filesystem::resize_file(path(), cut);
-    ASSERT_NE(ErrorOfFile(), "") << cut;
+  for (const TensorType linear : {TensorType::kI2_S, TensorType::kQ2_0, TensorType::kPQ2_0}) {
+    const size_t size = SmallModel(linear).size();
+    for (size_t i = 39; i > 0; --i) {
+      std::filesystem::resize_file(path(), size * i / 40);
+      for (const bool mmap : {true, false}) EXPECT_NE(ErrorOfFile(mmap), "") << i;
+    }
+    for (size_t cut = std::min(size / 40, size_t{1500}); cut > 0; --cut) {
+      std::filesystem::resize_file(path(), cut);
+      ASSERT_NE(ErrorOfFile(), "") << cut;
+    }
   }
 }
 
@@ -244,6 +262,10 @@ TEST_F(GgufDamageTest, TensorsThatAreWrong) {
             "tensor t has rows of 100 elements, not a multiple of 32, as Q8_0 needs");
   EXPECT_EQ(ErrorOf(Bytes(1, 0).Tensor("t", {100, 3}, 36, 0).Zeros(1000)),
             "tensor t has a total of 300 elements, not a multiple of 128, as I2_S needs");
+  EXPECT_EQ(ErrorOf(Bytes(1, 0).Tensor("t", {96, 2}, 42, 0).Zeros(1000)),
+            "tensor t has rows of 96 elements, not a multiple of 64, as Q2_0 needs");
+  EXPECT_EQ(ErrorOf(Bytes(1, 0).Tensor("t", {192, 2}, 142, 0).Zeros(1000)),
+            "tensor t has rows of 192 elements, not a multiple of 128, as PQ2_0 needs");
 }
 
 TEST_F(GgufDamageTest, TensorTypesThatAreNotRead) {
@@ -273,6 +295,30 @@ TEST_F(GgufDamageTest, DataThatIsNotWhereItSays) {
             "tensors u and t overlap");
   EXPECT_THAT(ErrorOf(Bytes(2, 0).Tensor("t", {8}, 0, 32).Tensor("u", {8}, 0, 0).Zeros(1000)),
               HasSubstr("general.architecture is missing"));  // all is well with the tensors
+}
+
+// Tensors t and u of 128 x 32 elements of type 42, with so much room for each.
+Bytes TwoOfQ2_0(uint64_t room_of_t, size_t room_of_u) {
+  Bytes bytes(2, 0);
+  bytes.Tensor("t", {128, 32}, 42, 0).Tensor("u", {128, 32}, 42, room_of_t);
+  return bytes.Zeros((32 - bytes.text().size() % 32) % 32 + room_of_t + room_of_u);
+}
+
+// Groups of 128 take 1088 bytes, groups of 64 take 1152.
+TEST_F(GgufDamageTest, TheGroupsOfQ2_0AreTold) {
+  const auto old = [&](uint64_t room_of_t, size_t room_of_u) {
+    EXPECT_EQ(ErrorOf(TwoOfQ2_0(room_of_t, room_of_u)),
+              "metadata key general.architecture is missing");
+    return GgufReader::Open(path())->old_q2_0();
+  };
+  EXPECT_FALSE(old(1152, 1152));
+  EXPECT_FALSE(old(4096, 4096));
+  EXPECT_TRUE(old(1088, 1088));
+  // A file of groups of 64 that was cut, and tensors whose room fits neither.
+  EXPECT_EQ(ErrorOf(TwoOfQ2_0(1152, 1088)),
+            "tensor u ends outside the file: 1152 bytes at offset 1152, of 2240 bytes of data");
+  EXPECT_EQ(ErrorOf(TwoOfQ2_0(1088, 1152)), "tensors t and u overlap");
+  EXPECT_EQ(ErrorOf(TwoOfQ2_0(1056, 1152)), "tensors t and u overlap");
 }
 
 }  // namespace

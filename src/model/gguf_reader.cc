@@ -198,6 +198,12 @@ class GgufParser {
     const uint64_t data_begin = (table_end + step - 1) / step * step;
     const uint64_t file_end = static_cast<uint64_t>(end_ - begin_);
     const uint64_t data_bytes = file_end > data_begin ? file_end - data_begin : 0;
+    if (HasOldQ2_0(data_bytes, step)) {
+      reader_->old_q2_0_ = true;
+      for (GgufTensor& tensor : reader_->tensors_) {
+        if (tensor.type == TensorType::kQ2_0) tensor.type = TensorType::kPQ2_0;
+      }
+    }
     for (size_t i = 0; i < offsets_.size(); ++i) {
       GgufTensor& tensor = reader_->tensors_[i];
       const uint64_t bytes = static_cast<uint64_t>(TensorBytes(tensor.type, tensor.elements));
@@ -213,6 +219,31 @@ class GgufParser {
       tensor.data = {begin_ + data_begin + offsets_[i], bytes};
     }
     return CheckOverlaps();
+  }
+
+  // Whether Q2_0 is in groups of 128, which take less: tensors have no room for groups of 64, and
+  // all of them just that for groups of 128. Else a file was cut.
+  bool HasOldQ2_0(uint64_t data_bytes, uint64_t alignment) const {
+    std::vector<uint64_t> places = offsets_;
+    places.push_back(data_bytes);
+    std::sort(places.begin(), places.end());
+    bool too_small = false;
+    for (size_t i = 0; i < offsets_.size(); ++i) {
+      const GgufTensor& tensor = reader_->tensors_[i];
+      if (tensor.type != TensorType::kQ2_0) continue;
+      const auto end = std::upper_bound(places.begin(), places.end(), offsets_[i]);
+      const uint64_t room = end == places.end() ? 0 : *end - offsets_[i];
+      const auto needed = [&](TensorType type) {
+        return static_cast<uint64_t>(TensorBytes(type, tensor.elements));
+      };
+      const uint64_t old = needed(TensorType::kPQ2_0);
+      if (tensor.cols() % PackElements(TensorType::kPQ2_0) != 0 || room < old ||
+          room - old >= alignment) {
+        return false;
+      }
+      too_small |= room < needed(TensorType::kQ2_0);
+    }
+    return too_small;
   }
 
   Status CheckOverlaps() {

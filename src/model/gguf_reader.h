@@ -52,6 +52,8 @@ class GgufReader {
   std::span<const std::byte> bytes() const { return file_.bytes(); }
   int64_t file_bytes() const { return static_cast<int64_t>(file_.bytes().size()); }
   uint32_t version() const { return version_; }
+  // Whether its tensors of PQ2_0 are called Q2_0, as those of older files are.
+  bool old_q2_0() const { return old_q2_0_; }
 
   // Metadata as T: int64_t (stored in any width), float or double (in 32 or 64 bits), bool or
   // std::string_view. Without a fallback, a key that is missing is an error; one of another type
@@ -81,6 +83,7 @@ class GgufReader {
 
   MappedFile file_;
   uint32_t version_ = 0;
+  bool old_q2_0_ = false;
   std::map<std::string_view, GgufValue> values_;
   std::vector<GgufTensor> tensors_;
   std::map<std::string_view, size_t> tensor_index_;

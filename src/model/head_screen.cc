@@ -84,7 +84,7 @@ Result<HeadScreen> HeadScreen::Build(const GgufTensor& output, const Kernels& ke
         return;
       }
       Row& row = screen.rows_[r];
-      if (fit.max < kMinScreened) {
+      if (fit.max < kMinQuantized) {
         row = {0.0f, FloatAbove(fit.max * root)};
         largest[thread].norm = std::max<double>(largest[thread].norm, row.residual);
         continue;

@@ -15,7 +15,7 @@ struct TensorTypeFacts {
   int64_t trailer_bytes;  // once, after the last pack
 };
 
-constexpr std::array<TensorTypeFacts, 9> kTensorTypes = {{
+constexpr std::array<TensorTypeFacts, 11> kTensorTypes = {{
     {TensorType::kF32, "F32", 1, 4, 0},
     {TensorType::kF16, "F16", 1, 2, 0},
     {TensorType::kQ8_0, "Q8_0", 32, 34, 0},
@@ -25,6 +25,8 @@ constexpr std::array<TensorTypeFacts, 9> kTensorTypes = {{
     {TensorType::kTQ1_0, "TQ1_0", 256, 54, 0},
     {TensorType::kTQ2_0, "TQ2_0", 256, 66, 0},
     {TensorType::kI2_S, "I2_S", 128, 32, 32},
+    {TensorType::kQ2_0, "Q2_0", 64, 18, 0},
+    {TensorType::kPQ2_0, "PQ2_0", 128, 34, 0},
 }};
 
 // Known types that are not read, so that an error can say more than a number.
@@ -47,10 +49,8 @@ constexpr std::array<std::pair<uint32_t, std::string_view>, 6> kOtherTernaryType
 }};
 
 // Weights of one or two bits in groups with a scale each, which are not read yet.
-constexpr std::array<std::pair<uint32_t, std::string_view>, 4> kTypesToCome = {{
+constexpr std::array<std::pair<uint32_t, std::string_view>, 2> kTypesToCome = {{
     {41, "Q1_0, signs in groups of 128"},
-    {42, "Q2_0, ternary in groups of 64 or 128"},
-    {142, "PQ2_0, ternary in groups of 128"},
     {143, "PTQ1_0, ternary in groups of 128"},
 }};
 
@@ -79,7 +79,7 @@ Result<TensorType> TensorTypeOf(uint32_t number) {
     if (known == number) {
       return Fail(
           "is of type {} ({}), which is not supported yet: choose a file of the model in I2_S, "
-          "TQ1_0 or TQ2_0, or convert the original model to one of these",
+          "TQ1_0, TQ2_0 or Q2_0, or convert the original model to one of these",
           number, what);
     }
   }
@@ -102,6 +102,10 @@ int64_t TensorBytes(TensorType type, int64_t elements) {
 
 bool IsTernary(TensorType type) {
   return type == TensorType::kI2_S || type == TensorType::kTQ1_0 || type == TensorType::kTQ2_0;
+}
+
+bool IsTernaryByGroup(TensorType type) {
+  return type == TensorType::kQ2_0 || type == TensorType::kPQ2_0;
 }
 
 }  // namespace bitfetch

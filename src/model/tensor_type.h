@@ -9,8 +9,8 @@
 
 namespace bitfetch {
 
-// How a tensor's elements are stored. The numbers are those of GGUF files (ggml's, and BitNet's for
-// I2_S); the names are written as everybody writes them.
+// How a tensor's elements are stored. The numbers are those of GGUF files (ggml's, BitNet's for
+// I2_S, PrismML's for PQ2_0); the names are written as everybody writes them.
 enum class TensorType : uint32_t {
   kF32 = 0,
   kF16 = 1,
@@ -21,6 +21,8 @@ enum class TensorType : uint32_t {
   kTQ1_0 = 34,
   kTQ2_0 = 35,
   kI2_S = 36,
+  kQ2_0 = 42,
+  kPQ2_0 = 142,
 };
 
 // The type of that number, or why it can't be read, as what follows "tensor x ": "is of type 13
@@ -38,8 +40,11 @@ int64_t PackBytes(TensorType type);
 // of codes and 32 of which the first four are its scale.
 int64_t TensorBytes(TensorType type, int64_t elements);
 
-// I2_S, TQ1_0 and TQ2_0.
+// Ternary with one scale for the tensor: I2_S, TQ1_0 and TQ2_0.
 bool IsTernary(TensorType type);
+
+// Ternary with a scale for each pack, which is called a group: Q2_0 and PQ2_0, of 64 and 128.
+bool IsTernaryByGroup(TensorType type);
 
 }  // namespace bitfetch
 

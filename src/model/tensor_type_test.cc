@@ -19,13 +19,15 @@ TEST(TensorType, SizesAreThoseOfTheFormats) {
         Expected{8, "Q8_0", 64, 2 * (2 + 32)}, Expected{12, "Q4_K", 512, 2 * (2 + 2 + 12 + 128)},
         Expected{14, "Q6_K", 512, 2 * (128 + 64 + 16 + 2)},
         Expected{34, "TQ1_0", 512, 2 * (48 + 4 + 2)}, Expected{35, "TQ2_0", 512, 2 * (64 + 2)},
-        Expected{36, "I2_S", 2560 * 640, 2560 * 640 / 4 + 32}}) {
+        Expected{36, "I2_S", 2560 * 640, 2560 * 640 / 4 + 32},
+        Expected{42, "Q2_0", 128, 2 * (2 + 16)}, Expected{142, "PQ2_0", 256, 2 * (2 + 32)}}) {
     const Result<TensorType> type = TensorTypeOf(e.number);
     ASSERT_TRUE(type) << e.name;
     EXPECT_EQ(TensorTypeName(*type), e.name);
     EXPECT_EQ(TensorBytes(*type, e.elements), e.bytes) << e.name;
     EXPECT_EQ(e.elements % PackElements(*type), 0) << e.name;
     EXPECT_EQ(IsTernary(*type), e.number >= 34 && e.number <= 36) << e.name;
+    EXPECT_EQ(IsTernaryByGroup(*type), e.number == 42 || e.number == 142) << e.name;
   }
 }
 
@@ -43,14 +45,13 @@ TEST(TensorType, OthersAreRefusedByName) {
                     number, name));
   }
   for (const auto& [number, what] : {std::pair(41, "Q1_0, signs in groups of 128"),
-                                     std::pair(42, "Q2_0, ternary in groups of 64 or 128"),
-                                     std::pair(142, "PQ2_0, ternary in groups of 128"),
                                      std::pair(143, "PTQ1_0, ternary in groups of 128")}) {
-    EXPECT_EQ(TensorTypeOf(number).error().message,
-              fmt::format("is of type {} ({}), which is not supported yet: choose a file of the "
-                          "model in I2_S, TQ1_0 or TQ2_0, or convert the original model to one of "
-                          "these",
-                          number, what));
+    EXPECT_EQ(
+        TensorTypeOf(number).error().message,
+        fmt::format("is of type {} ({}), which is not supported yet: choose a file of the "
+                    "model in I2_S, TQ1_0, TQ2_0 or Q2_0, or convert the original model to one of "
+                    "these",
+                    number, what));
   }
 }
 

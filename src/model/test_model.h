@@ -14,6 +14,7 @@
 #include "model/gguf_writer.h"
 #include "model/layer_plan.h"
 #include "model/ternary_codes.h"
+#include "model/ternary_groups.h"
 
 namespace bitfetch {
 
@@ -33,7 +34,7 @@ struct TestModel {
   int64_t window = 0;                       // of every other layer
   bool input_norms = false;                 // which are F16 then, as all norms
   TensorType linear = TensorType::kI2_S;    // a ternary type
-  TensorType embedding = TensorType::kF16;  // kF32 or kF16
+  TensorType embedding = TensorType::kF16;  // kF32, kF16 or ternary by group
   bool own_output = false;                  // else tied to the embedding
   bool scales = false;                      // of matrices, in tensors of their own too
   uint32_t seed = 1;
@@ -129,7 +130,7 @@ class TestModelWriter {
     tensors_.push_back({type, elements, shape.size() == 1});
   }
 
-  // Norms around 1, embeddings around 0; ternary weights of all three kinds.
+  // Norms around 1, embeddings around 0; ternary weights of all kinds.
   std::vector<std::byte> RandomData(const Tensor& tensor) {
     const auto [type, elements, norm] = tensor;
     std::vector<std::byte> data(static_cast<size_t>(TensorBytes(type, elements)));
@@ -143,6 +144,15 @@ class TestModelWriter {
         PackI2S(codes, data.data());
         const auto trailer = I2STrailer(kScale);
         std::copy(trailer.begin(), trailer.end(), data.end() - kI2STrailerBytes);
+      }
+      return data;
+    }
+    if (IsTernaryByGroup(type)) {
+      std::vector<uint8_t> codes(static_cast<size_t>(PackElements(type)));
+      for (size_t at = 0; at < data.size(); at += static_cast<size_t>(PackBytes(type))) {
+        for (uint8_t& code : codes) code = static_cast<uint8_t>(random_() % 4);
+        const float scale = kScale * static_cast<float>(random_() % 64 + 1) / 32;
+        PackQ2_0(codes, F32ToF16(scale), data.data() + at);
       }
       return data;
     }
