@@ -105,10 +105,15 @@ examples:
         if (FindArchitecture(text) != nullptr) return std::string(text);
         return Fail("'{}' is not known: wanted one of {}", text, ArchitectureNames());
       });
-  add("type", "TYPE", "type of the ternary weights: I2_S, TQ1_0 or TQ2_0", &SynthShape::weights,
-      TypeAmong(std::array{TensorType::kI2_S, TensorType::kTQ1_0, TensorType::kTQ2_0}));
-  add("embedding", "TYPE", "type of the embedding: F16, F32 or BF16", &SynthShape::embedding,
-      TypeAmong(std::array{TensorType::kF16, TensorType::kF32, TensorType::kBF16}));
+  add("type", "TYPE", "type of the ternary weights: I2_S, TQ1_0, TQ2_0, Q2_0 or PQ2_0",
+      &SynthShape::weights,
+      TypeAmong(std::array{TensorType::kI2_S, TensorType::kTQ1_0, TensorType::kTQ2_0,
+                           TensorType::kQ2_0, TensorType::kPQ2_0}));
+  add("embedding", "TYPE",
+      "type of the embedding: F16, F32 or BF16, or that of Q2_0 and PQ2_0 weights",
+      &SynthShape::embedding,
+      TypeAmong(std::array{TensorType::kF16, TensorType::kF32, TensorType::kBF16, TensorType::kQ2_0,
+                           TensorType::kPQ2_0}));
   add("seed", "N", "seed of the random weights (default: 1)", &SynthShape::seed,
       Integer<uint64_t>(0, INT64_MAX));
   command.AddFlag("--own-output",

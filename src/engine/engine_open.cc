@@ -123,8 +123,8 @@ Result<std::unique_ptr<Engine>> Engine::Open(const std::string& path, const Engi
                                                    *engine->threads_, ForwardPrefetch{});
   engine->SetPrefetch(options.prefetch, options.prefetch_ahead);
   engine->forward_->MoveWeights(options.move_from_bytes);
-  engine->head_ =
-      std::make_unique<OutputHead>(engine->model_->output(), *engine->kernels_, *engine->threads_);
+  engine->head_ = std::make_unique<OutputHead>(engine->model_->output(), *engine->kernels_,
+                                               *engine->threads_, engine->model_->output_groups());
   BITFETCH_RETURN_IF_ERROR(engine->ScreenHead(options, progress));
   return engine;
 }

@@ -25,7 +25,8 @@ namespace {
 
 constexpr int64_t kTokens = 70;
 // Of what these models have in common with others, one type is enough.
-const std::set<std::string> kOfOneType = {"qwen3-128x2", "qwen3-in-64x1", "gemma3-in-256x4"};
+const std::set<std::string> kOfOneType = {"qwen3-128x2", "qwen3-q2_0-128x2", "qwen3-in-64x1",
+                                          "gemma3-in-256x4"};
 const std::string kGoldenFile = BITFETCH_SOURCE_DIR "/src/engine/testdata/golden.txt";
 
 struct Variant {
@@ -149,6 +150,16 @@ TEST_P(Golden, EveryIsaThreadsBatchAndPrefetchGiveTheSameLogits) {
         .kv_heads = 2,
         .head_dim = 64,
         .input_norms = true}},
+      {"qwen3-q2_0-128x2",
+       {.architecture = "qwen3",
+        .hidden = 384,
+        .ffn = 640,
+        .heads = 4,
+        .kv_heads = 2,
+        .head_dim = 128,
+        .vocab = 150,
+        .linear = TensorType::kQ2_0,
+        .embedding = TensorType::kQ2_0}},
       {"gemma3-in-256x4",
        {.architecture = "gemma3",
         .hidden = 256,
@@ -187,7 +198,8 @@ TEST_P(Golden, EveryIsaThreadsBatchAndPrefetchGiveTheSameLogits) {
 
 INSTANTIATE_TEST_SUITE_P(Models, Golden,
                          ::testing::Values("tiny", "bitnet-128x5", "bitnet-64x2", "llama-96x1",
-                                           "qwen3-128x2", "qwen3-in-64x1", "gemma3-in-256x4"),
+                                           "qwen3-128x2", "qwen3-q2_0-128x2", "qwen3-in-64x1",
+                                           "gemma3-in-256x4"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

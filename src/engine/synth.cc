@@ -39,11 +39,15 @@ SynthShape Qwen3(int64_t layers, int64_t hidden, int64_t ffn, int64_t heads) {
           .vocab = 151936,
           .context = 32768,
           .rope_theta = 1e6f,
-          .rms_epsilon = 1e-6f};
+          .rms_epsilon = 1e-6f,
+          .weights = TensorType::kQ2_0,
+          .embedding = TensorType::kQ2_0};
 }
 
 SynthShape Embedding06B() {
   SynthShape shape = Qwen3(28, 1024, 3072, 16);
+  shape.weights = TensorType::kI2_S;
+  shape.embedding = TensorType::kF16;
   shape.input_norms = true;
   return shape;
 }
@@ -145,14 +149,18 @@ Status CheckShape(const SynthShape& shape) {
     return Fail("{} heads of {} dimensions are not possible: wanted at most {} together",
                 shape.heads, shape.head_dim, ModelConfig::kMaxWidth);
   }
-  if (!IsTernary(shape.weights)) {
-    return Fail("weights of type {} are not possible: wanted I2_S, TQ1_0 or TQ2_0",
+  if (!IsTernary(shape.weights) && !IsTernaryByGroup(shape.weights)) {
+    return Fail("weights of type {} are not possible: wanted I2_S, TQ1_0, TQ2_0, Q2_0 or PQ2_0",
                 TensorTypeName(shape.weights));
   }
   if (shape.embedding != TensorType::kF32 && shape.embedding != TensorType::kF16 &&
-      shape.embedding != TensorType::kBF16) {
-    return Fail("an embedding of type {} is not possible: wanted F32, F16 or BF16",
-                TensorTypeName(shape.embedding));
+      shape.embedding != TensorType::kBF16 &&
+      !(IsTernaryByGroup(shape.embedding) && shape.embedding == shape.weights)) {
+    return Fail(
+        "an embedding of type {} is not possible: wanted F32, F16, BF16, or that of the weights "
+        "where "
+        "it is Q2_0 or PQ2_0",
+        TensorTypeName(shape.embedding));
   }
   return {};
 }
@@ -167,7 +175,7 @@ class SynthWriter {
     BITFETCH_RETURN_IF_ERROR(DeclareTensors());
     BITFETCH_RETURN_IF_ERROR(writer_.Open(path));
     for (const Tensor& tensor : tensors_) {
-      if (IsTernary(tensor.type)) {
+      if (IsTernary(tensor.type) || IsTernaryByGroup(tensor.type)) {
         BITFETCH_RETURN_IF_ERROR(WriteTernary(tensor));
       } else {
         BITFETCH_RETURN_IF_ERROR(WriteFloats(tensor));

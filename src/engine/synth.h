@@ -27,7 +27,7 @@ struct SynthShape {
   float yarn_factor = 1;  // the part of the context that it was trained on times this is all of it
   float rms_epsilon = 1e-5f;
   TensorType weights = TensorType::kI2_S;   // a ternary type
-  TensorType embedding = TensorType::kF16;  // F32, F16 or BF16
+  TensorType embedding = TensorType::kF16;  // F32, F16, BF16, or that of weights by group
   bool own_output = false;                  // else the embedding is the output head too
   bool input_norms = false;                 // before every projection; all norms are F16 then
   uint64_t seed = 1;
@@ -45,12 +45,12 @@ Status CheckSynthShape(const SynthShape& shape);
 inline constexpr int64_t kMinSynthTokenizer = 260;
 
 // Writes the model to `path`: random codes with a scale that keeps activations near 1, norms of 1,
-// embeddings between 1/64 and 1/4 in size. Its tokenizer has the 256 bytes, fillers (" w300" is
-// token 300) and at the end control tokens with Llama-3's names, BOS first; one with a vocabulary
-// below kMinSynthTokenizer has none. Deterministic; the types of the weights and of the embedding
-// change nothing but how the same numbers are stored (BF16 rounds them). Costs about as long as
-// writing the file. `progress` hears of bytes. Errors: a shape that can't be a model, the disk;
-// then nothing is left behind.
+// embeddings between 1/64 and 1/4 in size, or as ternary as the weights. Its tokenizer has the 256
+// bytes, fillers (" w300" is token 300) and at the end control tokens with Llama-3's names, BOS
+// first; one with a vocabulary below kMinSynthTokenizer has none. Deterministic; the types of the
+// weights and of the embedding change nothing but how the same numbers are stored (BF16 rounds
+// them). Costs about as long as writing the file. `progress` hears of bytes. Errors: a shape that
+// can't be a model, the disk; then nothing is left behind.
 Status WriteSynthModel(const std::string& path, const SynthShape& shape, const Progress& progress);
 
 }  // namespace bitfetch

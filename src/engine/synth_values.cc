@@ -6,6 +6,7 @@
 
 #include "base/float16.h"
 #include "model/ternary_codes.h"
+#include "model/ternary_groups.h"
 
 namespace bitfetch {
 namespace {
@@ -58,8 +59,13 @@ void TernaryPacks::SetScale(uint16_t scale) {
       case TensorType::kTQ2_0:
         PackTQ2_0(codes_[pack], scale, out);
         break;
-      default:
+      case TensorType::kI2_S:
         PackI2S(codes_[pack], out);
+        break;
+      default:
+        for (int64_t i = 0; i < kCodes; i += PackElements(type_), out += PackBytes(type_)) {
+          PackQ2_0(std::span(codes_[pack]).subspan(i, PackElements(type_)), scale, out);
+        }
     }
   }
 }

@@ -67,6 +67,8 @@ struct TernaryRows {
   int64_t cols = 0;      // at most kMaxTernaryCols
   size_t row_bytes = 0;  // ceil(cols / 128) * 32
   float scale = 0;
+
+  int64_t bytes() const { return rows * static_cast<int64_t>(row_bytes); }
 };
 
 inline constexpr int kTernaryPack = 128;  // elements

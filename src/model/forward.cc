@@ -17,9 +17,7 @@ constexpr int64_t kMovedARun = int64_t{16} << 20;
 
 int64_t BytesOf(std::span<const Product> products) {
   int64_t bytes = 0;
-  for (const Product& product : products) {
-    bytes += product.weights.rows * static_cast<int64_t>(product.weights.row_bytes);
-  }
+  for (const Product& product : products) bytes += product.bytes();
   return bytes;
 }
 
@@ -264,11 +262,15 @@ void ForwardPass::RunFeedForward(int layer) {
 }
 
 Product ForwardPass::ProductOf(const Projection& projection, std::vector<float>& out) const {
-  const TernaryMatrix& matrix = projection.weights;
-  return {{huge_ ? huge_->Codes(matrix) : matrix.codes, matrix.rows, matrix.cols,
-           static_cast<size_t>(matrix.row_bytes), matrix.scale},
-          projection.norm,
-          out.data()};
+  Product product = {.weights = {}, .norm = projection.norm, .out = out.data()};
+  if (const auto* groups = std::get_if<TernaryGroups>(&projection.weights)) {
+    product.weights = *groups;
+  } else {
+    const auto& matrix = std::get<TernaryMatrix>(projection.weights);
+    product.weights = TernaryRows{huge_ ? huge_->Codes(matrix) : matrix.codes, matrix.rows,
+                                  matrix.cols, static_cast<size_t>(matrix.row_bytes), matrix.scale};
+  }
+  return product;
 }
 
 void ForwardPass::Quantize(const std::vector<float>& x, std::span<const float> norm,

@@ -160,14 +160,14 @@ TEST(ForwardPass, WeightsMoveAsTokensAreComputedAndChangeNothing) {
 
   // Matrix by matrix, to a copy that has the same bytes.
   HugeWeights weights(model, *pool, 0);
-  const TernaryMatrix& first = model.layers()[0].attn_q.weights;
+  const auto& first = std::get<TernaryMatrix>(model.layers()[0].attn_q.weights);
   EXPECT_EQ(weights.Codes(first), first.codes);
   EXPECT_EQ(weights.Move(1), first.bytes());
   EXPECT_EQ(weights.left(), left - first.bytes());
   EXPECT_NE(weights.Codes(first), first.codes);
   EXPECT_EQ(std::memcmp(weights.Codes(first), first.codes, first.bytes()), 0);
-  EXPECT_EQ(weights.Codes(model.layers()[0].attn_k.weights),
-            model.layers()[0].attn_k.weights.codes);
+  const auto& second = std::get<TernaryMatrix>(model.layers()[0].attn_k.weights);
+  EXPECT_EQ(weights.Codes(second), second.codes);
 }
 
 TEST(ForwardPass, SaysWhatItReadAndFetched) {

@@ -24,10 +24,10 @@ HugeWeights::HugeWeights(const Model& model, ThreadPool& pool, int64_t from_byte
   size_t bytes = 0;
   for (const LayerPlan& layer : model.layers()) {
     for (const Projection* projection : layer.projections()) {
-      const TernaryMatrix& matrix = projection->weights;
-      if (matrix.storage) continue;  // lies in memory of its own
-      matrices_.push_back(&matrix);
-      bytes += PlaceBytes(matrix);
+      const auto* matrix = std::get_if<TernaryMatrix>(&projection->weights);
+      if (matrix == nullptr || matrix->storage) continue;  // lies in memory of its own
+      matrices_.push_back(matrix);
+      bytes += PlaceBytes(*matrix);
     }
   }
   const auto signed_bytes = static_cast<int64_t>(bytes);

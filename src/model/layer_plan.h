@@ -6,17 +6,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "kernels/kernels.h"
 #include "model/arch/architecture.h"
 #include "model/model_config.h"
 #include "model/ternary_codes.h"
 
 namespace bitfetch {
 
+// Ternary weights [rows][cols], with one scale or with one for each group of columns.
+using WeightMatrix = std::variant<TernaryMatrix, TernaryGroups>;
+
 // A weight matrix, and the norm before it.
 struct Projection {
-  TernaryMatrix weights;    // [rows][cols]
+  WeightMatrix weights;
   std::vector<float> norm;  // [cols] RMSNorm of the input, of this projection alone; empty: none
 };
 
@@ -50,7 +55,7 @@ struct LayerTensor {
   int64_t cols = 0;
   int64_t rows = 1;
   std::vector<float>* norm = nullptr;  // [cols]
-  TernaryMatrix* matrix = nullptr;     // [rows][cols]
+  WeightMatrix* matrix = nullptr;      // [rows][cols]
 };
 
 // Every tensor of a layer, in the order in which it is computed.

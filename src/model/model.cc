@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "model/dequantize.h"
+#include "model/ternary_groups.h"
 
 namespace bitfetch {
 namespace {
@@ -51,8 +52,8 @@ class TensorFinder {
 
   Result<const GgufTensor*> FindTernary(std::string_view name, int64_t cols, int64_t rows) {
     BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor, Find(name, cols, rows));
-    if (!IsTernary(tensor->type)) {
-      return Fail("{}: tensor {} is {}: expected a ternary type (I2_S, TQ1_0 or TQ2_0)",
+    if (!IsTernary(tensor->type) && !IsTernaryByGroup(tensor->type)) {
+      return Fail("{}: tensor {} is {}: expected a ternary type (I2_S, TQ1_0, TQ2_0 or Q2_0)",
                   file_.path(), name, TensorTypeName(tensor->type));
     }
     return tensor;
@@ -146,6 +147,8 @@ Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
 
   layers_.resize(config_.layers);
   std::vector<TernaryJob> jobs;
+  std::vector<GroupsToRead> groups;
+  if (IsTernaryByGroup(output_->type)) groups.push_back({output_, &output_groups_});
   for (int64_t i = 0; i < config_.layers; ++i) {
     layers_[i].activation = config_.architecture->activation;
     if (config_.window_period != 0 && (i + 1) % config_.window_period != 0) layers_[i].rope = 1;
@@ -157,15 +160,22 @@ Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
       } else {
         BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor,
                                   finder.FindTernary(name, wanted.cols, wanted.rows));
+        if (IsTernaryByGroup(tensor->type)) {
+          groups.push_back({tensor, &wanted.matrix->emplace<TernaryGroups>()});
+          continue;
+        }
         std::vector<float> scale = {1};
         if (file_.FindTensor(stem + ".scale") != nullptr) {
           BITFETCH_RETURN_IF_ERROR(finder.ReadVector(stem + ".scale", 1, &scale));
         }
-        jobs.push_back({tensor, wanted.matrix, scale[0]});
+        jobs.push_back({tensor, &std::get<TernaryMatrix>(*wanted.matrix), scale[0]});
       }
     }
   }
   BITFETCH_RETURN_IF_ERROR(finder.CheckAllWereFound());
+  if (!groups.empty()) {
+    BITFETCH_ASSIGN_OR_RETURN(groups_, ReadTernaryGroups(file_, groups, pool, progress));
+  }
   return ReadTernaryTensors(jobs, file_.path(), pool, progress);
 }
 

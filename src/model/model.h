@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/progress.h"
 #include "base/thread_pool.h"
 #include "model/gguf_reader.h"
@@ -33,6 +34,10 @@ class Model {
   const std::vector<float>& output_norm() const { return output_norm_; }  // [hidden]
   const GgufTensor& embedding() const { return *embedding_; }             // [vocab][hidden]
   const GgufTensor& output() const { return *output_; }  // [vocab][hidden]; may be the embedding
+  // The same as kernels read it, if it is ternary by group; otherwise null.
+  const TernaryGroups* output_groups() const {
+    return output_groups_.strips == nullptr ? nullptr : &output_groups_;
+  }
 
  private:
   Model(GgufReader file, const ModelConfig& config) : file_(std::move(file)), config_(config) {}
@@ -45,6 +50,8 @@ class Model {
   std::vector<float> output_norm_;
   const GgufTensor* embedding_ = nullptr;
   const GgufTensor* output_ = nullptr;
+  TernaryGroups output_groups_;
+  PageBuffer groups_;  // of all matrices that are ternary by group
 };
 
 }  // namespace bitfetch

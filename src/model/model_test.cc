@@ -49,7 +49,8 @@ TEST_F(ModelTest, APlanHasTheNormsOfItsArchitecture) {
   ASSERT_TRUE(gemma) << gemma.error().message;
   const LayerPlan& of_gemma = gemma->layers()[1];
   for (const Projection* projection : of_gemma.projections()) {
-    EXPECT_EQ(static_cast<int64_t>(projection->norm.size()), projection->weights.cols);
+    EXPECT_EQ(static_cast<int64_t>(projection->norm.size()),
+              std::get<TernaryMatrix>(projection->weights).cols);
   }
   EXPECT_EQ(of_gemma.k_norm.size(), 64u);
   EXPECT_EQ(of_gemma.post_attn_norm.size(), 256u);
@@ -71,7 +72,7 @@ TEST_F(ModelTest, AScaleInATensorOfItsOwnMultipliesThatOfTheMatrix) {
   float scale;
   std::memcpy(&scale, model->file().FindTensor("blk.1.ffn_up.scale")->data.data(), sizeof scale);
   EXPECT_NE(scale, 1);
-  EXPECT_EQ(model->layers()[1].ffn_up.weights.scale, 0.0625f * scale);
+  EXPECT_EQ(std::get<TernaryMatrix>(model->layers()[1].ffn_up.weights).scale, 0.0625f * scale);
 
   for (const float bad : {-1.f, std::numeric_limits<float>::infinity()}) {
     Patch(*model, "blk.1.ffn_up.scale", bad);

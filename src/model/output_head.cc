@@ -38,14 +38,16 @@ void PrefetchBytes(const std::byte* data, int64_t bytes) {
 
 }  // namespace
 
-OutputHead::OutputHead(const GgufTensor& output, const Kernels& kernels, ThreadPool& pool)
-    : output_(output), kernels_(kernels), pool_(pool) {
-  if (!DenseRowsOf(output)) {
+OutputHead::OutputHead(const GgufTensor& output, const Kernels& kernels, ThreadPool& pool,
+                       const TernaryGroups* groups)
+    : output_(output), kernels_(kernels), pool_(pool), groups_(groups) {
+  if (!groups_ && !DenseRowsOf(output)) {
     dequantized_.assign(pool.threads(), std::vector<float>(kRowsAtATime * output.cols()));
   }
 }
 
 void OutputHead::All(std::span<const HeadRows> all) {
+  if (groups_) return AllByGroup(all);
   const int64_t vocab = output_.rows();
   const int64_t hidden = output_.cols();
   std::vector<DenseToken> tokens;
@@ -67,6 +69,33 @@ void OutputHead::All(std::span<const HeadRows> all) {
     kernels_.dense_matmul({floats, DenseType::kF32, hidden}, 0, end - begin, here.data(), count);
   });
   bytes_read_ = static_cast<int64_t>(output_.data.size());
+}
+
+void OutputHead::AllByGroup(std::span<const HeadRows> all) {
+  const int64_t vocab = output_.rows();
+  const int64_t hidden = output_.cols();
+  const int64_t groups = hidden / kQuantizedGroup;
+  std::vector<const float*> tokens;
+  for (const HeadRows& some : all) {
+    for (int64_t t = 0; t < some.count; ++t) tokens.push_back(some.x + t * hidden);
+  }
+  values_.resize(tokens.size() * hidden);
+  scales_.resize(tokens.size() * groups);
+  offsets_.resize(scales_.size());
+  pool_.ParallelFor(static_cast<int64_t>(tokens.size()), [&](int64_t t, int) {
+    kernels_.quantize_groups(tokens[t], hidden, values_.data() + t * hidden,
+                             scales_.data() + t * groups, offsets_.data() + t * groups);
+  });
+  pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int) {
+    int64_t first = 0;
+    for (const HeadRows& some : all) {
+      const QuantizedGroups x{values_.data() + first * hidden, scales_.data() + first * groups,
+                              offsets_.data() + first * groups, some.count, hidden};
+      kernels_.ternary_groups_matmul(*groups_, begin, end, x, some.logits, vocab);
+      first += some.count;
+    }
+  });
+  bytes_read_ = groups_->bytes();
 }
 
 void OutputHead::Wanted(std::span<const HeadQuery> queries) {

@@ -33,7 +33,9 @@ struct HeadQuery {
 // bits, however it was asked for. The tensor, kernels and pool must outlive it.
 class OutputHead {
  public:
-  OutputHead(const GgufTensor& output, const Kernels& kernels, ThreadPool& pool);
+  // `groups`: the tensor as kernels read it, if it is ternary by group.
+  OutputHead(const GgufTensor& output, const Kernels& kernels, ThreadPool& pool,
+             const TernaryGroups* groups = nullptr);
 
   // From now on Wanted() screens with this copy of the same tensor.
   void SetScreen(std::shared_ptr<const HeadScreen> screen) { screen_ = std::move(screen); }
@@ -66,18 +68,24 @@ class OutputHead {
   void Screen(std::span<Screened> all);
   void Choose(Screened& screened) const;
   void ComputeCandidates(std::span<Screened> all);
+  void AllByGroup(std::span<const HeadRows> all);
   void ComputeAll(std::span<const HeadQuery* const> queries);
 
   const GgufTensor& output_;
   const Kernels& kernels_;
   ThreadPool& pool_;
+  const TernaryGroups* groups_;
   std::shared_ptr<const HeadScreen> screen_;
   int64_t rows_computed_ = 0;
   int64_t bytes_read_ = 0;
 
   std::vector<std::vector<float>> dequantized_;  // [threads] rows of a quantised head
-  std::vector<float> all_;                       // [queries without a screen][vocab]
-  std::vector<Screened> screened_;               // [kScreenedTogether] at most
+  // Of tokens that meet a head which is ternary by group.
+  std::vector<int8_t> values_;
+  std::vector<float> scales_;
+  std::vector<int32_t> offsets_;
+  std::vector<float> all_;          // [queries without a screen][vocab]
+  std::vector<Screened> screened_;  // [kScreenedTogether] at most
 };
 
 }  // namespace bitfetch

@@ -8,13 +8,15 @@
 namespace bitfetch {
 namespace {
 
-int64_t PadToBlock(int64_t cols) { return Runs(cols, kTernaryPack) * kTernaryPack; }
+bool ByGroup(const Product& product) {
+  return std::holds_alternative<TernaryGroups>(product.weights);
+}
 
 // The first product that reads the same as number i.
 size_t FirstWithInputOf(std::span<const Product> products, size_t i) {
   if (!products[i].norm.empty()) return i;
   size_t first = 0;
-  while (!products[first].norm.empty()) ++first;
+  while (!products[first].norm.empty() || ByGroup(products[first]) != ByGroup(products[i])) ++first;
   return first;
 }
 
@@ -27,24 +29,29 @@ int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads) {
   constexpr int64_t kFew = 4;
   constexpr int64_t kOfABatch = 128;
   constexpr int64_t kRunsOfAThread = 4;
-  constexpr int64_t kTogether = 4;  // rows that the kernels take at once
   if (tokens > kFew) return kOfABatch;
-  return Runs(Runs(rows, kRunsOfAThread * threads), kTogether) * kTogether;
+  return Runs(Runs(rows, kRunsOfAThread * threads), kStripRows) * kStripRows;
 }
 
 void Products::Quantize(const float* x, int64_t tokens, std::span<const float> norm,
                         std::span<Product> products, std::span<uint8_t> finite) {
-  const int64_t cols = products[0].weights.cols;
-  const int64_t stride = PadToBlock(cols);
+  const int64_t cols = products[0].cols();
+  const int64_t stride = Runs(cols, kTernaryPack) * kTernaryPack;
+  const int64_t groups = cols / kQuantizedGroup;
+  tokens_ = tokens;
   normed_.resize(tokens * cols);
   own_normed_.resize(tokens * cols);
   for (size_t i = 0; i < products.size(); ++i) {
-    Input& input = inputs_[FirstWithInputOf(products, i)];
-    input.values.resize(tokens * stride);
-    input.sums.resize(tokens);
-    input.scales.resize(tokens);
-    products[i].input = {input.values.data(), input.sums.data(), input.scales.data(), tokens,
-                         stride};
+    auto& [values, sums, scales] = inputs_[FirstWithInputOf(products, i)];
+    const bool by_group = ByGroup(products[i]);
+    values.resize(tokens * stride);
+    sums.resize(tokens * (by_group ? groups : 1));
+    scales.resize(sums.size());
+    if (by_group) {
+      products[i].input = QuantizedGroups{values.data(), scales.data(), sums.data(), tokens, cols};
+    } else {
+      products[i].input = QuantizedRows{values.data(), sums.data(), scales.data(), tokens, stride};
+    }
   }
   const auto normed = [&](const float* row, std::span<const float> by, float* out) -> const float* {
     if (by.empty()) return row;
@@ -58,18 +65,23 @@ void Products::Quantize(const float* x, int64_t tokens, std::span<const float> n
       const float* own = normed(of_all, products[i].norm, own_normed_.data() + t * cols);
       if (!AllFinite(std::span(own, cols))) finite[t] = false;
       Input& input = inputs_[i];
-      kernels_.quantize(own, cols, stride, input.values.data() + t * stride, &input.sums[t],
-                        &input.scales[t]);
+      if (ByGroup(products[i])) {
+        kernels_.quantize_groups(own, cols, input.values.data() + t * cols,
+                                 input.scales.data() + t * groups, input.sums.data() + t * groups);
+      } else {
+        kernels_.quantize(own, cols, stride, input.values.data() + t * stride, &input.sums[t],
+                          &input.scales[t]);
+      }
     }
   });
 }
 
 void Products::Multiply(std::span<const Product> products, FunctionRef<void(int)> fetch) const {
   const auto at_a_time = [&](const Product& product) {
-    return ProductRowsAtATime(product.weights.rows, product.input.tokens, pool_.threads());
+    return ProductRowsAtATime(product.rows(), tokens_, pool_.threads());
   };
   const auto runs_of = [&](const Product& product) {
-    return Runs(product.weights.rows, at_a_time(product));
+    return Runs(product.rows(), at_a_time(product));
   };
   int64_t runs = 0;
   for (const Product& product : products) runs += runs_of(product);
@@ -77,13 +89,24 @@ void Products::Multiply(std::span<const Product> products, FunctionRef<void(int)
     const Product* product = products.data();
     while (run >= runs_of(*product)) run -= runs_of(*product++);
     const int64_t begin = run * at_a_time(*product);
-    const int64_t end = std::min(begin + at_a_time(*product), product->weights.rows);
+    const int64_t end = std::min(begin + at_a_time(*product), product->rows());
     const int64_t step = product->fetches ? kRowsAStep : end - begin;
     for (int64_t row = begin; row < end; row += step) {
       MultiplyRows(*product, row, std::min(row + step, end));
       if (product->fetches) fetch(thread);
     }
   });
+}
+
+void Products::MultiplyRows(const Product& product, int64_t begin, int64_t end) const {
+  if (const auto* groups = std::get_if<TernaryGroups>(&product.weights)) {
+    kernels_.ternary_groups_matmul(*groups, begin, end, std::get<QuantizedGroups>(product.input),
+                                   product.out, groups->rows);
+  } else {
+    const auto& rows = std::get<TernaryRows>(product.weights);
+    kernels_.ternary_matmul(rows, begin, end, std::get<QuantizedRows>(product.input), product.out,
+                            rows.rows);
+  }
 }
 
 }  // namespace bitfetch

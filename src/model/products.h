@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "base/function_ref.h"
@@ -16,16 +17,27 @@ namespace bitfetch {
 // In how many runs of `at_a_time` so many rows come.
 inline int64_t Runs(int64_t rows, int64_t at_a_time) { return (rows + at_a_time - 1) / at_a_time; }
 
-// Rows of a ternary product that a thread takes at a time.
+// Rows of a ternary product that a thread takes at a time: whole strips.
 int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads);
 
 // A projection of some rows of activations.
 struct Product {
-  TernaryRows weights;
+  std::variant<TernaryRows, TernaryGroups> weights;
   std::span<const float> norm;  // [cols] of its input, beside what all are normed by; or empty
-  float* out;                   // [tokens][weights.rows]
+  float* out;                   // [tokens][rows]
   bool fetches = false;         // lets its threads fetch ahead between its rows
-  QuantizedRows input = {};     // by Products::Quantize
+  // What such weights multiply, by Products::Quantize.
+  std::variant<QuantizedRows, QuantizedGroups> input = {};
+
+  int64_t rows() const {
+    return std::visit([](const auto& matrix) { return matrix.rows; }, weights);
+  }
+  int64_t cols() const {
+    return std::visit([](const auto& matrix) { return matrix.cols; }, weights);
+  }
+  int64_t bytes() const {
+    return std::visit([](const auto& matrix) { return matrix.bytes(); }, weights);
+  }
 };
 
 // The linear layers of a forward pass: activations become int8, and all threads multiply them with
@@ -40,8 +52,8 @@ class Products {
       : kernels_(kernels), pool_(pool), rms_epsilon_(rms_epsilon) {}
 
   // The input of each of `products`, until the next call: x [tokens][cols], normed by `norm` if it
-  // isn't empty, and then by the product's own. Those without one share their input. finite[t]
-  // becomes false where what was to become int8 is not.
+  // isn't empty, and then by the product's own. Those of a kind without one share their input.
+  // finite[t] becomes false where what was to become int8 is not.
   void Quantize(const float* x, int64_t tokens, std::span<const float> norm,
                 std::span<Product> products, std::span<uint8_t> finite);
 
@@ -51,14 +63,13 @@ class Products {
     Multiply({&product, 1}, [](int) {});
   }
   // Some rows of one of them, in this thread.
-  void MultiplyRows(const Product& product, int64_t begin, int64_t end) const {
-    kernels_.ternary_matmul(product.weights, begin, end, product.input, product.out,
-                            product.weights.rows);
-  }
+  void MultiplyRows(const Product& product, int64_t begin, int64_t end) const;
 
  private:
+  // [tokens], and what a token has one of or, for weights by group, one for each kQuantizedGroup
+  // columns.
   struct Input {
-    std::vector<int8_t> values;  // [tokens, padded]
+    std::vector<int8_t> values;  // [padded]
     std::vector<int32_t> sums;
     std::vector<float> scales;
   };
@@ -66,6 +77,7 @@ class Products {
   const Kernels& kernels_;
   ThreadPool& pool_;
   float rms_epsilon_;
+  int64_t tokens_ = 0;
   std::vector<float> normed_;      // [tokens][cols] by the norm of all
   std::vector<float> own_normed_;  // the same by a product's own
   std::array<Input, kMaxTogether> inputs_;
