@@ -92,6 +92,7 @@ BITFETCH_API bitfetch_status bitfetch_model_open(const char* path,
 BITFETCH_API void bitfetch_model_close(bitfetch_model* model);
 
 BITFETCH_API int64_t bitfetch_model_vocab(const bitfetch_model* model);
+BITFETCH_API int64_t bitfetch_model_hidden(const bitfetch_model* model); /* floats of an embedding */
 BITFETCH_API int64_t bitfetch_model_context(const bitfetch_model* model); /* tokens of a sequence */
 
 /* The tokens of `text` [bytes]. Writes up to `capacity` of them to `tokens`, and to `count` how
@@ -150,6 +151,11 @@ BITFETCH_API bitfetch_status bitfetch_sequence_truncate(bitfetch_sequence* seque
 /* What the model says of the token that comes next: logits [vocab]. */
 BITFETCH_API bitfetch_status bitfetch_sequence_logits(const bitfetch_sequence* sequence,
                                                       float* logits);
+
+/* What the text means, as models of embeddings say it: the state behind its last token, scaled to
+ * length 1: embedding [hidden]. Such models want their end token behind a text. */
+BITFETCH_API bitfetch_status bitfetch_sequence_embedding(const bitfetch_sequence* sequence,
+                                                         float* embedding);
 
 typedef struct bitfetch_sampling {
   size_t struct_size;    /* sizeof(bitfetch_sampling) */

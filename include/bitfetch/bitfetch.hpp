@@ -86,6 +86,7 @@ class Model {
   }
 
   int64_t vocab() const { return bitfetch_model_vocab(model_.get()); }
+  int64_t hidden() const { return bitfetch_model_hidden(model_.get()); }  // floats of an embedding
   int64_t context() const { return bitfetch_model_context(model_.get()); }
 
   std::vector<int32_t> Tokenize(std::string_view text, bool first, bool special = false) const {
@@ -153,6 +154,10 @@ class Sequence {
   }
   void Logits(float* logits) const {  // [vocab]
     detail::Check(bitfetch_sequence_logits(sequence_.get(), logits));
+  }
+
+  void Embedding(float* embedding) const {  // [hidden], of length 1
+    detail::Check(bitfetch_sequence_embedding(sequence_.get(), embedding));
   }
 
   // A part of a batch, which takes `tokens` and gives `logits` [tokens][vocab], if not null.

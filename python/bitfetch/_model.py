@@ -37,6 +37,7 @@ class Model(Owner):
         handle = Handle(lib.bitfetch_model_open, lib.bitfetch_model_close, c_string("path", path), options)
         super().__init__(handle)
         self.vocab: int = lib.bitfetch_model_vocab(handle)
+        self.hidden: int = lib.bitfetch_model_hidden(handle)  # floats of an embedding
         self.context: int = lib.bitfetch_model_context(handle)  # tokens of a sequence
 
     def tokenize(self, text: str, *, first: bool = True, special: bool = False) -> list[int]:

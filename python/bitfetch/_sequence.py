@@ -56,6 +56,13 @@ class Sequence(Owner):
         check(lib.bitfetch_sequence_logits(self._handle, logits))
         return logits
 
+    def embedding(self) -> NDArray[np.float32]:
+        """What the text means, as models of embeddings say it: the state behind its last token, of length 1,
+        float32 [hidden]. Such models want their end token behind a text."""
+        embedding = np.empty(self.model.hidden, np.float32)
+        check(lib.bitfetch_sequence_embedding(self._handle, embedding))
+        return embedding
+
     def generate(self, prompt: str = "", *, max_tokens: int | None = None,
                  **sampling: Unpack[SamplingOptions]) -> Iterator[str]:
         """Appends the prompt, or nothing to a text that has begun, and lets the model go on, until it stops

@@ -31,6 +31,15 @@ class SequenceTest(ModelTest):
         self.assertIsNone(logits.base)
         np.testing.assert_array_equal(logits.view(np.uint32), self.alone(tokens).view(np.uint32))
 
+    def test_an_embedding_is_of_length_one_and_the_same_in_a_fork(self):
+        sequence = self.begun(some_tokens(20, 1))
+        embedding = sequence.embedding()
+        self.assertEqual((embedding.shape, embedding.dtype), ((self.model.hidden,), np.float32))
+        self.assertAlmostEqual(float(np.linalg.norm(embedding.astype(np.float64))), 1, 6)
+        np.testing.assert_array_equal(embedding, sequence.fork().embedding())
+        with self.assertRaisesRegex(bitfetch.Error, "nothing was appended"):
+            self.model.sequence().embedding()
+
     def test_salt_and_pieces_change_nothing(self):
         sequence = self.begun(np.array(some_tokens(70, 1), np.int64)[:33], "salt")
         sequence.append(some_tokens(70, 1)[33:])

@@ -37,6 +37,10 @@ int64_t bitfetch_model_vocab(const bitfetch_model* model) {
   return model == nullptr ? 0 : model->opened->tokenizer.size();
 }
 
+int64_t bitfetch_model_hidden(const bitfetch_model* model) {
+  return model == nullptr ? 0 : model->opened->engine->model().config().hidden;
+}
+
 int64_t bitfetch_model_context(const bitfetch_model* model) {
   return model == nullptr ? 0 : model->opened->engine->context();
 }

@@ -10,6 +10,7 @@
 #include "api/guarded.h"
 #include "api/handles.h"
 #include "bitfetch/bitfetch.h"
+#include "engine/embedding.h"
 
 using namespace bitfetch;  // NOLINT(google-build-using-namespace): what follows is outside of it
 
@@ -78,6 +79,18 @@ bitfetch_status bitfetch_sequence_truncate(bitfetch_sequence* sequence, int64_t 
     const std::lock_guard turn(sequence->model->turns);
     BITFETCH_RETURN_IF_NOT_OK(CheckIdle(*sequence));
     sequence->text.Truncate(length);
+    return BITFETCH_OK;
+  });
+}
+
+bitfetch_status bitfetch_sequence_embedding(const bitfetch_sequence* sequence, float* embedding) {
+  return Guarded([&] {
+    BITFETCH_REQUIRE(sequence);
+    BITFETCH_REQUIRE(embedding);
+    const std::lock_guard turn(sequence->model->turns);
+    const auto found = Embedding(sequence->text.sequence());
+    if (!found) return Fails(BITFETCH_FAILED, found.error().message);
+    std::ranges::copy(*found, embedding);
     return BITFETCH_OK;
   });
 }

@@ -83,6 +83,23 @@ TEST_F(CApiSequence, TokensAndTextsOfTheModel) {
                BITFETCH_INVALID_ARGUMENT, "1048576");
 }
 
+TEST_F(CApiSequence, AnEmbeddingIsOfLengthOneAndThatOfTheSameTextAnywhere) {
+  Sequence sequence(model_);
+  std::vector<float> embedding(model_.hidden()), other(model_.hidden());
+  ExpectStatus(bitfetch_sequence_embedding(sequence.get(), embedding.data()), BITFETCH_FAILED,
+               "nothing was appended");
+  sequence.Append(SomeTokens(20, 1));
+  sequence.Embedding(embedding.data());
+  double squares = 0;
+  for (const float x : embedding) squares += double{x} * x;
+  EXPECT_NEAR(squares, 1, 1e-6);
+  sequence.Fork().Embedding(other.data());
+  EXPECT_EQ(embedding, other);
+  sequence.Append(SomeTokens(1, 2));
+  sequence.Embedding(other.data());
+  EXPECT_NE(embedding, other);
+}
+
 TEST_F(CApiSequence, MoreThanTheContextIsRefusedAndLosesNothing) {
   Sequence sequence(model_);
   sequence.Append(SomeTokens(500, 1));
@@ -158,9 +175,11 @@ TEST_F(CApiSequence, BadArgumentsAreErrorsThatSayWhich) {
   expect_invalid(bitfetch_sequence_tokens(nullptr, nullptr, 0, &count), "sequence");
   expect_invalid(bitfetch_sequence_append(nullptr, nullptr, 0), "sequence");
   expect_invalid(bitfetch_sequence_logits(nullptr, nullptr), "sequence");
+  expect_invalid(bitfetch_sequence_embedding(nullptr, nullptr), "sequence");
   expect_invalid(bitfetch_sequence_generate(nullptr, "", 0, nullptr, nullptr, nullptr), "sequence");
   expect_invalid(bitfetch_model_tokenize(nullptr, "", 0, 0, 0, nullptr, 0, &count), "model");
   EXPECT_EQ(bitfetch_model_vocab(nullptr), 0);
+  EXPECT_EQ(bitfetch_model_hidden(nullptr), 0);
   EXPECT_EQ(bitfetch_model_context(nullptr), 0);
   EXPECT_EQ(bitfetch_model_is_stop(nullptr, 0), 0);
   EXPECT_EQ(bitfetch_sequence_length(nullptr), 0);

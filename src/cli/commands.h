@@ -14,6 +14,7 @@ void AddTune(Command& program);
 void AddTokenize(Command& program);
 void AddDetokenize(Command& program);
 void AddLogits(Command& program);
+void AddEmbed(Command& program);
 void AddPerplexity(Command& program);
 void AddSynth(Command& program);
 

@@ -61,6 +61,7 @@ Exit codes:
   AddTokenize(program);
   AddDetokenize(program);
   AddLogits(program);
+  AddEmbed(program);
   AddPerplexity(program);
   AddSynth(program);
   // For the list of commands alone: RunBenchProgram is what runs.

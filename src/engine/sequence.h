@@ -3,6 +3,7 @@
 #define BITFETCH_ENGINE_SEQUENCE_H_
 
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,8 @@ class Sequence {
 
   // Whether Engine::Logits has those of the token that comes next.
   bool has_logits() const { return !state_.empty(); }
+  // What the output head would make them of, [hidden]; empty where there are none.
+  std::span<const float> state() const { return state_; }
 
  private:
   friend class Engine;
