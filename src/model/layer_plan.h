@@ -53,7 +53,7 @@ struct LayerTensor {
   TernaryMatrix* matrix = nullptr;     // [rows][cols]
 };
 
-// Every tensor of a layer, in the order in which it is computed.
+// Every tensor of a layer; the norm of a projection follows its weights.
 std::vector<LayerTensor> LayerTensors(const ModelConfig& config, LayerPlan& plan);
 
 }  // namespace bitfetch
