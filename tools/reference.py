@@ -59,10 +59,11 @@ class Reference:
             return theta ** (-2.0 * pairs / self.head_dim) / self._optional("rope_freqs.weight", 1)
 
         self.frequencies = frequencies(self._key("rope.freq_base", 10000.0))
-        # Gemma's layers with a window turn otherwise, all but each sixth.
-        self.window_frequencies = None
+        # Gemma's layers with a window turn otherwise: all but each sixth.
+        self.window_period, self.window_frequencies = 1, None
         if self.architecture == "gemma3" and self._key("attention.sliding_window", 0):
-            self.window_frequencies = frequencies(10000.0)
+            self.window_period = self._key("attention.sliding_window_pattern", 6)
+            self.window_frequencies = frequencies(self._key("rope.freq_base_swa", 10000.0))
         self.magnitude = 1.0
         if self._key("rope.scaling.type", "none") == "yarn":
             self._scale_by_yarn(pairs)
@@ -145,7 +146,7 @@ class Reference:
             x = x * np.float32(math.sqrt(x.shape[1]))
         for i in range(self.layers):
             layer = f"blk.{i}"
-            has_window = self.window_frequencies is not None and (i + 1) % 6
+            has_window = (i + 1) % self.window_period
             a = self._attention(self._norm(x, f"{layer}.attn_norm.weight"), layer,
                                 self.window_frequencies if has_window else self.frequencies)
             x = x + self._norm(a, f"{layer}.post_attention_norm.weight")

@@ -237,6 +237,12 @@ TEST_F(GgufDamageTest, KeysThatAreWrong) {
               HasSubstr("wanted an integer"));
 }
 
+TEST_F(GgufDamageTest, ATensorWithoutADimensionHasOneElement) {
+  EXPECT_EQ(ErrorOf(Bytes(1, 0).Tensor("t", {}, 0, 0).Zeros(100)),
+            "metadata key general.architecture is missing");
+  EXPECT_EQ(GgufReader::Open(path())->FindTensor("t")->elements, 1);
+}
+
 TEST_F(GgufDamageTest, TensorsThatAreWrong) {
   const std::string bad = std::string(65, 't');
   EXPECT_EQ(ErrorOf(Bytes(1, 0).Tensor(bad, {1}, 0, 0).Zeros(100)),

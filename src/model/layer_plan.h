@@ -58,7 +58,7 @@ struct LayerTensor {
   WeightMatrix* matrix = nullptr;      // [rows][cols]
 };
 
-// Every tensor of a layer, in the order in which it is computed.
+// Every tensor of a layer; the norm of a projection follows its weights.
 std::vector<LayerTensor> LayerTensors(const ModelConfig& config, LayerPlan& plan);
 
 }  // namespace bitfetch
