@@ -19,7 +19,7 @@ tools/build.sh asan "${names[@]/#/fuzz_}"
 fuzz() {
   local folder=build/fuzz/$1 log=build/fuzz/$1/log
   mkdir -p "$folder/corpus"
-  if ! build/asan/fuzz/fuzz_"$1" "$folder/corpus" "fuzz/corpus/$1" -artifact_prefix="$folder/" -max_len=8192 \
+  if ! build/asan/fuzz/fuzz_"$1" "$folder/corpus" "fuzz/corpus/$1" -artifact_prefix="$folder/" -max_len=16384 \
     -timeout=30 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_total_time="$seconds" -print_final_stats=1 \
     >"$log" 2>&1 </dev/null; then
     grep -m 5 'ERROR\|SUMMARY\|runtime error\|does not hold\|Test unit written' "$log" >&2 || tail -n 5 "$log" >&2

@@ -347,6 +347,24 @@ TEST_F(CliTest, InfoTellsOfTheModel) {
   }
 }
 
+// Older files have groups of 128 under the number that now stands for groups of 64.
+TEST_F(CliTest, InfoTellsOfTheGroupsOfQ2_0) {
+  const std::string model = dir_.Path("old.gguf");
+  ASSERT_TRUE(WriteTestModel(model, {.architecture = "llama", .linear = TensorType::kPQ2_0}));
+  EXPECT_THAT(RunProgram({"info", "-m", model}).out, HasSubstr("in 14 tensors, 313.3 KB\n"));
+
+  std::fstream file(model, std::ios::in | std::ios::out | std::ios::binary);
+  std::string text(4096, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  const std::string number("\x8e\0\0\0", 4);
+  for (size_t at = 0; (at = text.find(number, at)) != std::string::npos; ++at) {
+    file.seekp(static_cast<std::streamoff>(at)).put(42);
+  }
+  file.close();
+  EXPECT_THAT(RunProgram({"info", "-m", model}).out,
+              HasSubstr("313.3 KB, as an older file has Q2_0: groups of 128\n"));
+}
+
 TEST_F(CliTest, InfoTellsOfTheMachine) {
   const Finished info = RunProgram({"info", "--machine", "-m", kModel});
   EXPECT_EQ(info.code, 0) << info.err;

@@ -88,11 +88,12 @@ void AddTensors(const GgufReader& file, Facts& facts) {
             Count(all.elements - ternary.elements));
   facts.Add("tensors", "{}, {}", all.tensors, Bytes(static_cast<double>(all.bytes)));
   for (const auto& [type, sum] : types) {
-    facts.Add(fmt::format("  {}", TensorTypeName(type)), "{} parameters in {} tensor{}, {}",
+    const bool called_q2_0 = type == TensorType::kPQ2_0 && file.old_q2_0();
+    facts.Add(fmt::format("  {}", TensorTypeName(type)), "{} parameters in {} tensor{}, {}{}",
               Count(sum.elements), sum.tensors, sum.tensors == 1 ? "" : "s",
-              Bytes(static_cast<double>(sum.bytes)));
+              Bytes(static_cast<double>(sum.bytes)),
+              called_q2_0 ? ", as an older file has Q2_0: groups of 128" : "");
   }
-  if (file.old_q2_0()) facts.Add("", "PQ2_0, groups of 128, is called Q2_0 in this file");
 }
 
 Status AddTokenizer(const GgufReader& file, Facts& facts) {
