@@ -9,6 +9,7 @@
 
 #include "base/printable.h"
 #include "text/byte_alphabet.h"
+#include "text/normal_form.h"
 
 namespace bitfetch {
 
@@ -78,6 +79,8 @@ std::string ByteLevelBpe::Bytes(const std::string& token, TokenUse::Kind kind) c
 }
 
 Status ByteLevelBpe::Encode(std::string_view text, std::vector<int>* ids) const {
+  std::string normal;
+  if (pretokenizer_.normal_form()) text = ToNormalForm(text, &normal);
   std::vector<std::string_view> words;
   BITFETCH_RETURN_IF_ERROR(pretokenizer_.Split(text, &words));
   for (const std::string_view word : words) EncodeWord(word, ids);

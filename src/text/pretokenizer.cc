@@ -34,23 +34,23 @@ namespace {
   R"(\t\x0b\x0c \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})"
 #define SPACE SPACE_IN_LINE R"(\r\n)"
 
-// The original: (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
-// ?[^\s\p{L}\p{N}]+[\r\n]*
-//               |\s*[\r\n]+|\s+(?!\S)|\s+
+// The original of Llama-3's, with DIGITS = {1,3}:
+//   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}DIGITS| ?[^\s\p{L}\p{N}]+[\r\n]*
+//   |\s*[\r\n]+|\s+(?!\S)|\s+
 // `\s*[\r\n]+`, up to the last line end in a run of spaces, is written without backtracking.
-constexpr char kLlama3[] =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-    "|[^\\r\\n" LETTER NUMBER "]?[" LETTER
-    "]++"
-    "|[" NUMBER
-    "]{1,3}"
-    "| ?[^" SPACE LETTER NUMBER
-    "]++[\\r\\n]*+"
-    "|(?:[" SPACE_IN_LINE
-    "]*+[\\r\\n]++)++"
-    "|[" SPACE "]+(?![^" SPACE
-    "])"
-    "|[" SPACE "]++";
+#define LLAMA_LIKE(DIGITS)                           \
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)"                     \
+  "|[^\\r\\n" LETTER NUMBER "]?[" LETTER             \
+  "]++"                                              \
+  "|[" NUMBER "]" DIGITS "| ?[^" SPACE LETTER NUMBER \
+  "]++[\\r\\n]*+"                                    \
+  "|(?:[" SPACE_IN_LINE                              \
+  "]*+[\\r\\n]++)++"                                 \
+  "|[" SPACE "]+(?![^" SPACE                         \
+  "])"                                               \
+  "|[" SPACE "]++"
+constexpr char kLlama3[] = LLAMA_LIKE("{1,3}");
+constexpr char kQwen2[] = LLAMA_LIKE("");
 
 // The original: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 constexpr char kGpt2[] =
@@ -68,23 +68,42 @@ constexpr char kGpt2[] =
 struct KnownPretokenizer {
   std::string_view name;
   const char* pattern;
-  bool whole_words_first;
+  bool whole_words_first = false;
+  bool normal_form = false;
 };
 constexpr KnownPretokenizer kKnown[] = {
-    {"llama-bpe", kLlama3, true},  {"llama3", kLlama3, true},
-    {"llama-v3", kLlama3, true},   {"falcon3", kLlama3, true},
-    {"falcon_e", kLlama3, true},   {"falcon-h1", kLlama3, true},
-    {"pixtral", kLlama3, true},    {"midm-2.0", kLlama3, true},
-    {"lfm2", kLlama3, true},       {"jina-v5-nano", kLlama3, true},
-    {"smaug-bpe", kLlama3, false}, {"dbrx", kLlama3, false},
-    {"gpt-2", kGpt2, false},       {"phi-2", kGpt2, false},
-    {"olmo", kGpt2, false},        {"mpt", kGpt2, false},
-    {"jais", kGpt2, false},        {"trillion", kGpt2, false},
-    {"exaone4", kGpt2, false},     {"gigachat", kGpt2, false},
-    {"a.x-4.0", kGpt2, false},     {"mellum", kGpt2, false},
-    {"modern-bert", kGpt2, false}, {"granite-docling", kGpt2, false},
-    {"jina-es", kGpt2, false},     {"jina-de", kGpt2, false},
-    {"jina-v2-es", kGpt2, false},  {"jina-v2-de", kGpt2, false},
+    {"llama-bpe", kLlama3, true},
+    {"llama3", kLlama3, true},
+    {"llama-v3", kLlama3, true},
+    {"falcon3", kLlama3, true},
+    {"falcon_e", kLlama3, true},
+    {"falcon-h1", kLlama3, true},
+    {"pixtral", kLlama3, true},
+    {"midm-2.0", kLlama3, true},
+    {"lfm2", kLlama3, true},
+    {"jina-v5-nano", kLlama3, true},
+    {"smaug-bpe", kLlama3},
+    {"dbrx", kLlama3},
+    {"qwen2", kQwen2, false, true},
+    {"deepseek-r1-qwen", kQwen2, false, true},
+    {"megrez", kQwen2, false, true},
+    {"f2llmv2", kQwen2, false, true},
+    {"gpt-2", kGpt2},
+    {"phi-2", kGpt2},
+    {"olmo", kGpt2},
+    {"mpt", kGpt2},
+    {"jais", kGpt2},
+    {"trillion", kGpt2},
+    {"exaone4", kGpt2},
+    {"gigachat", kGpt2},
+    {"a.x-4.0", kGpt2},
+    {"mellum", kGpt2},
+    {"modern-bert", kGpt2},
+    {"granite-docling", kGpt2},
+    {"jina-es", kGpt2},
+    {"jina-de", kGpt2},
+    {"jina-v2-es", kGpt2},
+    {"jina-v2-de", kGpt2},
 };
 
 std::string Message(int code) {
@@ -107,17 +126,10 @@ void Pretokenizer::CodeFree::operator()(pcre2_real_code_8* code) const { pcre2_c
 
 Result<Pretokenizer> Pretokenizer::Create(std::string_view name) {
   const auto known = std::ranges::find(kKnown, name, &KnownPretokenizer::name);
-  if (name == "qwen2" || name == "deepseek-r1-qwen") {
-    return Fail(
-        "pre-tokenizer '{}', which Qwen's models have, is not supported yet: choose a model with "
-        "llama-bpe, gpt-2 or another name of their patterns, such as BitNet b1.58 2B4T or "
-        "Falcon3-1.58bit",
-        name);
-  }
   if (known == std::end(kKnown)) {
     return Fail(
-        "pre-tokenizer '{}' is not supported: only llama-bpe, gpt-2 and other names of the same "
-        "patterns are",
+        "pre-tokenizer '{}' is not supported: only llama-bpe, qwen2, gpt-2 and other names of the "
+        "same patterns are",
         Printable(name));
   }
   int error = 0;
@@ -129,7 +141,7 @@ Result<Pretokenizer> Pretokenizer::Create(std::string_view name) {
   // Where no machine code can be made, pcre2_match() interprets the pattern: slower, the same
   // words.
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-  return Pretokenizer(code, known->whole_words_first);
+  return Pretokenizer(code, known->whole_words_first, known->normal_form);
 }
 
 Status Pretokenizer::Split(std::string_view text, std::vector<std::string_view>* words) const {
