@@ -3,18 +3,17 @@
 #define BITFETCH_TEXT_BYTE_LEVEL_BPE_H_
 
 #include <array>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "text/byte_pairs.h"
 #include "text/pretokenizer.h"
+#include "text/string_map.h"
 #include "text/subword_model.h"
 #include "text/vocabulary.h"
 
@@ -39,14 +38,9 @@ class ByteLevelBpe : public SubwordModel {
   Status AddMerges(const Vocabulary& vocabulary, std::span<const TokenUse> uses);
   void EncodeWord(std::string_view word, std::vector<int>* ids) const;
 
-  struct StringHash {
-    using is_transparent = void;
-    size_t operator()(std::string_view s) const { return std::hash<std::string_view>()(s); }
-  };
-
   Pretokenizer pretokenizer_;
   BytePairMerges merges_;
-  std::unordered_map<std::string, int, StringHash, std::equal_to<>> words_;  // by bytes
+  StringMap<int> words_;  // by bytes
   std::array<int, 256> byte_ids_{};
 };
 

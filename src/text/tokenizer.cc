@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "text/byte_level_bpe.h"
+#include "text/sentencepiece_bpe.h"
 #include "text/utf8.h"
 
 namespace bitfetch {
@@ -13,7 +14,10 @@ Result<Tokenizer> Tokenizer::Create(const Vocabulary& vocabulary) {
   BITFETCH_RETURN_IF_ERROR(CheckVocabulary(vocabulary));
   const std::vector<TokenUse> uses = TokenUses(vocabulary);
   Tokenizer tokenizer;
-  BITFETCH_ASSIGN_OR_RETURN(tokenizer.model_, ByteLevelBpe::Create(vocabulary, uses));
+  const bool is_sentencepiece = vocabulary.kind == TokenizerKind::kSentencePieceBpe;
+  BITFETCH_ASSIGN_OR_RETURN(tokenizer.model_, is_sentencepiece
+                                                  ? SentencePieceBpe::Create(vocabulary, uses)
+                                                  : ByteLevelBpe::Create(vocabulary, uses));
   BITFETCH_RETURN_IF_ERROR(tokenizer.AddTokens(vocabulary, uses));
   tokenizer.stop_tokens_ = bitfetch::StopTokens(vocabulary);
   tokenizer.pre_ = vocabulary.pre;
@@ -21,6 +25,7 @@ Result<Tokenizer> Tokenizer::Create(const Vocabulary& vocabulary) {
   tokenizer.eos_ = vocabulary.eos;
   tokenizer.add_bos_ = vocabulary.add_bos;
   tokenizer.add_eos_ = vocabulary.add_eos;
+  tokenizer.add_space_prefix_ = is_sentencepiece && vocabulary.add_space_prefix;
   return tokenizer;
 }
 
@@ -93,6 +98,7 @@ Result<std::string> Tokenizer::Decode(std::span<const int> ids) const {
     }
     bytes += bytes_[id];
   }
+  if (add_space_prefix_ && bytes.starts_with(' ')) bytes.erase(0, 1);
   return bytes;
 }
 

@@ -3,8 +3,6 @@
 #define BITFETCH_TEXT_TOKENIZER_H_
 
 #include <cstddef>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +12,7 @@
 
 #include "base/error.h"
 #include "text/markers.h"
+#include "text/string_map.h"
 #include "text/subword_model.h"
 #include "text/vocabulary.h"
 
@@ -48,8 +47,8 @@ class Tokenizer {
   // <= id < size().
   std::string_view TokenBytes(int id) const { return bytes_[id]; }
 
-  // The bytes of all `ids`, of which broken UTF-8 remains as it is. An error names an id that is
-  // out of range.
+  // The bytes of all `ids`, of which broken UTF-8 remains as it is, without the space that the
+  // vocabulary puts in front of a text. An error names an id that is out of range.
   Result<std::string> Decode(std::span<const int> ids) const;
 
   // The id of the control token of this name, e.g. "<|eot_id|>".
@@ -70,8 +69,8 @@ class Tokenizer {
   Status AddTokens(const Vocabulary& vocabulary, std::span<const TokenUse> uses);
 
   std::unique_ptr<const SubwordModel> model_;
-  std::vector<std::string> bytes_;                   // [size()]
-  std::map<std::string, int, std::less<>> control_;  // by name
+  std::vector<std::string> bytes_;  // [size()]
+  StringMap<int> control_;          // by name
   Markers user_defined_;
   Markers user_defined_and_control_;
   std::vector<int> stop_tokens_;
@@ -80,6 +79,7 @@ class Tokenizer {
   int eos_ = -1;
   bool add_bos_ = false;
   bool add_eos_ = false;
+  bool add_space_prefix_ = false;
 };
 
 }  // namespace bitfetch

@@ -12,6 +12,8 @@
 #include <utility>
 
 #include "text/byte_alphabet.h"
+#include "text/piece_alphabet.h"
+#include "text/utf8.h"
 
 namespace bitfetch {
 namespace {
@@ -33,10 +35,14 @@ bool IsMarker(std::string_view token) {
          token == "<start_of_turn>" || token == "<end_of_turn>";
 }
 
-// Whether text becomes this token by itself, as a byte or through a merge.
-bool IsWord(std::string_view token, const std::vector<std::string>& merges) {
+// Whether text becomes this token by itself: as a byte, a character or through a merge. (Two pieces
+// of SentencePiece's may merge to "</s>" too, so that a longer one is no sign of a word.)
+bool IsWord(std::string_view token, const Vocabulary& vocabulary) {
+  if (vocabulary.kind == TokenizerKind::kSentencePieceBpe) {
+    return ByteOfPiece(token) || NextUtf8(token).size == token.size();
+  }
   if (const auto bytes = FromByteAlphabet(token); bytes && bytes->size() == 1) return true;
-  return std::ranges::any_of(merges, [&](std::string_view merge) {
+  return std::ranges::any_of(vocabulary.merges, [&](std::string_view merge) {
     const size_t space = MergeSpace(merge);
     return space != std::string_view::npos && merge.size() == token.size() + 1 &&
            token.starts_with(merge.substr(0, space)) && token.ends_with(merge.substr(space + 1));
@@ -53,7 +59,7 @@ bool IsControl(const Vocabulary& vocabulary, size_t id) {
   if (type == kControlToken || type == kUnknownToken || IsMarker(token)) return true;
   const int keys[] = {vocabulary.bos, vocabulary.eos, vocabulary.eot, vocabulary.eom};
   const bool named_by_key = std::ranges::find(keys, static_cast<int>(id)) != std::end(keys);
-  return named_by_key && (type == kUserDefinedToken || !IsWord(token, vocabulary.merges));
+  return named_by_key && (type == kUserDefinedToken || !IsWord(token, vocabulary));
 }
 
 }  // namespace
@@ -73,9 +79,9 @@ Status CheckVocabulary(const Vocabulary& vocabulary) {
       return Fail("token {} has type {}, which is not known", id, type);
     }
   }
-  for (const auto& [name, id] :
-       {std::pair("BOS", vocabulary.bos), std::pair("EOS", vocabulary.eos),
-        std::pair("EOT", vocabulary.eot), std::pair("EOM", vocabulary.eom)}) {
+  for (const auto& [name, id] : {std::pair("BOS", vocabulary.bos), std::pair("EOS", vocabulary.eos),
+                                 std::pair("EOT", vocabulary.eot), std::pair("EOM", vocabulary.eom),
+                                 std::pair("unknown", vocabulary.unknown)}) {
     if (id < -1 || id >= static_cast<int64_t>(count)) {
       return Fail("{} token {} is out of range: the vocabulary has {} tokens", name, id, count);
     }

@@ -22,16 +22,30 @@ enum TokenType {
   kByteToken = 6,
 };
 
-// What a file says about its tokens (GGUF's `tokenizer.ggml.*`), for the model "gpt2": byte-level
-// BPE.
+// Values of `tokenizer.ggml.model`.
+enum class TokenizerKind {
+  kByteLevelBpe,      // "gpt2": see ByteLevelBpe
+  kSentencePieceBpe,  // "llama": see SentencePieceBpe
+};
+
+// What a file says about its tokens (GGUF's `tokenizer.ggml.*`).
 struct Vocabulary {
-  // Normal and byte tokens are in GPT-2's byte alphabet (a space is "Ġ"), all others plain text.
-  // The id is the place.
+  TokenizerKind kind = TokenizerKind::kByteLevelBpe;
+  // The id is the place. Normal and byte tokens are spelt in GPT-2's byte alphabet (a space is "Ġ")
+  // or as SentencePiece spells its pieces ("▁"), all others as plain text.
   std::vector<std::string> tokens;
-  std::vector<int> types;           // [tokens] TokenType; empty: all normal
+  std::vector<int> types;  // [tokens] TokenType; empty: all normal
+
+  // Of byte-level BPE only:
   std::vector<std::string> merges;  // "left right", in the order of learning
   std::string pre;                  // the pre-tokenizer: see Pretokenizer::Create()
-  int bos = -1;                     // -1: none
+
+  // Of SentencePiece only:
+  std::vector<float> scores;     // [tokens] the highest merges first
+  int unknown = -1;              // the token for what no other stands for
+  bool add_space_prefix = true;  // a text, and what follows a marker, begins with a space
+
+  int bos = -1;  // -1: none
   int eos = -1;
   int eot = -1;  // the end of a turn
   int eom = -1;  // the end of a message
