@@ -34,11 +34,17 @@ namespace {
   R"(\t\x0b\x0c \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})"
 #define SPACE SPACE_IN_LINE R"(\r\n)"
 
-// The original of Llama-3's, with DIGITS = {1,3}:
-//   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}DIGITS| ?[^\s\p{L}\p{N}]+[\r\n]*
-//   |\s*[\r\n]+|\s+(?!\S)|\s+
-// `\s*[\r\n]+`, up to the last line end in a run of spaces, is written without backtracking.
-#define LLAMA_LIKE(DIGITS)                           \
+// A pattern as the originals have it, and as we have it: the same words, without backtracking.
+struct Pattern {
+  std::string_view original;
+  const char* compiled;
+};
+
+// `\s*[\r\n]+` goes up to the last line end in a run of spaces.
+#define LLAMA_ORIGINAL(DIGITS)                                            \
+  R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N})" DIGITS \
+  R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"
+#define LLAMA_COMPILED(DIGITS)                       \
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)"                     \
   "|[^\\r\\n" LETTER NUMBER "]?[" LETTER             \
   "]++"                                              \
@@ -49,25 +55,24 @@ namespace {
   "|[" SPACE "]+(?![^" SPACE                         \
   "])"                                               \
   "|[" SPACE "]++"
-constexpr char kLlama3[] = LLAMA_LIKE("{1,3}");
-constexpr char kQwen2[] = LLAMA_LIKE("");
+constexpr Pattern kLlama3 = {LLAMA_ORIGINAL("{1,3}"), LLAMA_COMPILED("{1,3}")};
+constexpr Pattern kQwen2 = {LLAMA_ORIGINAL(""), LLAMA_COMPILED("")};
 
-// The original: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-constexpr char kGpt2[] =
-    "'s|'t|'re|'ve|'m|'ll|'d"
-    "| ?[" LETTER
-    "]++"
-    "| ?[" NUMBER
-    "]++"
-    "| ?[^" SPACE LETTER NUMBER
-    "]++"
-    "|[" SPACE "]+(?![^" SPACE
-    "])"
-    "|[" SPACE "]++";
+constexpr Pattern kGpt2 = {Pretokenizer::kGpt2Pattern,
+                           "'s|'t|'re|'ve|'m|'ll|'d"
+                           "| ?[" LETTER
+                           "]++"
+                           "| ?[" NUMBER
+                           "]++"
+                           "| ?[^" SPACE LETTER NUMBER
+                           "]++"
+                           "|[" SPACE "]+(?![^" SPACE
+                           "])"
+                           "|[" SPACE "]++"};
 
 struct KnownPretokenizer {
   std::string_view name;
-  const char* pattern;
+  const Pattern& pattern;
   bool whole_words_first = false;
   bool normal_form = false;
 };
@@ -90,8 +95,8 @@ constexpr KnownPretokenizer kKnown[] = {
     {"f2llmv2", kQwen2, false, true},
     {"gpt-2", kGpt2},
     {"phi-2", kGpt2},
-    {"olmo", kGpt2},
-    {"mpt", kGpt2},
+    {"olmo", kGpt2, false, true},
+    {"mpt", kGpt2, false, true},
     {"jais", kGpt2},
     {"trillion", kGpt2},
     {"exaone4", kGpt2},
@@ -124,6 +129,16 @@ struct Freed {
 
 void Pretokenizer::CodeFree::operator()(pcre2_real_code_8* code) const { pcre2_code_free(code); }
 
+std::optional<std::string_view> Pretokenizer::NameFor(std::string_view pattern,
+                                                      bool whole_words_first, bool normal_form) {
+  const auto known = std::ranges::find_if(kKnown, [&](const KnownPretokenizer& k) {
+    return k.pattern.original == pattern && k.whole_words_first == whole_words_first &&
+           k.normal_form == normal_form;
+  });
+  if (known == std::end(kKnown)) return std::nullopt;
+  return known->name;
+}
+
 Result<Pretokenizer> Pretokenizer::Create(std::string_view name) {
   const auto known = std::ranges::find(kKnown, name, &KnownPretokenizer::name);
   if (known == std::end(kKnown)) {
@@ -135,7 +150,7 @@ Result<Pretokenizer> Pretokenizer::Create(std::string_view name) {
   int error = 0;
   size_t offset = 0;
   pcre2_code* code =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(known->pattern), PCRE2_ZERO_TERMINATED,
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(known->pattern.compiled), PCRE2_ZERO_TERMINATED,
                     PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &error, &offset, nullptr);
   if (!code) return Fail("the pattern of pre-tokenizer {} at {}: {}", name, offset, Message(error));
   // Where no machine code can be made, pcre2_match() interprets the pattern: slower, the same
