@@ -20,7 +20,8 @@ Result<Tokenizer> Tokenizer::Create(const Vocabulary& vocabulary) {
                                                   : ByteLevelBpe::Create(vocabulary, uses));
   BITFETCH_RETURN_IF_ERROR(tokenizer.AddTokens(vocabulary, uses));
   tokenizer.stop_tokens_ = bitfetch::StopTokens(vocabulary);
-  tokenizer.pre_ = vocabulary.pre;
+  tokenizer.name_ =
+      is_sentencepiece ? "SentencePiece BPE" : fmt::format("byte-level BPE ({})", vocabulary.pre);
   tokenizer.bos_ = vocabulary.bos;
   tokenizer.eos_ = vocabulary.eos;
   tokenizer.add_bos_ = vocabulary.add_bos;

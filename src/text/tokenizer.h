@@ -61,7 +61,8 @@ class Tokenizer {
   int bos() const { return bos_; }  // -1: none
   int eos() const { return eos_; }  // -1: none
   bool add_bos() const { return add_bos_; }
-  const std::string& pre() const { return pre_; }  // the name of the pre-tokenizer
+  // What kind it is, for people: "byte-level BPE (qwen2)", "SentencePiece BPE".
+  const std::string& name() const { return name_; }
 
  private:
   Tokenizer() = default;
@@ -74,7 +75,7 @@ class Tokenizer {
   Markers user_defined_;
   Markers user_defined_and_control_;
   std::vector<int> stop_tokens_;
-  std::string pre_;
+  std::string name_;
   int bos_ = -1;
   int eos_ = -1;
   bool add_bos_ = false;
