@@ -15,8 +15,10 @@ Markers::Markers(const std::vector<Marker>& markers) {
   for (const Marker& marker : markers) by_first_byte_[Byte(marker.text, 0)].push_back(marker);
   for (std::vector<Marker>& same_byte : by_first_byte_) {
     std::ranges::stable_sort(same_byte, {}, &Marker::text);
-    const auto repeated = std::ranges::unique(same_byte, {}, &Marker::text);
-    same_byte.erase(repeated.begin(), repeated.end());
+    const auto repeated =
+        std::unique(same_byte.begin(), same_byte.end(),
+                    [](const Marker& a, const Marker& b) { return a.text == b.text; });
+    same_byte.erase(repeated, same_byte.end());
   }
 }
 
@@ -30,8 +32,9 @@ const Marker* Markers::At(std::string_view text, size_t at) const {
     const auto next_byte = [size](const Marker& marker) {
       return marker.text.size() == size ? -1 : Byte(marker.text, size);
     };
-    const auto same = std::ranges::equal_range(rest, Byte(text, at + size), {}, next_byte);
-    rest = {same.begin(), same.end()};
+    const int byte = Byte(text, at + size);
+    rest = {std::ranges::lower_bound(rest, byte, {}, next_byte),
+            std::ranges::upper_bound(rest, byte, {}, next_byte)};
   }
   return longest;
 }
