@@ -16,9 +16,16 @@ namespace {
 // behind the place in front of it can be normalised by itself. May be false of some for which that
 // holds (those that have a decomposition), never true of others.
 bool StandsAlone(int32_t character) {
-  if (character < 0x300) return true;
-  if (character >= 0x1160 && character <= 0x11ff) return false;  // vowels and finals of Hangul
-  if (character >= 0xac00 && character <= 0xd7a3) return true;   // syllables of Hangul
+  const auto within = [&](int32_t first, int32_t last) {
+    return character >= first && character <= last;
+  };
+  // Cyrillic, Vietnamese, Kana, Han, syllables of Hangul: much text is of nothing else.
+  if (character < 0x300 || within(0x400, 0x482) || within(0x1e00, 0x1eff) ||
+      within(0x3041, 0x3096) || within(0x30a1, 0x30fa) || within(0x3400, 0x9fff) ||
+      within(0xac00, 0xd7a3)) {
+    return true;
+  }
+  if (within(0x1160, 0x11ff)) return false;  // vowels and finals of Hangul
   const utf8proc_property_t* property = utf8proc_get_property(character);
   const bool is_mark = property->category == UTF8PROC_CATEGORY_MN ||
                        property->category == UTF8PROC_CATEGORY_MC ||

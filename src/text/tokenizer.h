@@ -31,7 +31,7 @@ class Tokenizer {
 
   // The ids of `text`, with BOS in front if asked for and if there is one. Broken UTF-8 is read as
   // U+FFFD, the number of which is added to `*replaced` where given, so that the caller can warn.
-  // O(n log n) whatever the text; 5 MB/s or more. An error only for a text past 2 GiB or if memory
+  // O(n log n) whatever the text; 2 MB/s or more. An error only for a text past 2 GiB or if memory
   // runs out.
   //
   // `special`: the names of control tokens in the text are read as these, the leftmost first and of
