@@ -46,7 +46,7 @@ std::string All(std::string_view text) { return std::string(text); }
 
 std::string NormalForm(std::string_view text) {
   std::string buffer;
-  const std::string normal(ToNormalForm(text, &buffer));
+  std::string normal(ToNormalForm(text, &buffer));
   FUZZ_CHECK(IsUtf8(normal) && ToNormalForm(normal, &buffer) == normal);
   return normal;
 }

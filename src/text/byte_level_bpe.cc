@@ -51,10 +51,11 @@ Status ByteLevelBpe::AddMerges(const Vocabulary& vocabulary, std::span<const Tok
       return Fail("merge {} has no space: \"{}\"", i, Printable(merge));
     const std::string_view left = merge.substr(0, space);
     const std::string_view right = merge.substr(space + 1);
-    const std::string result = std::string(left).append(right);
+    const std::string joined = std::string(left).append(right);
+    const std::string_view result = joined;
     int ids[3] = {};
     int part = 0;
-    for (const std::string_view token : {left, right, std::string_view(result)}) {
+    for (const std::string_view token : {left, right, result}) {
       const auto bytes = FromByteAlphabet(token);
       const auto found = bytes ? words_.find(*bytes) : words_.end();
       if (found == words_.end()) break;

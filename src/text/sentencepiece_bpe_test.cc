@@ -48,8 +48,8 @@ int AddPiece(std::string_view piece, float score, Vocabulary* vocabulary) {
 
 constexpr int kUnknown = 0, kBos = 1, kEos = 2;
 constexpr int kSpaceT = kFirstTestPiece, kHe = kSpaceT + 1, kSpaceThe = kSpaceT + 2,
-              kIn = kSpaceT + 3, kIng = kSpaceT + 4, kSpace = kSpaceT + 5, kT = kSpaceT + 6,
-              kH = kSpaceT + 7, kE = kSpaceT + 8, kI = kSpaceT + 9, kN = kSpaceT + 10;
+              kIng = kSpaceT + 4, kSpace = kSpaceT + 5, kT = kSpaceT + 6, kH = kSpaceT + 7,
+              kE = kSpaceT + 8, kI = kSpaceT + 9, kN = kSpaceT + 10;
 
 int Byte(int byte) { return 3 + byte; }
 

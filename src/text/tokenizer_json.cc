@@ -19,11 +19,15 @@ namespace bitfetch {
 namespace {
 
 constexpr int64_t kMaxTokens = int64_t{1} << 22;
+constexpr size_t kMaxPieceBytes = size_t{1} << 23;  // Gemma's have a quarter of that
 
-std::string_view Type(const JsonValue& part) {
-  const auto* type = part.Find<std::string>("type");
-  return type ? std::string_view(*type) : std::string_view();
+// A text, which is empty where there is none.
+std::string_view Text(const std::string* text) {
+  if (!text) return {};
+  return *text;
 }
+
+std::string_view Type(const JsonValue& part) { return Text(part.Find<std::string>("type")); }
 
 bool IsTrue(const JsonValue& object, std::string_view key, bool otherwise = false) {
   const bool* value = object.Find<bool>(key);
@@ -55,8 +59,8 @@ std::optional<std::pair<std::string_view, std::string_view>> Parts(const JsonVal
   if (const auto* text = merge.As<std::string>()) {
     const size_t space = MergeSpace(*text);
     if (space == std::string::npos) return std::nullopt;
-    return std::pair(std::string_view(*text).substr(0, space),
-                     std::string_view(*text).substr(space + 1));
+    const std::string_view merge_text = *text;
+    return std::pair(merge_text.substr(0, space), merge_text.substr(space + 1));
   }
   const auto* list = merge.As<JsonValue::List>();
   if (!list || list->size() != 2) return std::nullopt;
@@ -86,6 +90,7 @@ class Reader {
       BITFETCH_RETURN_IF_ERROR(ReadMerges(*merges));
     } else {
       BITFETCH_RETURN_IF_ERROR(ReadScores(*merges));
+      BITFETCH_RETURN_IF_ERROR(CheckSplits(*model, merges->size()));
     }
     ReadEnds();
     return std::move(vocabulary_);
@@ -227,17 +232,40 @@ class Reader {
     constexpr float kNoMerge = 1;
     std::vector<float>& scores = vocabulary_.scores;
     scores.assign(vocabulary_.tokens.size(), kNoMerge);
-    float next = 0;
+    float last = 0;
     for (size_t i = 0; i < merges.size(); ++i) {
       const auto parts = Parts(merges[i]);
       if (!parts) return Fail("merge {} is no pair of tokens", i);
       const std::string piece = std::string(parts->first).append(parts->second);
       const int id = IdOf(piece);
       if (id < 0) return Fail("merge {} makes \"{}\", which is no token", i, Printable(piece));
-      if (scores[id] == kNoMerge) scores[id] = next--;
+      if (scores[id] == kNoMerge) {
+        scores[id] = --last;
+      } else if (scores[id] != last && vocabulary_.types[id] != kUserDefinedToken) {
+        return Fail("merge {} makes \"{}\", which others make earlier: scores can't say that", i,
+                    Printable(piece));
+      }
     }
-    std::ranges::replace(scores, kNoMerge, next);
+    std::ranges::replace(scores, kNoMerge, last - 1);
     return {};
+  }
+
+  // Where pieces have scores, any two of them merge that together are a third.
+  Status CheckSplits(const JsonValue& model, size_t merges) const {
+    size_t bytes = 0;
+    size_t splits = 0;
+    for (const auto& [piece, id] : *model.Find<JsonValue::Object>("vocab")) {
+      bytes += piece.size();
+      if (bytes > kMaxPieceBytes) return Fail("the tokens have over {} bytes", kMaxPieceBytes);
+      const std::string_view text = piece;
+      for (size_t at = 1; at < text.size(); ++at) {
+        if (ids_.contains(text.substr(0, at)) && ids_.contains(text.substr(at))) ++splits;
+      }
+    }
+    if (splits == merges) return {};
+    return Fail(
+        "the model has {} merges, but {} pairs of its tokens are tokens: scores can't say that",
+        merges, splits);
   }
 
   // BOS and EOS.
@@ -264,8 +292,7 @@ class Reader {
     const JsonValue* token = config_.Find(key);
     if (!token) return {};
     const auto* name = token->As<std::string>();
-    if (!name) name = token->Find<std::string>("content");
-    return name ? std::string_view(*name) : std::string_view();
+    return Text(name ? name : token->Find<std::string>("content"));
   }
 
   int IdOf(std::string_view token) const {

@@ -10,9 +10,9 @@ namespace bitfetch {
 
 // The vocabulary of Hugging Face's tokenizer.json (https://github.com/huggingface/tokenizers), as
 // converters write it to GGUF: BPE, byte-level with a pattern that Pretokenizer knows, or that of
-// SentencePiece with byte fallback, whose scores follow from the order of the merges. Added tokens
-// are control tokens where they are special, otherwise user-defined; an id that no token has is
-// unused.
+// SentencePiece with byte fallback, whose scores follow from the order of the merges. (It is an
+// error if the merges are others than scores give, which would be silently lost.) Added tokens are
+// control tokens where they are special, otherwise user-defined; an id that no token has is unused.
 //
 // `config` is tokenizer_config.json, or null: which tokens are BOS and EOS, and whether texts have
 // them, as far as the post-processor does not say so.

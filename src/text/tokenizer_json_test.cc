@@ -79,7 +79,7 @@ json Pieces() {
             {"byte_fallback", true},
             {"unk_token", "<unk>"},
             {"vocab", vocab},
-            {"merges", {"▁ h", "h e"}}}}};
+            {"merges", {"▁ h", "h e", "▁ ▁"}}}}};
 }
 
 Result<Vocabulary> Read(const json& tokenizer, const json& config = json::object()) {
@@ -210,6 +210,15 @@ TEST(TokenizerJson, NamesWhatIsWrong) {
   EXPECT_EQ(changed("/added_tokens/0/id", nullptr), "an added token has no id or no content");
   EXPECT_EQ(changed("/added_tokens/0", 5), "an added token has no id or no content");
   EXPECT_EQ(changed("/model/merges/1", "e h", Pieces()), "merge 1 makes \"eh\", which is no token");
+  EXPECT_EQ(changed("/model/merges", {"▁ ▁", "h e"}, Pieces()),
+            "the model has 2 merges, but 3 pairs of its tokens are tokens: scores can't say that");
+  json later = Pieces();
+  later["model"]["vocab"]["▁he"] = 265;
+  later["model"]["merges"] = {"▁h e", "h e", "▁ he", "▁ h", "▁ ▁"};
+  EXPECT_THAT(WhyNot(later),
+              testing::AllOf(HasSubstr("merge 2 makes"), HasSubstr("which others make earlier")));
+  later["model"]["merges"] = {"▁h e", "▁ he", "h e", "▁ h", "▁ ▁"};
+  EXPECT_EQ(WhyNot(later), "accepted");
   EXPECT_EQ(changed("/model/byte_fallback", false, Pieces()),
             "the model is neither byte-level nor has it byte fallback");
 }
