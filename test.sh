@@ -37,8 +37,8 @@ case $preset in
   *) usage ;;
 esac
 
-if tokenizer=$(tools/llama3_tokenizer.sh); then
-  export BITFETCH_LLAMA3_TOKENIZER=$tokenizer
+if tokenizers=$(tools/tokenizers.sh); then
+  export BITFETCH_TOKENIZERS=$tokenizers
 elif [[ ${CI-} ]]; then
   exit 1
 fi

@@ -109,8 +109,9 @@ BITFETCH_API bitfetch_status bitfetch_model_tokenize(const bitfetch_model* model
 BITFETCH_API bitfetch_status bitfetch_model_token_bytes(const bitfetch_model* model, int32_t token,
                                                         const char** data, size_t* bytes);
 
-/* The bytes of `count` tokens in a row. Writes up to `capacity` of them to `text`, without a 0 at
- * the end, and to `bytes` how many there are. */
+/* The bytes of `count` tokens in a row, without the space that some tokenizers put in front of a
+ * text. Writes up to `capacity` of them to `text`, without a 0 at the end, and to `bytes` how many
+ * there are. */
 BITFETCH_API bitfetch_status bitfetch_model_detokenize(const bitfetch_model* model,
                                                        const int32_t* tokens, size_t count,
                                                        char* text, size_t capacity, size_t* bytes);

@@ -110,8 +110,8 @@ Status AddTokenizer(const GgufReader& file, Facts& facts) {
     return {};
   }
   const auto token = [](int id) { return id < 0 ? std::string("none") : fmt::format("{}", id); };
-  facts.Add("tokenizer", "byte-level BPE ({}), {} tokens, BOS {}, EOS {}", tokenizer->pre(),
-            tokenizer->size(), token(tokenizer->bos()), token(tokenizer->eos()));
+  facts.Add("tokenizer", "{}, {} tokens, BOS {}, EOS {}", tokenizer->name(), tokenizer->size(),
+            token(tokenizer->bos()), token(tokenizer->eos()));
   return {};
 }
 

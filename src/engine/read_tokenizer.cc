@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/read_tokenizer.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,12 +17,14 @@ constexpr std::string_view kPrefix = "tokenizer.ggml.";
 
 std::string Key(std::string_view name) { return fmt::format("{}{}", kPrefix, name); }
 
-// The file's own kind of tokenizer, or an error for those that are not byte-level BPE.
-Status CheckKind(const GgufReader& file) {
+Result<TokenizerKind> ReadKind(const GgufReader& file) {
   BITFETCH_ASSIGN_OR_RETURN(const std::string_view kind, file.Get<std::string_view>(Key("model")));
-  if (kind == "gpt2") return {};
-  return Fail("{}: tokenizer '{}' is not supported: only byte-level BPE ('gpt2') is", file.path(),
-              Printable(kind));
+  if (kind == "gpt2") return TokenizerKind::kByteLevelBpe;
+  if (kind == "llama") return TokenizerKind::kSentencePieceBpe;
+  return Fail(
+      "{}: tokenizer '{}' is not supported: only byte-level BPE ('gpt2') and SentencePiece's "
+      "('llama') are",
+      file.path(), Printable(kind));
 }
 
 Result<std::string> PreTokenizer(const GgufReader& file) {
@@ -47,14 +50,32 @@ Result<std::vector<std::string>> Strings(const GgufReader& file, std::string_vie
   return std::vector<std::string>(views.begin(), views.end());
 }
 
+Status ReadByteLevel(const GgufReader& file, Vocabulary& vocabulary) {
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.merges, Strings(file, "merges"));
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.pre, PreTokenizer(file));
+  return {};
+}
+
+Status ReadSentencePiece(const GgufReader& file, Vocabulary& vocabulary) {
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.scores, file.GetArray<float>(Key("scores")));
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.add_space_prefix,
+                            file.Get<bool>(Key("add_space_prefix"), true));
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.unknown,
+                            SpecialToken(file, "unknown_token_id", vocabulary.tokens.size()));
+  if (vocabulary.unknown >= 0) return {};
+  const auto typed_so = std::ranges::find(vocabulary.types, kUnknownToken);
+  if (typed_so != vocabulary.types.end()) {
+    vocabulary.unknown = static_cast<int>(typed_so - vocabulary.types.begin());
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Tokenizer> ReadTokenizer(const GgufReader& file) {
-  BITFETCH_RETURN_IF_ERROR(CheckKind(file));
   Vocabulary vocabulary;
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.kind, ReadKind(file));
   BITFETCH_ASSIGN_OR_RETURN(vocabulary.tokens, Strings(file, "tokens"));
-  BITFETCH_ASSIGN_OR_RETURN(vocabulary.merges, Strings(file, "merges"));
-  BITFETCH_ASSIGN_OR_RETURN(vocabulary.pre, PreTokenizer(file));
   if (file.Has(Key("token_type"))) {
     BITFETCH_ASSIGN_OR_RETURN(const auto types, file.GetArray<int64_t>(Key("token_type")));
     for (const int64_t type : types) {
@@ -64,15 +85,18 @@ Result<Tokenizer> ReadTokenizer(const GgufReader& file) {
       vocabulary.types.push_back(static_cast<int>(type));
     }
   }
+  BITFETCH_RETURN_IF_ERROR(vocabulary.kind == TokenizerKind::kByteLevelBpe
+                               ? ReadByteLevel(file, vocabulary)
+                               : ReadSentencePiece(file, vocabulary));
   for (const auto& [name, id] :
        {std::pair("bos_token_id", &vocabulary.bos), std::pair("eos_token_id", &vocabulary.eos),
         std::pair("eot_token_id", &vocabulary.eot), std::pair("eom_token_id", &vocabulary.eom)}) {
     BITFETCH_ASSIGN_OR_RETURN(*id, SpecialToken(file, name, vocabulary.tokens.size()));
   }
-  // Every model of this kind was trained with BOS in front, and the published 2B4T file does not
-  // say so.
-  BITFETCH_ASSIGN_OR_RETURN(vocabulary.add_bos,
-                            file.Get<bool>(Key("add_bos_token"), vocabulary.bos >= 0));
+  // Models of both kinds were trained with BOS in front, but for Qwen's, and the published 2B4T
+  // file does not say so.
+  const bool add_bos = vocabulary.bos >= 0 && vocabulary.pre != "qwen2";
+  BITFETCH_ASSIGN_OR_RETURN(vocabulary.add_bos, file.Get<bool>(Key("add_bos_token"), add_bos));
   BITFETCH_ASSIGN_OR_RETURN(vocabulary.add_eos, file.Get<bool>(Key("add_eos_token"), false));
   return Tokenizer::Create(vocabulary).map_error([&](const Error& error) {
     return Error{fmt::format("{}: {}", file.path(), error.message)};

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <map>
 #include <memory>
@@ -27,13 +28,25 @@ std::vector<std::string> ByteTokens() {
 }
 
 struct Keys {
-  std::string model = "gpt2";
+  std::string model = "gpt2";     // or "llama", which has scores and no merges
   std::string pre = "llama-bpe";  // empty: no such key
   std::vector<std::string> tokens = ByteTokens();
   std::vector<std::string> merges = {"h e", "l l"};
   std::vector<int32_t> types = {};
+  std::vector<float> scores = {};
+  std::map<std::string, bool> flags = {};
   std::map<std::string, int64_t> ids = {{"bos_token_id", 257}, {"eos_token_id", 256}};
 };
+
+void TakePieces(Keys& keys) {
+  const Vocabulary vocabulary = TestPieces();
+  keys.model = "llama";
+  keys.pre = "default";
+  keys.tokens = vocabulary.tokens;
+  keys.types.assign(vocabulary.types.begin(), vocabulary.types.end());
+  keys.scores = vocabulary.scores;
+  keys.ids = {{"bos_token_id", 1}, {"eos_token_id", 2}};
+}
 
 class ReadTokenizerTest : public testing::Test {
  protected:
@@ -47,7 +60,9 @@ class ReadTokenizerTest : public testing::Test {
     writer.Add<std::string>("tokenizer.ggml.model", keys.model);
     if (!keys.pre.empty()) writer.Add<std::string>("tokenizer.ggml.pre", keys.pre);
     writer.AddArray<std::string>("tokenizer.ggml.tokens", keys.tokens);
-    writer.AddArray<std::string>("tokenizer.ggml.merges", keys.merges);
+    if (keys.model == "gpt2") writer.AddArray<std::string>("tokenizer.ggml.merges", keys.merges);
+    if (!keys.scores.empty()) writer.AddArray<float>("tokenizer.ggml.scores", keys.scores);
+    for (const auto& [key, value] : keys.flags) writer.Add<bool>("tokenizer.ggml." + key, value);
     if (!keys.types.empty()) writer.AddArray<int32_t>("tokenizer.ggml.token_type", keys.types);
     for (const auto& [key, id] : keys.ids) writer.Add<int64_t>("tokenizer.ggml." + key, id);
     EXPECT_TRUE(writer.Open(path_));
@@ -83,7 +98,46 @@ TEST_F(ReadTokenizerTest, ReadsWhatTheFileSays) {
 TEST_F(ReadTokenizerTest, TakesLlamaBpeWhereThePublishedFileSaysNothing) {
   const auto tokenizer = Read([](Keys& keys) { keys.pre = ""; });
   ASSERT_TRUE(tokenizer);
-  EXPECT_EQ(tokenizer->pre(), "llama-bpe");
+  EXPECT_EQ(tokenizer->name(), "byte-level BPE (llama-bpe)");
+}
+
+TEST_F(ReadTokenizerTest, BosUnlessTheFileSaysOtherwiseOrItIsQwens) {
+  EXPECT_TRUE(Read([](Keys&) {})->add_bos());
+  EXPECT_FALSE(Read([](Keys& keys) { keys.ids.erase("bos_token_id"); })->add_bos());
+  EXPECT_FALSE(Read([](Keys& keys) { keys.pre = "qwen2"; })->add_bos());
+  EXPECT_TRUE(Read([](Keys& keys) {
+                keys.pre = "qwen2";
+                keys.flags["add_bos_token"] = true;
+              })->add_bos());
+  EXPECT_TRUE(Read(TakePieces)->add_bos());
+}
+
+TEST_F(ReadTokenizerTest, ReadsSentencePiece) {
+  constexpr int kSpaceThe = kFirstTestPiece + 2;
+  const auto tokenizer = Read(TakePieces);
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  EXPECT_EQ(tokenizer->name(), "SentencePiece BPE");
+  EXPECT_EQ(tokenizer->Encode("the", true).value(), (std::vector<int>{1, kSpaceThe}));
+  const auto without = Read([](Keys& keys) {
+    TakePieces(keys);
+    keys.flags["add_space_prefix"] = false;
+  });
+  EXPECT_EQ(without->Encode(" the", false).value(), std::vector<int>{kSpaceThe});
+}
+
+TEST_F(ReadTokenizerTest, TheUnknownTokenIsThatOfTheKeyOrTheFirstTypedSo) {
+  const auto unknown_of = [&](const std::function<void(Keys&)>& change) {
+    const auto tokenizer = Read([&](Keys& keys) {
+      TakePieces(keys);
+      keys.types[3 + 0xc3] = kUnusedToken;
+      change(keys);
+    });
+    EXPECT_TRUE(tokenizer) << tokenizer.error().message;
+    return tokenizer->Encode("é", false)->back();
+  };
+  EXPECT_EQ(unknown_of([](Keys&) {}), 0);
+  EXPECT_EQ(unknown_of([](Keys& keys) { keys.ids["unknown_token_id"] = 9; }), 9);
+  EXPECT_EQ(unknown_of([](Keys& keys) { keys.ids["unknown_token_id"] = 900; }), 0);
 }
 
 TEST_F(ReadTokenizerTest, ATurnEndsAtTheTokensOfKeysAndNames) {
@@ -124,9 +178,21 @@ TEST_F(ReadTokenizerTest, DuplicateAndEmptyTokensAreAccepted) {
 }
 
 TEST_F(ReadTokenizerTest, NamesTheFileAndWhatIsWrong) {
+  EXPECT_THAT(Message([](Keys& keys) { keys.model = "bert"; }),
+              AllOf(HasSubstr("vocabulary.gguf"), HasSubstr("'bert' is not supported")));
+  EXPECT_THAT(Message([](Keys& keys) { keys.pre = "tekken"; }), HasSubstr("tekken"));
   EXPECT_THAT(Message([](Keys& keys) { keys.model = "llama"; }),
-              AllOf(HasSubstr("vocabulary.gguf"), HasSubstr("'llama' is not supported")));
-  EXPECT_THAT(Message([](Keys& keys) { keys.pre = "qwen2"; }), HasSubstr("qwen2"));
+              HasSubstr("tokenizer.ggml.scores is missing"));
+  EXPECT_THAT(Message([](Keys& keys) {
+                TakePieces(keys);
+                keys.scores.pop_back();
+              }),
+              HasSubstr("vocabulary.gguf: the vocabulary has 271 tokens but 270 scores"));
+  EXPECT_THAT(Message([](Keys& keys) {
+                TakePieces(keys);
+                keys.scores[260] = std::nanf("");
+              }),
+              HasSubstr("vocabulary.gguf: the score of token 260 is not a number"));
   EXPECT_THAT(Message([](Keys& keys) { keys.merges.emplace_back("zz z"); }), HasSubstr("zz z"));
   EXPECT_THAT(Message([](Keys& keys) { keys.tokens[5] = keys.tokens[6]; }),
               HasSubstr("vocabulary.gguf: the vocabulary has no token for byte 0x05"));

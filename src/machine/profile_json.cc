@@ -8,7 +8,7 @@
 #include <optional>
 #include <type_traits>
 
-#include "machine/json_value.h"
+#include "base/json_value.h"
 
 namespace bitfetch {
 namespace {
@@ -221,13 +221,10 @@ std::string ProfileToJson(const MachineProfile& profile, std::string_view versio
 
 Result<std::optional<MachineProfile>> ProfileFromJson(std::string_view text,
                                                       std::string_view version) {
-  const std::optional<JsonValue> json = ParseJson(text);
-  if (!json) return Fail("this is no JSON");
-  if (const auto* object = json->As<JsonValue::Object>()) {
-    const auto at = object->find("bitfetch");
-    const auto* by = at == object->end() ? nullptr : at->second.As<std::string>();
-    if (by != nullptr && *by != Writer(version)) return std::optional<MachineProfile>();
-  }
+  const Result<JsonValue> json = ParseJson(text);
+  if (!json) return Fail("this {}", json.error().message);
+  const auto* by = json->Find<std::string>("bitfetch");
+  if (by != nullptr && *by != Writer(version)) return std::optional<MachineProfile>();
   MachineProfile profile;
   std::string writer;
   Fields fields(*json, "profile");

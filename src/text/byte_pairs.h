@@ -4,29 +4,30 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
-#include <vector>
+
+#include "text/pair_merges.h"
 
 namespace bitfetch {
 
-// Byte-pair merges (Sennrich et al., 2016, "Neural machine translation of rare words with subword
-// units"): in a sequence of tokens, the pair whose merge was learnt first becomes one token, the
-// leftmost where there are several, until no pair is left that has a merge.
-class BytePairMerges {
+// Merges in the order in which they were learnt.
+class BytePairMerges : public PairMerges {
  public:
-  // The next merge in the order of learning. A pair that has one already keeps it.
-  void Add(int left, int right, int merged);
+  // The next merge. A pair that has one already keeps it.
+  void Add(int left, int right, int merged) {
+    merges_.try_emplace(Pair(left, right), Merge{static_cast<int>(merges_.size()), merged});
+  }
 
   void Reserve(size_t merges) { merges_.reserve(merges); }
 
-  // Merges in place. O(n log n) for n tokens.
-  void Apply(std::vector<int>* tokens) const;
+  std::optional<Merge> Find(int left, int right) const override {
+    const auto found = merges_.find(Pair(left, right));
+    if (found == merges_.end()) return std::nullopt;
+    return found->second;
+  }
 
  private:
-  struct Merge {
-    int rank;
-    int merged;
-  };
   static uint64_t Pair(int left, int right) {
     return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right);
   }

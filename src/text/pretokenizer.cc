@@ -34,57 +34,81 @@ namespace {
   R"(\t\x0b\x0c \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})"
 #define SPACE SPACE_IN_LINE R"(\r\n)"
 
-// The original: (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
-// ?[^\s\p{L}\p{N}]+[\r\n]*
-//               |\s*[\r\n]+|\s+(?!\S)|\s+
-// `\s*[\r\n]+`, up to the last line end in a run of spaces, is written without backtracking.
-constexpr char kLlama3[] =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-    "|[^\\r\\n" LETTER NUMBER "]?[" LETTER
-    "]++"
-    "|[" NUMBER
-    "]{1,3}"
-    "| ?[^" SPACE LETTER NUMBER
-    "]++[\\r\\n]*+"
-    "|(?:[" SPACE_IN_LINE
-    "]*+[\\r\\n]++)++"
-    "|[" SPACE "]+(?![^" SPACE
-    "])"
-    "|[" SPACE "]++";
+// A pattern as the originals have it, and as we have it: the same words, without backtracking.
+struct Pattern {
+  std::string_view original;
+  const char* compiled;
+};
 
-// The original: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-constexpr char kGpt2[] =
-    "'s|'t|'re|'ve|'m|'ll|'d"
-    "| ?[" LETTER
-    "]++"
-    "| ?[" NUMBER
-    "]++"
-    "| ?[^" SPACE LETTER NUMBER
-    "]++"
-    "|[" SPACE "]+(?![^" SPACE
-    "])"
-    "|[" SPACE "]++";
+// `\s*[\r\n]+` goes up to the last line end in a run of spaces.
+#define LLAMA_ORIGINAL(DIGITS)                                            \
+  R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N})" DIGITS \
+  R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"
+#define LLAMA_COMPILED(DIGITS)                       \
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)"                     \
+  "|[^\\r\\n" LETTER NUMBER "]?[" LETTER             \
+  "]++"                                              \
+  "|[" NUMBER "]" DIGITS "| ?[^" SPACE LETTER NUMBER \
+  "]++[\\r\\n]*+"                                    \
+  "|(?:[" SPACE_IN_LINE                              \
+  "]*+[\\r\\n]++)++"                                 \
+  "|[" SPACE "]+(?![^" SPACE                         \
+  "])"                                               \
+  "|[" SPACE "]++"
+constexpr Pattern kLlama3 = {LLAMA_ORIGINAL("{1,3}"), LLAMA_COMPILED("{1,3}")};
+constexpr Pattern kQwen2 = {LLAMA_ORIGINAL(""), LLAMA_COMPILED("")};
+
+constexpr Pattern kGpt2 = {Pretokenizer::kGpt2Pattern,
+                           "'s|'t|'re|'ve|'m|'ll|'d"
+                           "| ?[" LETTER
+                           "]++"
+                           "| ?[" NUMBER
+                           "]++"
+                           "| ?[^" SPACE LETTER NUMBER
+                           "]++"
+                           "|[" SPACE "]+(?![^" SPACE
+                           "])"
+                           "|[" SPACE "]++"};
 
 struct KnownPretokenizer {
   std::string_view name;
-  const char* pattern;
-  bool whole_words_first;
+  const Pattern& pattern;
+  bool whole_words_first = false;
+  bool normal_form = false;
 };
 constexpr KnownPretokenizer kKnown[] = {
-    {"llama-bpe", kLlama3, true},  {"llama3", kLlama3, true},
-    {"llama-v3", kLlama3, true},   {"falcon3", kLlama3, true},
-    {"falcon_e", kLlama3, true},   {"falcon-h1", kLlama3, true},
-    {"pixtral", kLlama3, true},    {"midm-2.0", kLlama3, true},
-    {"lfm2", kLlama3, true},       {"jina-v5-nano", kLlama3, true},
-    {"smaug-bpe", kLlama3, false}, {"dbrx", kLlama3, false},
-    {"gpt-2", kGpt2, false},       {"phi-2", kGpt2, false},
-    {"olmo", kGpt2, false},        {"mpt", kGpt2, false},
-    {"jais", kGpt2, false},        {"trillion", kGpt2, false},
-    {"exaone4", kGpt2, false},     {"gigachat", kGpt2, false},
-    {"a.x-4.0", kGpt2, false},     {"mellum", kGpt2, false},
-    {"modern-bert", kGpt2, false}, {"granite-docling", kGpt2, false},
-    {"jina-es", kGpt2, false},     {"jina-de", kGpt2, false},
-    {"jina-v2-es", kGpt2, false},  {"jina-v2-de", kGpt2, false},
+    {"llama-bpe", kLlama3, true},
+    {"llama3", kLlama3, true},
+    {"llama-v3", kLlama3, true},
+    {"falcon3", kLlama3, true},
+    {"falcon_e", kLlama3, true},
+    {"falcon-h1", kLlama3, true},
+    {"pixtral", kLlama3, true},
+    {"midm-2.0", kLlama3, true},
+    {"lfm2", kLlama3, true},
+    {"jina-v5-nano", kLlama3, true},
+    {"smaug-bpe", kLlama3},
+    {"dbrx", kLlama3},
+    {"qwen2", kQwen2, false, true},
+    {"deepseek-r1-qwen", kQwen2, false, true},
+    {"megrez", kQwen2, false, true},
+    {"f2llmv2", kQwen2, false, true},
+    {"gpt-2", kGpt2},
+    {"phi-2", kGpt2},
+    {"olmo", kGpt2, false, true},
+    {"mpt", kGpt2, false, true},
+    {"jais", kGpt2},
+    {"trillion", kGpt2},
+    {"exaone4", kGpt2},
+    {"gigachat", kGpt2},
+    {"a.x-4.0", kGpt2},
+    {"mellum", kGpt2},
+    {"modern-bert", kGpt2},
+    {"granite-docling", kGpt2},
+    {"jina-es", kGpt2},
+    {"jina-de", kGpt2},
+    {"jina-v2-es", kGpt2},
+    {"jina-v2-de", kGpt2},
 };
 
 std::string Message(int code) {
@@ -105,31 +129,34 @@ struct Freed {
 
 void Pretokenizer::CodeFree::operator()(pcre2_real_code_8* code) const { pcre2_code_free(code); }
 
+std::optional<std::string_view> Pretokenizer::NameFor(std::string_view pattern,
+                                                      bool whole_words_first, bool normal_form) {
+  const auto known = std::ranges::find_if(kKnown, [&](const KnownPretokenizer& k) {
+    return k.pattern.original == pattern && k.whole_words_first == whole_words_first &&
+           k.normal_form == normal_form;
+  });
+  if (known == std::end(kKnown)) return std::nullopt;
+  return known->name;
+}
+
 Result<Pretokenizer> Pretokenizer::Create(std::string_view name) {
   const auto known = std::ranges::find(kKnown, name, &KnownPretokenizer::name);
-  if (name == "qwen2" || name == "deepseek-r1-qwen") {
-    return Fail(
-        "pre-tokenizer '{}', which Qwen's models have, is not supported yet: choose a model with "
-        "llama-bpe, gpt-2 or another name of their patterns, such as BitNet b1.58 2B4T or "
-        "Falcon3-1.58bit",
-        name);
-  }
   if (known == std::end(kKnown)) {
     return Fail(
-        "pre-tokenizer '{}' is not supported: only llama-bpe, gpt-2 and other names of the same "
-        "patterns are",
+        "pre-tokenizer '{}' is not supported: only llama-bpe, qwen2, gpt-2 and other names of the "
+        "same patterns are",
         Printable(name));
   }
   int error = 0;
   size_t offset = 0;
   pcre2_code* code =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(known->pattern), PCRE2_ZERO_TERMINATED,
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(known->pattern.compiled), PCRE2_ZERO_TERMINATED,
                     PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &error, &offset, nullptr);
   if (!code) return Fail("the pattern of pre-tokenizer {} at {}: {}", name, offset, Message(error));
   // Where no machine code can be made, pcre2_match() interprets the pattern: slower, the same
   // words.
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-  return Pretokenizer(code, known->whole_words_first);
+  return Pretokenizer(code, known->whole_words_first, known->normal_form);
 }
 
 Status Pretokenizer::Split(std::string_view text, std::vector<std::string_view>* words) const {

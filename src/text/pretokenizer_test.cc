@@ -31,6 +31,9 @@ Words Split(const std::string& name, const std::string& text) {
 constexpr char kLlama3[] =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
     R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr char kQwen2[] =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
+    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr char kGpt2[] =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
@@ -69,6 +72,7 @@ void CompareWithTheOriginal(const std::string& name, const char* pattern) {
 TEST(Pretokenizer, Llama3SplitsAsTheOriginalPattern) {
   CompareWithTheOriginal("llama-bpe", kLlama3);
 }
+TEST(Pretokenizer, Qwen2SplitsAsTheOriginalPattern) { CompareWithTheOriginal("qwen2", kQwen2); }
 TEST(Pretokenizer, Gpt2SplitsAsTheOriginalPattern) { CompareWithTheOriginal("gpt-2", kGpt2); }
 
 TEST(Pretokenizer, OtherNamesOfThePatterns) {
@@ -77,12 +81,20 @@ TEST(Pretokenizer, OtherNamesOfThePatterns) {
     EXPECT_EQ(Split(name, "I'M 12345"), (Words{"I", "'M", " ", "123", "45"})) << name;
     const bool merges_first = std::string(name) == "smaug-bpe" || std::string(name) == "dbrx";
     EXPECT_EQ(Pretokenizer::Create(name)->whole_words_first(), !merges_first) << name;
+    EXPECT_FALSE(Pretokenizer::Create(name)->normal_form()) << name;
+  }
+  for (const char* name : {"qwen2", "deepseek-r1-qwen", "megrez", "f2llmv2"}) {
+    EXPECT_EQ(Split(name, "I'M 123"), (Words{"I", "'M", " ", "1", "2", "3"})) << name;
+    EXPECT_FALSE(Pretokenizer::Create(name)->whole_words_first()) << name;
+    EXPECT_TRUE(Pretokenizer::Create(name)->normal_form()) << name;
   }
   for (const char* name : {"gpt-2", "phi-2", "olmo", "mpt", "jais", "trillion", "exaone4",
                            "gigachat", "a.x-4.0", "mellum", "modern-bert", "granite-docling",
                            "jina-es", "jina-de", "jina-v2-es", "jina-v2-de"}) {
     EXPECT_EQ(Split(name, "I'M 12345"), (Words{"I", "'", "M", " 12345"})) << name;
     EXPECT_FALSE(Pretokenizer::Create(name)->whole_words_first()) << name;
+    const bool gpt_neox = std::string(name) == "olmo" || std::string(name) == "mpt";
+    EXPECT_EQ(Pretokenizer::Create(name)->normal_form(), gpt_neox) << name;
   }
 }
 
@@ -125,7 +137,7 @@ TEST(Pretokenizer, LettersAndNumbersNewerThanUnicode14) {
 
 // Whatever is repeated, the words are the whole text, and nothing is too long for the pattern.
 TEST(Pretokenizer, LongRuns) {
-  for (const char* name : {"llama-bpe", "gpt-2"}) {
+  for (const char* name : {"llama-bpe", "qwen2", "gpt-2"}) {
     for (const char* piece :
          {" ", "\n", " \n", "\r\n \t", "a", "é", "1", "!", "\u3000", "😀", "'s"}) {
       std::string text;
@@ -145,17 +157,10 @@ TEST(Pretokenizer, LongRuns) {
 TEST(Pretokenizer, NamesWhatItDoesNotSupport) {
   const Result<Pretokenizer> pretokenizer = Pretokenizer::Create("tekken");
   ASSERT_FALSE(pretokenizer);
-  EXPECT_EQ(pretokenizer.error().message,
-            "pre-tokenizer 'tekken' is not supported: only llama-bpe, gpt-2 and other names of the "
-            "same patterns are");
-  for (const std::string name : {"qwen2", "deepseek-r1-qwen"}) {
-    EXPECT_EQ(
-        Pretokenizer::Create(name).error().message,
-        "pre-tokenizer '" + name +
-            "', which Qwen's models have, is not supported yet: choose a model with "
-            "llama-bpe, gpt-2 or another name of their patterns, such as BitNet b1.58 2B4T or "
-            "Falcon3-1.58bit");
-  }
+  EXPECT_EQ(
+      pretokenizer.error().message,
+      "pre-tokenizer 'tekken' is not supported: only llama-bpe, qwen2, gpt-2 and other names of "
+      "the same patterns are");
 }
 
 }  // namespace

@@ -2,11 +2,13 @@
 #ifndef BITFETCH_TEXT_TEST_VOCABULARY_H_
 #define BITFETCH_TEXT_TEST_VOCABULARY_H_
 
+#include <fmt/format.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "text/tokenizer.h"
+#include "text/vocabulary.h"
 
 namespace bitfetch {
 
@@ -45,9 +47,35 @@ inline Vocabulary TestVocabulary() {
   return vocabulary;
 }
 
+// SentencePiece's: 0 to 2 are "<unk>", "<s>" and "</s>", 3 to 258 the bytes; then pieces, the
+// earlier the higher their score: "▁t", "he", "▁the", "in", "ing", "▁", "t", "h", "e", "i", "n",
+// "g".
+inline constexpr int kFirstTestPiece = 259;
+inline Vocabulary TestPieces() {
+  Vocabulary vocabulary;
+  vocabulary.kind = TokenizerKind::kSentencePieceBpe;
+  vocabulary.tokens = {"<unk>", "<s>", "</s>"};
+  vocabulary.types = {kUnknownToken, kControlToken, kControlToken};
+  for (int byte = 0; byte < 256; ++byte) {
+    vocabulary.tokens.push_back(fmt::format("<0x{:02X}>", byte));
+    vocabulary.types.push_back(kByteToken);
+  }
+  vocabulary.scores.assign(vocabulary.tokens.size(), 0);
+  for (const char* piece : {"▁t", "he", "▁the", "in", "ing", "▁", "t", "h", "e", "i", "n", "g"}) {
+    vocabulary.tokens.emplace_back(piece);
+    vocabulary.types.push_back(kNormalToken);
+    vocabulary.scores.push_back(-static_cast<float>(vocabulary.scores.size()));
+  }
+  vocabulary.unknown = 0;
+  vocabulary.bos = 1;
+  vocabulary.eos = 2;
+  return vocabulary;
+}
+
 inline int AddToken(std::string_view token, TokenType type, Vocabulary* vocabulary) {
   vocabulary->tokens.emplace_back(token);
   vocabulary->types.push_back(type);
+  if (vocabulary->kind == TokenizerKind::kSentencePieceBpe) vocabulary->scores.push_back(0);
   return static_cast<int>(vocabulary->tokens.size()) - 1;
 }
 

@@ -134,6 +134,17 @@ TEST(Tokenizer, DecodingEncodedTextGivesTheText) {
   }
 }
 
+TEST(Tokenizer, NormalFormOfWhatLiesBetweenMarkersWhereThePretokenizerHasIt) {
+  Vocabulary vocabulary = TestVocabulary();
+  const int equal = AddToken("==", kUserDefinedToken, &vocabulary);
+  EXPECT_THAT(Encode(Make(vocabulary), "e\u0301"), ElementsAre('e', 0xcc, 0x81));
+  vocabulary.pre = "qwen2";
+  const Tokenizer tokenizer = Make(vocabulary);
+  EXPECT_THAT(Encode(tokenizer, "e\u0301"), ElementsAre(0xc3, 0xa9));
+  EXPECT_THAT(Encode(tokenizer, "==\u0338"), ElementsAre(equal, 0xcc, 0xb8)) << "not =≠";
+  EXPECT_EQ(tokenizer.Decode(Encode(tokenizer, "xe\u0301==12")), "xé==12");
+}
+
 TEST(Tokenizer, BrokenUtf8BecomesReplacementCharactersAndIsCounted) {
   const Tokenizer tokenizer = Make(TestVocabulary());
   size_t replaced = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/byte_pairs.h"
+#include "text/pair_merges.h"
 
 #include <algorithm>
 
@@ -25,11 +25,7 @@ struct Candidate {
 
 }  // namespace
 
-void BytePairMerges::Add(int left, int right, int merged) {
-  merges_.try_emplace(Pair(left, right), Merge{static_cast<int>(merges_.size()), merged});
-}
-
-void BytePairMerges::Apply(std::vector<int>* tokens) const {
+void PairMerges::Apply(std::vector<int>* tokens) const {
   std::vector<int>& token = *tokens;
   const int count = static_cast<int>(token.size());
   if (count < 2) return;
@@ -43,23 +39,18 @@ void BytePairMerges::Apply(std::vector<int>* tokens) const {
   }
 
   std::vector<Candidate> heap;
-  const auto find = [&](int left) -> const Merge* {
-    if (left == kNone || next[left] == kNone) return nullptr;
-    const auto found = merges_.find(Pair(token[left], token[next[left]]));
-    return found == merges_.end() ? nullptr : &found->second;
-  };
-  const auto candidate = [&](int left, const Merge& merge) {
-    return Candidate{merge.rank, left, token[left], token[next[left]], merge.merged};
+  // Whether there is a candidate at `left`, which is then the last in the heap, out of order.
+  const auto add = [&](int left) {
+    if (left == kNone || next[left] == kNone) return false;
+    const int right_token = token[next[left]];
+    const std::optional<Merge> merge = Find(token[left], right_token);
+    if (merge) heap.push_back({merge->rank, left, token[left], right_token, merge->merged});
+    return merge.has_value();
   };
   const auto push = [&](int left) {
-    if (const Merge* merge = find(left)) {
-      heap.push_back(candidate(left, *merge));
-      std::push_heap(heap.begin(), heap.end());
-    }
+    if (add(left)) std::push_heap(heap.begin(), heap.end());
   };
-  for (int i = 0; i + 1 < count; ++i) {
-    if (const Merge* merge = find(i)) heap.push_back(candidate(i, *merge));
-  }
+  for (int i = 0; i + 1 < count; ++i) add(i);
   std::make_heap(heap.begin(), heap.end());
 
   while (!heap.empty()) {

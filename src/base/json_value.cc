@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "machine/json_value.h"
+#include "base/json_value.h"
 
 #include <nlohmann/json.hpp>
 #include <utility>
+
+#include "base/file.h"
+#include "base/printable.h"
 
 namespace bitfetch {
 namespace {
@@ -10,10 +13,13 @@ namespace {
 using Sax = nlohmann::json_sax<nlohmann::json>;
 
 constexpr size_t kMaxDepth = 16;
+constexpr size_t kMaxValues = size_t{1} << 22;
+constexpr size_t kMaxFileBytes = size_t{64} << 20;
 
 class Builder : public Sax {
  public:
   JsonValue&& Take() { return std::move(root_); }
+  Error error() const { return {error_}; }
 
   bool null() override { return Add(std::monostate()); }
   bool boolean(bool value) override { return Add(value); }
@@ -28,26 +34,34 @@ class Builder : public Sax {
 
   bool start_object(size_t) override { return Open(JsonValue::Object()); }
   bool key(std::string& key) override {
-    key_ = std::move(key);
-    return true;
+    auto& object = std::get<JsonValue::Object>(open_.back()->value);
+    const auto [member, is_new] = object.try_emplace(std::move(key));
+    member_ = &member->second;
+    return is_new || Refuse(fmt::format("has the key '{}' twice", Printable(member->first)));
   }
   bool end_object() override { return Close(); }
   bool start_array(size_t) override { return Open(JsonValue::List()); }
   bool end_array() override { return Close(); }
 
-  bool parse_error(size_t, const std::string&, const nlohmann::json::exception&) override {
-    return false;
+  bool parse_error(size_t byte, const std::string&, const nlohmann::json::exception&) override {
+    return Refuse(fmt::format("is no JSON: wrong at byte {}", byte));
   }
 
  private:
+  bool Refuse(std::string what) {
+    error_ = std::move(what);
+    return false;
+  }
+
   template <class T>
   bool Add(T value) {
+    if (++values_ > kMaxValues) return Refuse(fmt::format("has more than {} values", kMaxValues));
     Place().value = std::move(value);
     return true;
   }
   template <class T>
   bool Open(T value) {
-    if (open_.size() == kMaxDepth) return false;
+    if (open_.size() == kMaxDepth) return Refuse(fmt::format("is nested over {} deep", kMaxDepth));
     JsonValue& place = Place();
     place.value = std::move(value);
     open_.push_back(&place);
@@ -64,20 +78,39 @@ class Builder : public Sax {
     if (auto* list = std::get_if<JsonValue::List>(&open_.back()->value)) {
       return list->emplace_back();
     }
-    return std::get<JsonValue::Object>(open_.back()->value)[key_];
+    return *member_;
   }
 
   JsonValue root_;
   std::vector<JsonValue*> open_;  // from the root to the innermost
-  std::string key_;
+  JsonValue* member_ = nullptr;   // of the innermost, where that is an object
+  size_t values_ = 0;
+  std::string error_;
 };
 
 }  // namespace
 
-std::optional<JsonValue> ParseJson(std::string_view text) {
+const JsonValue* JsonValue::Find(std::string_view key) const {
+  const auto* object = As<Object>();
+  if (object == nullptr) return nullptr;
+  const auto at = object->find(key);
+  return at == object->end() || at->second.As<std::monostate>() ? nullptr : &at->second;
+}
+
+Result<JsonValue> ParseJson(std::string_view text) {
   Builder builder;
-  if (!nlohmann::json::sax_parse(text, &builder)) return std::nullopt;
+  if (!nlohmann::json::sax_parse(text, &builder)) return tl::unexpected(builder.error());
   return builder.Take();
+}
+
+Result<JsonValue> ReadJsonFile(const std::string& path) {
+  BITFETCH_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
+  if (file.bytes().size() > kMaxFileBytes) {
+    return Fail("{}: is of {} bytes: only {} are read", path, file.bytes().size(), kMaxFileBytes);
+  }
+  return ParseJson({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()})
+      .map_error(
+          [&](const Error& error) { return Error{fmt::format("{}: {}", path, error.message)}; });
 }
 
 std::string QuoteJson(std::string_view text) {

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_BASE_JSON_VALUE_H_
+#define BITFETCH_BASE_JSON_VALUE_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+
+namespace bitfetch {
+
+// A JSON document that can be given up when memory has run out: nlohmann's own tree allocates in
+// its destructor, which then ends the program.
+struct JsonValue {
+  using List = std::vector<JsonValue>;
+  using Object = std::map<std::string, JsonValue, std::less<>>;
+
+  // Nothing is null. A whole number beyond int64_t is a double.
+  std::variant<std::monostate, bool, int64_t, double, std::string, List, Object> value;
+
+  template <class T>
+  const T* As() const {
+    return std::get_if<T>(&value);
+  }
+
+  // A member of an object. Null where this is no object, has no such member, or has null there.
+  const JsonValue* Find(std::string_view key) const;
+  // The same where it is a T.
+  template <class T>
+  const T* Find(std::string_view key) const {
+    const JsonValue* member = Find(key);
+    return member == nullptr ? nullptr : member->As<T>();
+  }
+};
+
+// Errors, as what follows the document's name: no JSON, nested more than 16 deep, more than 4
+// million values (which take 0.7 GB), a key twice in one object.
+Result<JsonValue> ParseJson(std::string_view text);
+
+// The document in a file of at most 64 MiB, which is more than any tokenizer has. Errors name the
+// file.
+Result<JsonValue> ReadJsonFile(const std::string& path);
+
+// `text` as a JSON string, with its quotes. What is no UTF-8 becomes U+FFFD.
+std::string QuoteJson(std::string_view text);
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_BASE_JSON_VALUE_H_
