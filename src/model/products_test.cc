@@ -32,7 +32,7 @@ struct Layer {
     if (has_norm) norm = RandomFloats(kCols, random);
     weights = {codes.data(), rows, kCols, 64, 0.25f};
   }
-  Product product() { return {weights, norm, out.data()}; }
+  Product product() { return {.weights = weights, .norm = norm, .out = out.data()}; }
 
   std::vector<uint8_t> codes;
   std::vector<float> norm;
@@ -60,6 +60,10 @@ std::vector<float> Expected(const Layer& layer, const std::vector<float>& x,
   return out;
 }
 
+const int8_t* ValuesOf(const Product& product) {
+  return std::get<QuantizedRows>(product.input).values;
+}
+
 TEST(Products, EachReadsWhatItsNormsMakeOfTheSame) {
   const auto pool = ThreadPool::Create(3).value();
   std::mt19937 random(1);
@@ -75,7 +79,7 @@ TEST(Products, EachReadsWhatItsNormsMakeOfTheSame) {
         Product three[] = {layers[0].product(), layers[1].product(), layers[2].product()};
         std::vector<uint8_t> finite(kTokens, 1);
         products.Quantize(x.data(), kTokens, norm, three, finite);
-        EXPECT_EQ(three[0].input.values == three[1].input.values, (own & 3) == 0);
+        EXPECT_EQ(ValuesOf(three[0]) == ValuesOf(three[1]), (own & 3) == 0);
         three[1].fetches = true;
         std::atomic<int> fetched = 0;
         products.Multiply(three, [&](int) { ++fetched; });
@@ -84,6 +88,50 @@ TEST(Products, EachReadsWhatItsNormsMakeOfTheSame) {
         EXPECT_EQ(std::ranges::count(finite, 1), kTokens);
       }
     }
+  }
+}
+
+TEST(Products, ThoseOfTwoKindsReadTheSameInTheirOwnWay) {
+  constexpr int64_t kRows = 40, kGroup = 64, kGroupCols = 192, kGroups = kGroupCols / 32;
+  const auto pool = ThreadPool::Create(3).value();
+  std::mt19937 random(3);
+  TernaryGroups matrix{.rows = kRows, .cols = kGroupCols, .group = kGroup};
+  std::vector<std::byte> strips(static_cast<size_t>(matrix.bytes()));
+  const int64_t code_bytes = kStripRows * kGroup / 4;
+  for (size_t i = 0; i < strips.size(); ++i) {
+    const auto at = static_cast<int64_t>(i) % (code_bytes + kStripRows * 2);
+    const auto scale_byte = std::byte(at % 2 == 0 ? 0 : 0x2c);  // 1/16 as f16
+    strips[i] = at < code_bytes ? std::byte(random() % 256) : scale_byte;
+  }
+  matrix.strips = strips.data();
+  const std::vector<uint8_t> codes(kRows * 64 + 32, 0b01100001);
+  const TernaryRows rows{codes.data(), kRows, kGroupCols, 64, 0.5f};
+
+  const std::vector<float> x = RandomFloats(kTokens * kGroupCols, random);
+  std::vector<float> by_group(kTokens * kRows), by_tensor(by_group), want(by_group);
+  for (int64_t t = 0; t < kTokens; ++t) {
+    std::vector<int8_t> values(kGroupCols);
+    std::vector<float> scales(kGroups);
+    std::vector<int32_t> offsets(kGroups);
+    scalar::QuantizeGroups(x.data() + t * kGroupCols, kGroupCols, values.data(), scales.data(),
+                           offsets.data());
+    scalar::TernaryGroupsMatmul(matrix, 0, kRows,
+                                {values.data(), scales.data(), offsets.data(), 1, kGroupCols},
+                                want.data() + t * kRows, kRows);
+  }
+  for (const Kernels* kernels : SupportedKernels()) {
+    Products products(*kernels, *pool, kEpsilon);
+    Product both[] = {{.weights = rows, .norm = {}, .out = by_tensor.data()},
+                      {.weights = matrix, .norm = {}, .out = by_group.data()}};
+    std::vector<uint8_t> finite(kTokens, 1);
+    products.Quantize(x.data(), kTokens, {}, both, finite);
+    products.Multiply(both, [](int) {});
+    EXPECT_EQ(by_group, want);
+    std::vector<float> alone(by_tensor.size());
+    Product one[] = {{.weights = rows, .norm = {}, .out = alone.data()}};
+    products.Quantize(x.data(), kTokens, {}, one, finite);
+    products.Multiply(one[0]);
+    EXPECT_EQ(by_tensor, alone);
   }
 }
 
