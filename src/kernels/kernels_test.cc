@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "base/float16.h"
+#include "base/same_bits.h"
+#include "base/test_random.h"
 #include "kernels/scalar.h"
-#include "kernels/test_data.h"
 
 namespace bitfetch {
 namespace {
