@@ -12,7 +12,6 @@
 #include <list>
 #include <random>
 
-#include "base/sanitized.h"
 #include "base/temp_dir.h"
 #include "model/test_model.h"
 
@@ -149,16 +148,17 @@ TEST_F(EngineTest, EachOfARandomMixOfSequencesHasTheBitsThatItHasAlone) {
   uint32_t seed = 1;
   int refused = 0;
   for (const Kernels* kernels : SupportedKernels()) {
-    setenv("BITFETCH_ISA", IsaName(kernels->isa).data(), 1);
     for (const auto& [threads, types] : kVariants) {
       const KvTypes kv_types = ParseKvTypes(types).value();
+      // On the best ISA, which is also the fastest.
       Alone alone(Open({.threads = 1, .kv_types = kv_types, .share_prefixes = false}));
+      setenv("BITFETCH_ISA", IsaName(kernels->isa).data(), 1);
       const auto engine = Open({.threads = threads, .kv_types = kv_types});
-      refused += RunRandomMix(*engine, alone, seed++, kIsSanitized ? 15 : 25);
+      unsetenv("BITFETCH_ISA");
+      refused += RunRandomMix(*engine, alone, seed++, 12);
       if (HasFailure()) return;
     }
   }
-  unsetenv("BITFETCH_ISA");
   EXPECT_GT(refused, 0) << "the pool is never full";
 }
 

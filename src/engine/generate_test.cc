@@ -98,8 +98,8 @@ TEST_F(GenerateTest, AScreenedHeadWritesTheSame) {
     SCOPED_TRACE(i);
     full->Truncate(0);
     screened->Truncate(0);
-    RunWith(*full, "In the beginning", {.max_tokens = 100}, all[i]);
-    RunWith(*screened, "In the beginning", {.max_tokens = 100}, all[i]);
+    RunWith(*full, "In the beginning", {.max_tokens = 30}, all[i]);
+    RunWith(*screened, "In the beginning", {.max_tokens = 30}, all[i]);
     EXPECT_EQ(screened->tokens(), full->tokens());
     // Of 2 bytes a weight, the screen has one.
     if (i + 2 < all.size()) {

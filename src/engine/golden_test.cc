@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdlib>
 #include <fstream>
@@ -13,7 +14,6 @@
 #include <string>
 #include <vector>
 
-#include "base/sanitized.h"
 #include "base/temp_dir.h"
 #include "engine/session.h"
 #include "engine/test_profile.h"
@@ -24,7 +24,9 @@ namespace bitfetch {
 namespace {
 
 constexpr int64_t kTokens = 70;
+constexpr std::array kTypes = {"f32", "f16", "q8_0", "q4_0", "q8_0:q4_0"};
 // Of what these models have in common with others, one type is enough.
+constexpr std::string_view kOneType = "f16";
 const std::set<std::string> kOfOneType = {"qwen3-128x2", "qwen3-q2_0-128x2", "qwen3-in-64x1",
                                           "gemma3-in-256x4"};
 const std::string kGoldenFile = BITFETCH_SOURCE_DIR "/src/engine/testdata/golden.txt";
@@ -36,30 +38,21 @@ struct Variant {
   std::string prefetch = "auto";
 };
 
-// Every combination for floats; a few for codes, whose kernels share everything else with them.
-std::vector<Variant> Variants(KvTypes types) {
-  std::vector<Variant> variants = {{.isa = "scalar"},
-                                   {.isa = "scalar", .batch = 1, .threads = 1, .prefetch = "4096"}};
+// Of the KV type of this number in kTypes. Over the types, each ISA has batches of each size with
+// each number of threads and each prefetch setting.
+std::vector<Variant> Variants(size_t type) {
+  constexpr std::array<int64_t, 3> kBatches = {1, 7, 64};
+  constexpr std::array kThreads = {1, 2, 5};
+  constexpr std::array kPrefetch = {"auto", "off", "64", "4096", "1048576"};
+  static_assert(kPrefetch.size() == kTypes.size());
+  std::vector<Variant> variants;
   for (const Kernels* kernels : SupportedKernels()) {
-    if (kernels->isa == Isa::kScalar) continue;  // too slow for all of them
-    const std::string isa(IsaName(kernels->isa));
-    if (kIsSanitized) {  // takes minutes for all of them
-      variants.push_back({isa, 1, 2, "auto"});
-      variants.push_back({isa, 64, 5, "4096"});
-      continue;
-    }
-    if (IsQuantized(types.k)) {
-      variants.push_back({isa, 1, 5, "auto"});
-      variants.push_back({isa, 7, 1, "off"});
-      variants.push_back({isa, 64, 2, "1048576"});
-      continue;
-    }
-    for (const int64_t batch : {1, 7, 64}) {
-      for (const int threads : {1, 2, 5}) variants.push_back({isa, batch, threads, "auto"});
-    }
-    for (const char* prefetch : {"off", "64", "4096", "1048576"}) {
-      variants.push_back({isa, 1, 2, prefetch});
-      variants.push_back({isa, 64, 2, prefetch});
+    for (size_t i = 0; i < kBatches.size(); ++i) {
+      const bool slow = kernels->isa == Isa::kScalar;
+      if (slow && i != type % kBatches.size()) continue;
+      variants.push_back({std::string(IsaName(kernels->isa)), kBatches[i],
+                          kThreads[(type + i) % kThreads.size()],
+                          kPrefetch[(type + 2 * i) % kPrefetch.size()]});
     }
   }
   return variants;
@@ -178,13 +171,12 @@ TEST_P(Golden, EveryIsaThreadsBatchAndPrefetchGiveTheSameLogits) {
 
   const bool update = std::getenv("BITFETCH_UPDATE_GOLDEN") != nullptr;
   auto golden = ReadGolden();
-  std::vector<std::string> kv_types = {"f16"};
-  if (!kOfOneType.contains(GetParam())) kv_types = {"f32", "f16", "q8_0", "q4_0", "q8_0:q4_0"};
-  for (const std::string& text : kv_types) {
-    const KvTypes types = ParseKvTypes(text).value();
-    const std::string key = GetParam() + "/" + text;
+  for (size_t type = 0; type < kTypes.size(); ++type) {
+    if (kOfOneType.contains(GetParam()) && kTypes[type] != kOneType) continue;
+    const KvTypes types = ParseKvTypes(kTypes[type]).value();
+    const std::string key = GetParam() + "/" + kTypes[type];
     if (update) golden[key] = HashLogits(path, types, {.isa = "scalar"});
-    for (const Variant& variant : Variants(types)) {
+    for (const Variant& variant : Variants(type)) {
       EXPECT_EQ(HashLogits(path, types, variant), golden[key])
           << key << " on " << variant.isa << ", batches of " << variant.batch << ", "
           << variant.threads << " threads, prefetch " << variant.prefetch;

@@ -111,13 +111,14 @@ void AttentionPlan::AddRead(size_t first, size_t last, int64_t begin, int64_t en
     const int64_t from = rows * piece / pieces;
     const int64_t to = rows * (piece + 1) / pieces;
     const int64_t visible = shared ? end : slice.Visible(from);
+    const int64_t seen = std::clamp(visible + to - from - 1, begin, end);
     reads_.push_back({.first_row = first_row_[first] + from,
                       .rows = to - from,
                       .slice = order_[first],
                       .begin = begin,
-                      .end = std::clamp(visible + to - from - 1, begin, end),
+                      .end = seen,
                       .visible = visible,
-                      .by_head = !shared && begin == 0 && end > 0 && to - from >= kRowsByHead});
+                      .by_head = !shared && begin == 0 && seen > 0 && to - from >= kRowsByHead});
   }
 }
 

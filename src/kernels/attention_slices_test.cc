@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "base/test_random.h"
 #include "kernels/test_attention.h"
 
 namespace bitfetch {
@@ -80,7 +81,7 @@ class Mix {
       if (kind == 1) fork.Truncate(Uniform(0, fork.length()));
       caches_.push_back(std::move(fork));
     }
-    const int64_t tokens = Uniform(0, 2) > 0 ? Uniform(0, 40) : Uniform(0, 1500);
+    const int64_t tokens = Uniform(0, 2) > 0 ? Uniform(0, 40) : Uniform(0, 600);
     const auto floats = RandomFloats(tokens * shape_.kv_heads * shape_.head_dim, random_);
     EXPECT_TRUE(caches_.back().Append(0, tokens, floats.data(), floats.data()));
   }

@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "base/float16.h"
+#include "base/same_bits.h"
+#include "base/test_random.h"
 #include "kernels/kernels.h"
+#include "kernels/on_every_isa.h"
 #include "kernels/scalar.h"
-#include "kernels/test_data.h"
 #include "kv/quantize.h"
 
 namespace bitfetch {

@@ -11,8 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/same_bits.h"
+#include "base/test_random.h"
 #include "kernels/attention.h"
-#include "kernels/test_data.h"
 #include "kv/kv_cache.h"
 
 // For tests: sequences to attend to, attention over them, and its definition in double precision.

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/test_random.h"
 #include "kv/kv_cache.h"
 #include "kv/test_cache.h"
 
@@ -67,7 +68,6 @@ INSTANTIATE_TEST_SUITE_P(All, KvCacheFuzz, testing::ValuesIn(EveryMix()));
 // Every shape, through more than one block and several heads.
 TEST(KvCache, EveryHeadDimReadsBack) {
   std::mt19937 random(8);
-  std::normal_distribution<float> normal;
   for (const int dims : {16, 32, 48, 64, 80, 96, 128, 192, 256, 4096}) {
     for (const KvTypes types : EveryMix()) {
       const int step = std::max(KvDimStep(types.k), KvDimStep(types.v));
@@ -78,9 +78,8 @@ TEST(KvCache, EveryHeadDimReadsBack) {
       if (!cache) continue;
       constexpr int kTokens = 19;
       const size_t token_floats = size_t{kHeads} * dims;
-      std::vector<float> k(kTokens * token_floats);
-      std::vector<float> v(k.size());
-      for (auto* floats : {&k, &v}) std::ranges::generate(*floats, [&] { return normal(random); });
+      std::vector<float> k = RandomFloats(kTokens * token_floats, random);
+      std::vector<float> v = RandomFloats(kTokens * token_floats, random);
       ASSERT_TRUE(cache->Append(1, kTokens, k.data(), v.data()));
       StoreByDefinition(types.k, k);
       StoreByDefinition(types.v, v);

@@ -11,6 +11,7 @@
 #include <random>
 #include <vector>
 
+#include "base/test_random.h"
 #include "kv/quantize.h"
 #include "kv/test_tiles.h"
 
@@ -32,7 +33,7 @@ std::vector<float> Floats(int kind, size_t count, std::mt19937& random) {
     };
     switch (kind) {
       case 0:
-        x = std::normal_distribution<float>()(random);
+        x = RandomFloat(random);
         break;
       case 1:  // any bits at all, NaN and infinities among them
         x = std::bit_cast<float>(bits);

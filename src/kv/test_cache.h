@@ -6,13 +6,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <ostream>
 #include <random>
 #include <span>
 #include <vector>
 
 #include "base/float16.h"
+#include "base/same_bits.h"
+#include "base/test_random.h"
 #include "kv/kv_cache.h"
 #include "kv/test_tiles.h"
 
@@ -42,10 +43,6 @@ inline std::vector<KvTypes> EveryMix() {
     for (const KvType v : kKvTypes) mixes.push_back({k, v});
   }
   return mixes;
-}
-
-inline bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 // What a value becomes in a group of 32, by the formulas of llama.cpp's references, in the plainest
@@ -97,10 +94,7 @@ inline void ExpectSame(const Sequence& sequence) {
 }
 
 inline std::vector<float> RandomToken(std::mt19937& random) {
-  std::normal_distribution<float> normal;
-  std::vector<float> token(2 * kTokenFloats);
-  for (float& value : token) value = normal(random);
-  return token;
+  return RandomFloats(2 * kTokenFloats, random);
 }
 
 inline void Append(Sequence& sequence, int layer, int count, std::mt19937& random) {

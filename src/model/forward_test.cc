@@ -68,14 +68,14 @@ class Runner {
 };
 
 TEST(ForwardPass, ALongRunThatGrowsShrinksAndForksEqualsOneFromScratch) {
-  constexpr int kGenerated = 4096;
+  constexpr int kGenerated = 1200;
   const TestModel shape{.layers = 2,
                         .hidden = 128,
                         .ffn = 128,
                         .heads = 2,
                         .kv_heads = 1,
                         .head_dim = 32,
-                        .context = 4500};
+                        .context = 1300};
   Runner engine(shape, *SupportedKernels().back(), /*threads=*/1);
   KvCache cache = engine.NewCache();
   std::vector<int> history = {1};
@@ -86,13 +86,13 @@ TEST(ForwardPass, ALongRunThatGrowsShrinksAndForksEqualsOneFromScratch) {
     EXPECT_EQ(engine.Run(history, fresh), logits) << history.size() << " tokens";
   };
   for (int generated = 0; generated < kGenerated; ++generated) {
-    if (random() % 100 == 0 && history.size() > 50) {
+    if (random() % 50 == 0 && history.size() > 50) {
       // Rolls back, and the token there comes anew.
       history.resize(history.size() - 1 - random() % 40);
       cache.Truncate(static_cast<int64_t>(history.size()) - 1);
       logits = engine.Run(std::span(history).last(1), cache);
     }
-    if (random() % 100 == 0) {
+    if (random() % 50 == 0) {
       // Another sequence goes its own way and ends, or is the one that goes on.
       KvCache fork = cache.Fork();
       engine.Run(std::vector<int>{5, 6, 7}, fork);
@@ -104,9 +104,9 @@ TEST(ForwardPass, ALongRunThatGrowsShrinksAndForksEqualsOneFromScratch) {
     const auto likeliest = std::ranges::max_element(logits) - logits.begin();
     history.push_back(static_cast<int>((likeliest + random() % 3) % shape.vocab));
     logits = engine.Run(std::span(history).last(1), cache);
-    if (generated == 300 || generated == 1500) expect_as_from_scratch();
+    if (generated == 200 || generated == 600) expect_as_from_scratch();
   }
-  EXPECT_GT(history.size(), 2000u);
+  EXPECT_GT(history.size(), 512u) << "two ranges of attention";
   expect_as_from_scratch();
 }
 

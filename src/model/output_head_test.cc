@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/float16.h"
+#include "base/test_random.h"
 
 namespace bitfetch {
 namespace {
@@ -29,13 +30,6 @@ struct Case {
   std::vector<float> x;
 };
 
-std::vector<float> Normal(int64_t count, std::mt19937& random, float scale = 1) {
-  std::normal_distribution<float> normal(0, scale);
-  std::vector<float> floats(count);
-  for (float& value : floats) value = normal(random);
-  return floats;
-}
-
 std::vector<Case> Cases() {
   std::mt19937 random(23);
   std::vector<Case> cases;
@@ -45,14 +39,14 @@ std::vector<Case> Cases() {
   };
   for (const int64_t hidden : {1, 16, 64, 100, 320, 2560}) {
     const int64_t vocab = 1 + static_cast<int64_t>(random() % 700);
-    add(fmt::format("random {}", hidden), hidden, Normal(vocab * hidden, random),
-        Normal(hidden, random));
+    add(fmt::format("random {}", hidden), hidden, RandomFloats(vocab * hidden, random),
+        RandomFloats(hidden, random));
   }
 
   const int64_t vocab = 300;
-  const int64_t hidden = 256;
-  const auto random_head = [&] { return Normal(vocab * hidden, random, 0.1f); };
-  const auto random_x = [&](float scale = 1) { return Normal(hidden, random, scale); };
+  const int64_t hidden = 128;
+  const auto random_head = [&] { return RandomFloats(vocab * hidden, random, 0.1f); };
+  const auto random_x = [&](float scale = 1) { return RandomFloats(hidden, random, scale); };
 
   auto x = random_x();
   auto weights = random_head();
@@ -118,10 +112,11 @@ std::vector<Case> Cases() {
     std::fill_n(weights.begin() + r * hidden, hidden, r % 2 == 0 ? 0.0f : 6e-8f);
   }
   add("rows of zeros and of denormals", hidden, weights, random_x());
-  add("tiny weights", hidden, Normal(vocab * hidden, random, 1e-40f), random_x());
-  add("tiny weights, large x", hidden, Normal(vocab * hidden, random, 1e-33f), random_x(1e30f));
-  add("huge weights", hidden, Normal(vocab * hidden, random, 1e30f), random_x());
-  add("logits near overflow", hidden, Normal(vocab * hidden, random, 1e18f), random_x(1e18f));
+  add("tiny weights", hidden, RandomFloats(vocab * hidden, random, 1e-40f), random_x());
+  add("tiny weights, large x", hidden, RandomFloats(vocab * hidden, random, 1e-33f),
+      random_x(1e30f));
+  add("huge weights", hidden, RandomFloats(vocab * hidden, random, 1e30f), random_x());
+  add("logits near overflow", hidden, RandomFloats(vocab * hidden, random, 1e18f), random_x(1e18f));
   add("one row above all", hidden, random_head(), random_x());
   std::copy_n(cases.back().x.begin(), hidden, cases.back().weights.begin() + 111 * hidden);
   return cases;
@@ -194,8 +189,8 @@ TEST(HeadScreen, BoundsAreNarrow) {
   std::mt19937 random(1);
   const int64_t vocab = 1000;
   const int64_t hidden = 2560;
-  const auto weights = Normal(vocab * hidden, random);
-  const auto x = Normal(hidden, random);
+  const auto weights = RandomFloats(vocab * hidden, random);
+  const auto x = RandomFloats(hidden, random);
   const GgufTensor tensor{"output.weight",
                           TensorType::kF32,
                           {hidden, vocab, 1, 1},

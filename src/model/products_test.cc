@@ -8,8 +8,8 @@
 #include <limits>
 #include <random>
 
+#include "base/test_random.h"
 #include "kernels/scalar.h"
-#include "kernels/test_data.h"
 
 namespace bitfetch {
 namespace {

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_KERNELS_ON_EVERY_ISA_H_
+#define BITFETCH_KERNELS_ON_EVERY_ISA_H_
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+
+#include "kernels/kernels.h"
+
+namespace bitfetch {
+
+// For tests: calls check(kernels, random) for every ISA, with the same random numbers.
+template <class Check>
+void OnEveryIsa(const Check& check) {
+  for (const Kernels* kernels : SupportedKernels()) {
+    SCOPED_TRACE(std::string(IsaName(kernels->isa)));
+    std::mt19937 random(11);
+    check(*kernels, random);
+  }
+}
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_KERNELS_ON_EVERY_ISA_H_
