@@ -85,15 +85,17 @@ struct QuantizedRows {
   int64_t stride = 0;  // cols, padded to whole 128
 };
 
-// A matrix that is ternary by group, [rows][cols]: weight (code - 1) * scale, codes 0 to 3, with a
-// scale for every `group` columns of a row. It lies in strips of 16 rows side by side, the last one
-// padded, as a strip is read from front to back: [ceil(rows / 16)][cols / group] of
-//   [group / 16][16 rows][4] bytes: byte b has, of 16 columns, number 4 * k + b at bit 2 * k
-//   [16 rows] scales, f16
+// Rows that lie side by side where weights are ternary by group, and what a strip of them takes.
 inline constexpr int kStripRows = 16;
 constexpr int64_t StripBytes(int64_t cols, int group) {
   return cols / group * (int64_t{kStripRows} * group / 4 + kStripRows * 2);
 }
+
+// A matrix that is ternary by group, [rows][cols]: weight (code - 1) * scale, codes 0 to 3, with a
+// scale for every `group` columns of a row. It lies in strips, the last one padded, each in the
+// order in which it is read: [ceil(rows / 16)][cols / group] of
+//   [group / 16][16 rows][4] bytes: byte b has, of 16 columns, number 4 * k + b at bit 2 * k
+//   [16 rows] scales, f16
 struct TernaryGroups {
   const std::byte* strips = nullptr;  // any alignment
   int64_t rows = 0;
@@ -103,11 +105,12 @@ struct TernaryGroups {
   int64_t bytes() const { return (rows + kStripRows - 1) / kStripRows * StripBytes(cols, group); }
 };
 
+// Floats of which the largest is below it become int8 zeros: 127 / max would overflow.
+inline constexpr float kMinQuantized = 0x1p-100f;
+
 // Tokens as int8 with a scale for every 32 columns: what weights that are ternary by group
 // multiply.
 inline constexpr int kQuantizedGroup = 32;
-// Floats of which the largest is below it become zeros: 127 / max would overflow.
-inline constexpr float kMinQuantized = 0x1p-100f;
 struct QuantizedGroups {
   const int8_t* values = nullptr;    // [tokens][cols]
   const float* scales = nullptr;     // [tokens][cols / 32]

@@ -123,9 +123,8 @@ void MultiplyStrips(const TernaryGroups& w, int64_t begin, int64_t end, const Qu
       }
     };
     multiply(std::integral_constant<int, kTokensAtOnce>());
-    if constexpr (kTokensAtOnce > 4) multiply(std::integral_constant<int, 4>());
-    multiply(std::integral_constant<int, 2>());
-    multiply(std::integral_constant<int, 1>());
+    Unroll<4>([&](auto fewer)
+                  BITFETCH_LAMBDA { multiply(std::integral_constant<int, 4 - fewer>()); });
   }
 }
 

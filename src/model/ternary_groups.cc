@@ -36,13 +36,15 @@ int64_t WriteStrip(const GgufTensor& tensor, int64_t strip, std::byte* to) {
   const int64_t groups = tensor.cols() / columns;
   const int64_t first_row = strip * kStripRows;
   const int64_t rows = std::min<int64_t>(kStripRows, tensor.rows() - first_row);
+  const std::byte* row = tensor.Row(first_row);
+  const int64_t row_bytes = tensor.row_bytes();
   int64_t damaged = kSound;
   for (int64_t g = 0; g < groups; ++g) {
     std::byte* scales = to + columns / kWordColumns * kStripRows * sizeof(uint32_t);
     for (int64_t r = 0; r < kStripRows; ++r) {
       uint16_t scale = 0;
       if (r < rows) {
-        const std::byte* from = tensor.Row(first_row + r) + g * pack_bytes;
+        const std::byte* from = row + r * row_bytes + g * pack_bytes;
         std::memcpy(&scale, from, sizeof scale);
         from += kScaleBytes;
         for (int64_t i = 0; i < columns / kWordColumns; ++i) {

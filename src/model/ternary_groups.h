@@ -26,7 +26,7 @@ struct GroupsToRead {
 
 // Brings tensors of the file into the strips that kernels read, all in one piece of memory, on huge
 // pages where the system gives them, which is returned and must outlive them; what they take in the
-// file is let go, tensor by tensor. About a nanosecond for four weights on one thread. Errors name
+// file is let go, tensor by tensor. About a nanosecond for five weights on one thread. Errors name
 // the file, the tensor and what is wrong: a scale that is not finite and where, no memory.
 Result<PageBuffer> ReadTernaryGroups(const GgufReader& file, std::span<const GroupsToRead> tensors,
                                      ThreadPool& pool, const Progress& progress);
