@@ -259,4 +259,18 @@ std::optional<int> Tokenizer::ControlToken(std::string_view name) const {
   return found->second;
 }
 
+std::string_view Tokenizer::ControlTokenAt(std::string_view text) const {
+  if (text.empty()) return {};
+  for (const Marker& marker : user_defined_and_control_[static_cast<unsigned char>(text[0])]) {
+    if (text.starts_with(marker.text) && control_.contains(marker.text)) return marker.text;
+  }
+  return {};
+}
+
+std::string_view Tokenizer::ControlName(int id) const {
+  const auto found =
+      std::ranges::find(control_, id, [](const auto& entry) { return entry.second; });
+  return found == control_.end() ? std::string_view() : found->first;
+}
+
 }  // namespace bitfetch

@@ -87,6 +87,12 @@ class Tokenizer {
   // The id of the control token of this name, e.g. "<|eot_id|>".
   std::optional<int> ControlToken(std::string_view name) const;
 
+  // The name of the control token that `text` begins with, the longest; empty: it begins with none.
+  std::string_view ControlTokenAt(std::string_view text) const;
+
+  // The name of a control token; empty: it is none. Costs a look at all of them.
+  std::string_view ControlName(int id) const;
+
   // Where an answer ends: EOS, EOT and EOM, and the tokens <|eot_id|>, <|eom_id|>, <|end_of_text|>,
   // <|im_end|>, <|endoftext|>, <|end|> and <end_of_turn>, as far as there are any. In rising order.
   const std::vector<int>& StopTokens() const { return stop_tokens_; }
