@@ -9,10 +9,10 @@ namespace {
 
 // As in the models' own templates, white space around what is said is dropped where 2B4T and
 // Llama-3 are told it. Answers stay as they were written.
-constexpr std::string_view kBitNet =
+constexpr std::string_view kBitNetForm =
     R"({{ bos_token }}{% for message in messages %}{{ message.role | capitalize }}: {{ message.content if message.role == 'assistant' else message.content | trim }}<|eot_id|>{% endfor %}{% if add_generation_prompt %}Assistant: {% endif %})";
 
-constexpr std::string_view kLlama3 =
+constexpr std::string_view kLlama3Form =
     R"({{ bos_token }}{% for message in messages %}<|start_header_id|>{{ message.role }}<|end_header_id|>
 
 {{ message.content if message.role == 'assistant' else message.content | trim }}<|eot_id|>{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>
@@ -21,12 +21,12 @@ constexpr std::string_view kLlama3 =
 
 // No BOS. The markers are control tokens where the vocabulary has them, and else text, as in its
 // training (and so that a user can imitate them).
-constexpr std::string_view kFalcon3 =
+constexpr std::string_view kFalcon3Form =
     R"({% for message in messages %}<|{{ message.role }}|>
 {{ message.content }}{% if message.role == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n' }}{% endfor %}{% if add_generation_prompt %}<|assistant|>
 {% endif %})";
 
-constexpr std::string_view kChatMl =
+constexpr std::string_view kChatMlForm =
     R"({% if add_bos_token %}{{ bos_token }}{% endif %}{% for message in messages %}<|im_start|>{{ message.role }}
 {{ message.content }}<|im_end|>
 {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
@@ -36,13 +36,13 @@ constexpr std::string_view kChatMl =
 
 const std::vector<ChatForm>& ChatForms() {
   static const std::vector<ChatForm> forms = {
-      {"bitnet", kBitNet, {"<|eot_id|>"}, /*needs_bos=*/true},
+      {"bitnet", kBitNetForm, {"<|eot_id|>"}, /*needs_bos=*/true},
       {"llama3",
-       kLlama3,
+       kLlama3Form,
        {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"},
        /*needs_bos=*/true},
-      {"falcon3", kFalcon3, {}, /*needs_bos=*/false, /*needs_eos=*/true},
-      {"chatml", kChatMl, {"<|im_start|>", "<|im_end|>"}},
+      {"falcon3", kFalcon3Form, {}, /*needs_bos=*/false, /*needs_eos=*/true},
+      {"chatml", kChatMlForm, {"<|im_start|>", "<|im_end|>"}},
   };
   return forms;
 }

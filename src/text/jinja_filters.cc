@@ -84,6 +84,7 @@ Result<Value> Length(const Value& value, const Arguments&, Work& work) {
 }
 
 Result<Value> String(const Value& value, const Arguments&, Work& work) {
+  if (value.AsText() != nullptr) return value;
   if (std::optional<TracedText> text = PlainText(value, /*with_point=*/true)) return *text;
   if (value.AsList() == nullptr && value.AsDict() == nullptr) return NotFor(value);
   return ToJson(value, {.undefined = "undefined"}, work);
@@ -180,7 +181,8 @@ Result<Value> Unique(const Value& value, const Arguments&, Work& work) {
   if (list == nullptr) return NotFor(value);
   std::vector<Value> unique;
   for (const Value& item : list->items) {
-    BITFETCH_RETURN_IF_ERROR(work.Spend(1 + unique.size()));
+    const size_t bytes = item.AsText() != nullptr ? item.AsText()->size() : 0;
+    BITFETCH_RETURN_IF_ERROR(work.Spend(1 + unique.size() * (1 + bytes / 16)));
     const auto is_same = [&](const Value& other) { return StrictlyEqual(item, other); };
     if (std::ranges::none_of(unique, is_same)) unique.push_back(item);
   }
@@ -219,12 +221,14 @@ Result<Value> Join(const Value& value, const Arguments& arguments, Work& work) {
 }
 
 // The value at a path as "function.name" or "items.0".
-Value ValueAt(Value value, std::string_view path) {
+Result<Value> ValueAt(Value value, std::string_view path, Work& work) {
   while (true) {
     const size_t point = path.find('.');
     const std::string_view name = path.substr(0, point);
     const Value* found = nullptr;
+    BITFETCH_RETURN_IF_ERROR(work.Spend(1));
     if (const Dict* dict = value.AsEntries()) {
+      BITFETCH_RETURN_IF_ERROR(work.Spend(dict->entries.size() / 16));
       found = dict->Find(name);
     } else if (const List* list = value.AsList()) {
       size_t index = SIZE_MAX;
@@ -245,7 +249,11 @@ Result<Value> Sort(const Value& value, const Arguments& arguments, Work& work) {
   BITFETCH_ASSIGN_OR_RETURN(options.case_sensitive, Flag(arguments, 1, "case_sensitive"));
   const std::optional<TracedText> path = PlainText(arguments.Get(2, "attribute"));
   return Sorted(
-      list->items, [&](const Value& item) { return path ? ValueAt(item, path->bytes()) : item; },
+      list->items,
+      [&](const Value& item) -> Result<Value> {
+        if (!path) return item;
+        return ValueAt(item, path->bytes(), work);
+      },
       options, work);
 }
 
@@ -279,13 +287,13 @@ Result<Value> SelectByAttribute(const Value& value, const Arguments& arguments, 
   }
   std::vector<Value> selected;
   for (const Value& item : list->items) {
-    BITFETCH_RETURN_IF_ERROR(work.Spend(1));
     if (item.AsEntries() == nullptr) return Fail("{} has no attributes", item.TypeName());
+    BITFETCH_RETURN_IF_ERROR(work.Spend(1 + item.AsEntries()->entries.size() / 16));
     const Value* found = item.AsEntries()->Find(attribute.AsText()->bytes());
     bool is = found != nullptr && found->IsTrue();
     if (found != nullptr && !test.IsUndefined()) {
-      BITFETCH_ASSIGN_OR_RETURN(is,
-                                ApplyTest(test.AsText()->bytes(), *found, arguments.Get(2, "")));
+      BITFETCH_ASSIGN_OR_RETURN(
+          is, ApplyTest(test.AsText()->bytes(), *found, arguments.Get(2, ""), work));
     }
     if (is == wanted) selected.push_back(item);
   }
@@ -300,7 +308,7 @@ Result<Value> Map(const Value& value, const Arguments& arguments, Work& work) {
   BITFETCH_RETURN_IF_ERROR(work.Spend(list->items.size()));
   std::vector<Value> mapped;
   for (const Value& item : list->items) {
-    Value found = ValueAt(item, attribute.AsText()->bytes());
+    BITFETCH_ASSIGN_OR_RETURN(const Value found, ValueAt(item, attribute.AsText()->bytes(), work));
     mapped.push_back(found.IsUndefined() ? arguments.Named("default") : found);
   }
   return mapped;

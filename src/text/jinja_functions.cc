@@ -33,13 +33,14 @@ Result<Value> Range(const Arguments& arguments, Work& work) {
   return numbers;
 }
 
-Result<Value> StrftimeNow(const Arguments& arguments, Work&) {
+Result<Value> StrftimeNow(const Arguments& arguments, Work& work) {
   const TracedText* format =
       arguments.positional.empty() ? nullptr : arguments.positional[0].AsText();
   if (format == nullptr) return Fail("strftime_now() takes a format");
   constexpr std::string_view kMonths[] = {"January",   "February", "March",    "April",
                                           "May",       "June",     "July",     "August",
                                           "September", "October",  "November", "December"};
+  BITFETCH_RETURN_IF_ERROR(work.SpendOnText(format->size()));
   const std::time_t now = std::time(nullptr);
   std::tm time = {};
   localtime_r(&now, &time);

@@ -15,69 +15,69 @@ class JsonWriter {
   JsonWriter(const JsonOptions& options, Work& work) : options_(options), work_(work) {}
 
   Status Write(const Value& value) {
-    BITFETCH_RETURN_IF_ERROR(work_.Spend(1));
-    if (value.IsNone()) {
-      json_ += "null";
-    } else if (value.IsUndefined()) {
-      json_ += options_.undefined;
-    } else if (const bool* truth = value.AsBool()) {
-      json_ += *truth ? "true" : "false";
-    } else if (const Number* number = value.AsNumber()) {
-      json_ += std::isfinite(number->value) ? NumberText(number->value) : "null";
-    } else if (const TracedText* text = value.AsText()) {
-      return WriteString(text->bytes());
-    } else if (const List* list = value.AsList()) {
-      return WriteItems('[', ']', list->items, [&](const Value& item) { return Write(item); });
-    } else if (const Dict* dict = value.AsEntries()) {
-      return WriteItems('{', '}', dict->entries, [&](const auto& entry) -> Status {
+    if (value.IsNone()) return Append("null");
+    if (value.IsUndefined()) return Append(options_.undefined);
+    if (const bool* truth = value.AsBool()) return Append(*truth ? "true" : "false");
+    if (const Number* number = value.AsNumber()) {
+      return Append(std::isfinite(number->value) ? NumberText(number->value) : "null");
+    }
+    if (const TracedText* text = value.AsText()) return WriteString(text->bytes());
+    if (const List* list = value.AsList()) {
+      return WriteItems("[", "]", list->items, [&](const Value& item) { return Write(item); });
+    }
+    if (const Dict* dict = value.AsEntries()) {
+      return WriteItems("{", "}", dict->entries, [&](const auto& entry) -> Status {
         BITFETCH_RETURN_IF_ERROR(WriteString(entry.first));
-        json_ += options_.after_key;
+        BITFETCH_RETURN_IF_ERROR(Append(options_.after_key));
         return Write(entry.second);
       });
-    } else {
-      return Fail("{} can't be written as JSON", value.TypeName());
     }
-    return {};
+    return Fail("{} can't be written as JSON", value.TypeName());
   }
 
   std::string Take() { return std::move(json_); }
 
  private:
+  Status Append(std::string_view text) {
+    BITFETCH_RETURN_IF_ERROR(work_.SpendOnText(text.size(), json_.size()));
+    json_ += text;
+    return {};
+  }
+
   Status WriteString(std::string_view text) {
     constexpr std::string_view kEscaped = "\"\\\b\f\n\r\t";
     constexpr std::string_view kLetters = "\"\\bfnrt";
-    BITFETCH_RETURN_IF_ERROR(work_.SpendOnText(text.size(), json_.size()));
-    json_ += '"';
+    std::string escaped = "\"";
     for (const char c : text) {
       if (const size_t at = kEscaped.find(c); at != std::string_view::npos) {
-        json_ += {'\\', kLetters[at]};
+        escaped += {'\\', kLetters[at]};
       } else if (static_cast<unsigned char>(c) < 0x20) {
-        json_ += fmt::format("\\u{:04x}", static_cast<int>(c));
+        escaped += fmt::format("\\u{:04x}", static_cast<int>(c));
       } else {
-        json_ += c;
+        escaped += c;
       }
     }
-    json_ += '"';
-    return {};
+    return Append(escaped + '"');
   }
 
   template <class Items, class WriteItem>
-  Status WriteItems(char open, char close, const Items& items, WriteItem write_item) {
+  Status WriteItems(std::string_view open, std::string_view close, const Items& items,
+                    WriteItem write_item) {
     if (++depth_ > kMaxJsonDepth) return Fail("what holds itself can't be written as JSON");
-    json_ += open;
+    BITFETCH_RETURN_IF_ERROR(Append(open));
     for (const auto& item : items) {
-      if (&item != &items.front()) json_ += options_.between_items;
-      BreakLine();
+      if (&item != &items.front()) BITFETCH_RETURN_IF_ERROR(Append(options_.between_items));
+      BITFETCH_RETURN_IF_ERROR(BreakLine());
       BITFETCH_RETURN_IF_ERROR(write_item(item));
     }
     --depth_;
-    if (!items.empty()) BreakLine();
-    json_ += close;
-    return {};
+    if (!items.empty()) BITFETCH_RETURN_IF_ERROR(BreakLine());
+    return Append(close);
   }
 
-  void BreakLine() {
-    if (options_.indent > 0) json_ += '\n' + std::string(depth_ * options_.indent, ' ');
+  Status BreakLine() {
+    if (options_.indent == 0) return {};
+    return Append('\n' + std::string(depth_ * options_.indent, ' '));
   }
 
   const JsonOptions& options_;

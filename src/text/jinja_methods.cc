@@ -25,11 +25,13 @@ const std::string_view* Find(const std::string_view (&names)[n], std::string_vie
 }
 
 // Whether `is` holds for a text, or for one of a list of them.
-Result<bool> HoldsForAny(const Value& texts, const std::function<bool(std::string_view)>& is) {
+Result<bool> HoldsForAny(const Value& texts, Work& work,
+                         const std::function<bool(std::string_view)>& is) {
   if (const TracedText* text = texts.AsText()) return is(text->bytes());
   if (const List* list = texts.AsList()) {
     for (const Value& item : list->items) {
       if (item.AsText() == nullptr) return Fail("{} is no text", item.TypeName());
+      BITFETCH_RETURN_IF_ERROR(work.SpendOnText(item.AsText()->size()));
       if (is(item.AsText()->bytes())) return true;
     }
     return false;
@@ -59,10 +61,10 @@ Result<Value> CallOfText(std::string_view name, const TracedText& text, const Ar
   if (name == "capitalize") return Capitalized(text);
   const Value first = arguments.Get(0, "");
   if (name == "startswith") {
-    return HoldsForAny(first, [&](std::string_view part) { return bytes.starts_with(part); });
+    return HoldsForAny(first, work, [&](std::string_view part) { return bytes.starts_with(part); });
   }
   if (name == "endswith") {
-    return HoldsForAny(first, [&](std::string_view part) { return bytes.ends_with(part); });
+    return HoldsForAny(first, work, [&](std::string_view part) { return bytes.ends_with(part); });
   }
   if (name == "split") {
     if (first.AsText() == nullptr && !first.IsUndefined() && !first.IsNone()) {

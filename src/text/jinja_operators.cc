@@ -35,7 +35,7 @@ std::optional<bool> IsIn(const Value& a, const Value& b) {
   }
   if (a.AsText() == nullptr) return std::nullopt;
   if (const TracedText* text = b.AsText()) {
-    return text->bytes().find(a.AsText()->bytes()) != std::string::npos;
+    return FindText(text->bytes(), a.AsText()->bytes()) != std::string_view::npos;
   }
   if (const Dict* dict = b.AsDict()) return dict->Find(a.AsText()->bytes()) != nullptr;
   return std::nullopt;
@@ -75,6 +75,9 @@ Result<Value> ApplyBinary(std::string_view name, const Value& a, const Value& b,
   if ((is_in || name == "not in") && b.IsUndefined()) return !is_in;
   const bool is_nothing = a.IsUndefined() || a.IsNone() || b.IsUndefined() || b.IsNone();
   if (!is_nothing && (is_in || name == "not in")) {
+    if (b.AsList() != nullptr) {
+      BITFETCH_RETURN_IF_ERROR(work.Spend(StepsThrough(a) * StepsThrough(b)));
+    }
     if (const std::optional<bool> found = IsIn(a, b)) return *found == is_in;
   } else if (!is_nothing) {
     if (a.AsNumber() != nullptr && b.AsNumber() != nullptr && name != "~") {

@@ -8,7 +8,8 @@
 
 namespace bitfetch::jinja {
 
-Result<bool> ApplyTest(std::string_view name, const Value& value, const Value& argument) {
+Result<bool> ApplyTest(std::string_view name, const Value& value, const Value& argument,
+                       Work& work) {
   const bool* truth = value.AsBool();
   const Number* number = value.AsNumber();
   const TracedText* text = value.AsText();
@@ -29,6 +30,7 @@ Result<bool> ApplyTest(std::string_view name, const Value& value, const Value& a
   if (name == "number") return number != nullptr;
   if (name == "integer") return is_integer;
   if (name == "callable") return value.AsFunction() != nullptr;
+  BITFETCH_RETURN_IF_ERROR(work.SpendOnText(text != nullptr ? text->size() : 0));
   if (name == "lower") return text != nullptr && *text == Lower(*text);
   if (name == "upper") return text != nullptr && *text == Upper(*text);
   if (name == "eq" || name == "equalto") return StrictlyEqual(value, argument);

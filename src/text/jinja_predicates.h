@@ -6,12 +6,14 @@
 
 #include "base/error.h"
 #include "text/jinja_value.h"
+#include "text/jinja_work.h"
 
 namespace bitfetch::jinja {
 
 // value is name; `argument` is what "eq" and "equalto" compare with. Errors: a test that is not
 // known or not for such a value.
-Result<bool> ApplyTest(std::string_view name, const Value& value, const Value& argument = {});
+Result<bool> ApplyTest(std::string_view name, const Value& value, const Value& argument,
+                       Work& work);
 
 }  // namespace bitfetch::jinja
 

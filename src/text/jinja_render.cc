@@ -29,7 +29,11 @@ constexpr int kMaxValueDepth = 100;
 
 // Variables, and around them those of the loop, the macro's caller and so on.
 struct Scope {
-  const Scope* around = nullptr;
+  explicit Scope(const Scope* outer)
+      : around(outer), depth(outer != nullptr ? outer->depth + 1 : 0) {}
+
+  const Scope* around;
+  int depth;
   std::map<std::string, Value, std::less<>> variables = {};
 
   Value Find(std::string_view name) const {
@@ -53,7 +57,7 @@ T AtLine(int line, T result) {
 class Renderer {
  public:
   Result<TracedText> Run(const Block& program, const Dict& variables) {
-    Scope scope;
+    Scope scope(nullptr);
     for (const std::string_view name : {"range", "strftime_now", "raise_exception", "namespace"}) {
       scope.Set(std::string(name), Function{name});
     }
@@ -61,8 +65,9 @@ class Renderer {
     for (const char* name : {"false", "False"}) scope.Set(name, false);
     for (const char* name : {"none", "None"}) scope.Set(name, None());
     for (const auto& [name, value] : variables.entries) {
-      BITFETCH_RETURN_IF_ERROR(CheckDepth(value).map_error(
-          [&](const Error& error) { return Error{fmt::format("{}: {}", name, error.message)}; }));
+      if (const Status shallow = CheckDepth(value); !shallow) {
+        return Fail("{}: {}", name, shallow.error().message);
+      }
       scope.Set(name, value);
     }
     TracedText text;
@@ -136,7 +141,7 @@ class Renderer {
   }
 
   // To one name, or the items of a list to several.
-  static Status Assign(const std::vector<std::string>& names, const Value& value, Scope& scope) {
+  Status Assign(const std::vector<std::string>& names, const Value& value, Scope& scope) {
     if (names.size() == 1) {
       scope.Set(names[0], value);
       return {};
@@ -147,6 +152,7 @@ class Renderer {
                   list == nullptr ? std::string(value.TypeName())
                                   : fmt::format("a list of {}", list->items.size()));
     }
+    BITFETCH_RETURN_IF_ERROR(work_.Spend(names.size()));
     for (size_t i = 0; i < names.size(); ++i) scope.Set(names[i], list->items[i]);
     return {};
   }
@@ -165,7 +171,7 @@ class Renderer {
   // As in the renderer to agree with, one scope is all iterations', what an iteration wrote before
   // it was broken off is dropped, and the else block follows where no iteration came to its end.
   Result<End> RenderFor(const For& loop, int line, Scope& around, TracedText* out) {
-    Scope scope = {&around};
+    Scope scope(&around);
     BITFETCH_ASSIGN_OR_RETURN(const std::vector<Value> items, LoopItems(loop, line, scope));
     const size_t count = items.size();
     const auto integer = [](size_t i) { return Value::Integer(static_cast<double>(i)); };
@@ -210,7 +216,7 @@ class Renderer {
     if (loop.condition == nullptr) return items;
     std::vector<Value> chosen;
     for (Value& item : items) {
-      Scope inner = {&scope};
+      Scope inner(&scope);
       BITFETCH_RETURN_IF_ERROR(AtLine(line, Assign(loop.names, item, inner)));
       BITFETCH_ASSIGN_OR_RETURN(const Value condition, Evaluate(*loop.condition, inner));
       if (condition.IsTrue()) chosen.push_back(std::move(item));
@@ -246,6 +252,7 @@ class Renderer {
       case Expression::kLiteral:
         return expression.literal;
       case Expression::kName:
+        BITFETCH_RETURN_IF_ERROR(AtLine(line, work_.Spend(static_cast<size_t>(scope.depth) / 4)));
         return scope.Find(expression.name);
       case Expression::kList:
         return EvaluateList(expression, scope);
@@ -277,7 +284,7 @@ class Renderer {
       }
       case Expression::kTest: {
         BITFETCH_ASSIGN_OR_RETURN(const bool holds,
-                                  AtLine(line, ApplyTest(expression.name, first)));
+                                  AtLine(line, ApplyTest(expression.name, first, {}, work_)));
         return holds != expression.negated;
       }
       case Expression::kUnary:
@@ -380,13 +387,17 @@ class Renderer {
       BITFETCH_RETURN_IF_ERROR(work_.Spend(from->entries.size()));
       made = *from;
     }
+    const size_t keywords = arguments.keywords.size();
+    BITFETCH_RETURN_IF_ERROR(work_.Spend(keywords * (keywords + made.entries.size()) / 16));
     for (const auto& [key, value] : arguments.keywords) made.Set(key, value);
     return Value(&made);
   }
 
   // A macro sees the variables of where it is called.
   Result<Value> CallMacro(const Macro& macro, const Arguments& arguments, int line, Scope& around) {
-    Scope scope = {&around};
+    Scope scope(&around);
+    BITFETCH_RETURN_IF_ERROR(
+        AtLine(line, work_.Spend(macro.parameters.size() * (1 + arguments.keywords.size()))));
     size_t used = 0;
     std::vector<const Macro::Parameter*> left_out;
     for (size_t i = 0; i < macro.parameters.size(); ++i) {

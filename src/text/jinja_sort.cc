@@ -37,11 +37,11 @@ Result<bool> IsLess(const Value& a, const Value& b, Work& work) {
 }  // namespace
 
 Result<std::vector<Value>> Sorted(std::vector<Value> items,
-                                  const std::function<Value(const Value&)>& key,
+                                  const std::function<Result<Value>(const Value&)>& key,
                                   const SortOptions& options, Work& work) {
   std::vector<Keyed> keyed;
   for (Value& item : items) {
-    Value by = key(item);
+    BITFETCH_ASSIGN_OR_RETURN(Value by, key(item));
     if (by.AsText() && !options.case_sensitive) {
       BITFETCH_RETURN_IF_ERROR(work.SpendOnText(by.AsText()->size()));
       by = Lower(*by.AsText());

@@ -19,7 +19,7 @@ struct SortOptions {
 // By what `key` gives for each; equal ones stay in their order. Numbers and truth values compare as
 // numbers, texts by their bytes. An error: keys that don't compare.
 Result<std::vector<Value>> Sorted(std::vector<Value> items,
-                                  const std::function<Value(const Value&)>& key,
+                                  const std::function<Result<Value>(const Value&)>& key,
                                   const SortOptions& options, Work& work);
 
 }  // namespace bitfetch::jinja

@@ -2,6 +2,7 @@
 #include "text/jinja_text.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -22,7 +23,7 @@ std::vector<size_t> Places(std::string_view text, std::string_view wanted,
                            std::optional<size_t> count) {
   std::vector<size_t> places;
   for (size_t at = 0; places.size() != count;) {
-    at = text.find(wanted, at);
+    at = FindText(text, wanted, at);
     if (at == std::string_view::npos) break;
     places.push_back(at);
     if (!wanted.empty()) {
@@ -77,6 +78,12 @@ std::vector<size_t> Characters(std::string_view text) {
     characters.push_back(at);
   }
   return characters;
+}
+
+size_t FindText(std::string_view text, std::string_view wanted, size_t from) {
+  const void* found = memmem(text.data() + from, text.size() - from, wanted.data(), wanted.size());
+  if (found == nullptr) return std::string_view::npos;
+  return static_cast<size_t>(static_cast<const char*>(found) - text.data());
 }
 
 Result<TracedText> Replaced(const TracedText& text, std::string_view old, const TracedText& by,

@@ -28,6 +28,10 @@ size_t LengthOf(std::string_view text);
 // Where each character begins.
 std::vector<size_t> Characters(std::string_view text);
 
+// Where `wanted` is in `text`, from `from` on; npos: nowhere. Takes as long as the two are,
+// whatever they are, as std::string::find does not.
+size_t FindText(std::string_view text, std::string_view wanted, size_t from = 0);
+
 // The first `count` of what is `old`, or all. An empty one is before each character and at the end.
 Result<TracedText> Replaced(const TracedText& text, std::string_view old, const TracedText& by,
                             std::optional<size_t> count, Work& work);
