@@ -4,7 +4,7 @@
 //   node tools/chat_templates.mjs constructs FOLDER OUTPUT
 //   node tools/chat_templates.mjs models FOLDER OUTPUT TOKENIZER_CONFIG...
 //
-// FOLDER has the package in it (FOLDER/package/dist). `constructs` makes src/text/testdata/jinja.json: templates of our
+// FOLDER has the package in it (FOLDER/package/dist); tools/chat_templates.sh puts it into build/chat_templates/jinja. `constructs` makes src/text/testdata/jinja.json: templates of our
 // own, each for something that templates may say. `models` renders a table of conversations with the templates in the
 // tokenizer_config.json files, and with the forms that src/text/chat_form.cc has. Both write
 // {"templates": [...], "cases": [{"template": index, "variables": {...}, "text": what comes out, or null: it fails}]};

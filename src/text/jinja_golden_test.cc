@@ -3,6 +3,7 @@
 // tools/chat_templates.mjs makes.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -10,8 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "text/chat.h"
 #include "text/jinja_parser.h"
 #include "text/jinja_render.h"
+#include "text/test_vocabulary.h"
 
 namespace bitfetch::jinja {
 namespace {
@@ -70,12 +73,54 @@ TEST(JinjaGolden, EachConstruct) {
 
 // The templates of Qwen3, Llama-3 and Gemma 3 and the forms of our own, over a table of
 // conversations: BITFETCH_CHAT_TEMPLATES is the file that tools/chat_templates.sh makes.
-TEST(JinjaGolden, ModelsTemplates) {
-  const char* path = std::getenv("BITFETCH_CHAT_TEMPLATES");
-  if (!path || !*path) {
-    GTEST_SKIP() << "the templates were not fetched: BITFETCH_CHAT_TEMPLATES is not set";
+class ModelsTemplates : public testing::Test {
+ protected:
+  void SetUp() override {
+    const char* path = std::getenv("BITFETCH_CHAT_TEMPLATES");
+    if (!path || !*path) {
+      GTEST_SKIP() << "the templates were not fetched: BITFETCH_CHAT_TEMPLATES is not set";
+    }
+    file_ = ReadJson(path);
   }
-  ExpectAsRecorded(ReadJson(path), 3000);
+
+  ordered_json file_;
+};
+
+TEST_F(ModelsTemplates, AreRenderedAsRecorded) { ExpectAsRecorded(file_, 3000); }
+
+TEST_F(ModelsTemplates, ReadNoMessageAsAControlToken) {
+  Vocabulary vocabulary = TestVocabulary();
+  for (const char* name : {"<|im_start|>", "<|im_end|>", "<start_of_turn>", "<end_of_turn>"}) {
+    AddToken(name, kControlToken, &vocabulary);
+  }
+  const Tokenizer tokenizer = *Tokenizer::Create(vocabulary);
+  const auto controls = [&](const Result<TracedText>& text) {
+    const std::vector<int> ids = *EncodeTraced(tokenizer, *text);
+    return std::ranges::count_if(ids, [&](int id) { return !tokenizer.ControlName(id).empty(); });
+  };
+  int compared = 0;
+  for (const ordered_json& each : file_["cases"]) {
+    ordered_json harmless = each["variables"];
+    bool differs = false;
+    for (ordered_json& message : harmless["messages"]) {
+      if (!message["content"].is_string()) continue;
+      std::string content = message["content"];
+      if (content.rfind("<|im_start|>", 0) != 0 && content.rfind("<start_of_turn>", 0) != 0) {
+        continue;
+      }
+      std::ranges::replace(content, '<', '(');
+      message["content"] = content;
+      differs = true;
+    }
+    if (!differs || each["text"].is_null()) continue;
+    const std::string source = file_["templates"][each["template"].get<size_t>()];
+    const Result<TracedText> text = Rendered(source, each["variables"]);
+    const Result<TracedText> without = Rendered(source, harmless);
+    ASSERT_TRUE(text && without) << each;
+    EXPECT_EQ(controls(text), controls(without)) << each;
+    ++compared;
+  }
+  EXPECT_GT(compared, 200);
 }
 
 }  // namespace
