@@ -152,7 +152,7 @@ class Renderer {
                   list == nullptr ? std::string(value.TypeName())
                                   : fmt::format("a list of {}", list->items.size()));
     }
-    BITFETCH_RETURN_IF_ERROR(work_.Spend(names.size()));
+    BITFETCH_RETURN_IF_ERROR(work_.Spend(4 * names.size()));
     for (size_t i = 0; i < names.size(); ++i) scope.Set(names[i], list->items[i]);
     return {};
   }

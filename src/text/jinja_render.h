@@ -11,8 +11,8 @@ namespace bitfetch::jinja {
 
 // The text that a template gives with these variables, as the npm package @huggingface/jinja
 // (0.5.11) renders it. Errors name the line: what is undefined, not covered, or not for such a
-// value; what the template raises itself; and what would not end: more than 5 million steps, a text
-// of more than 16 MiB, calls more than 500 levels deep, lists more than 100. A second at worst.
+// value; what the template raises itself; and what would not end: more than 2 million steps, a text
+// of more than 8 MiB, calls more than 500 levels deep, lists more than 100. A second at worst.
 Result<TracedText> Render(const Block& program, const Dict& variables);
 
 }  // namespace bitfetch::jinja

@@ -12,8 +12,8 @@ namespace bitfetch::jinja {
 // memory. It is counted and not timed: a template that is rendered is so on every machine.
 class Work {
  public:
-  static constexpr size_t kMaxSteps = 5'000'000;
-  static constexpr size_t kMaxTextBytes = size_t{16} << 20;
+  static constexpr size_t kMaxSteps = 2'000'000;
+  static constexpr size_t kMaxTextBytes = size_t{8} << 20;
 
   // A step is about an expression's evaluation or an item of a list.
   Status Spend(size_t steps) {
