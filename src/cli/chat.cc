@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/chat.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
@@ -39,7 +41,11 @@ constexpr std::string_view kChatHelp = R"(/clear  forget the conversation (also 
 Ctrl-C stops an answer. Everything else is said to the model, a line or a paste at a time.
 )";
 
-constexpr std::string_view kFormNames = "bitnet, llama3, falcon3 or chatml";
+std::string FormNames() {
+  std::vector<std::string_view> names;
+  for (const ChatForm& form : ChatForms()) names.push_back(form.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
 
 Result<bool> ParseSwitch(std::string_view text) {
   if (text == "on" || text == "off") return text == "on";
@@ -143,7 +149,7 @@ class Conversation {
 
     // A template may change what came before: Qwen3's drops the thinking of earlier answers. The
     // last token is read again in any case: its logits are wanted.
-    const auto [known, different] = std::ranges::mismatch(session_.tokens(), prompt.ids);
+    const auto different = std::ranges::mismatch(session_.tokens(), prompt.ids).in2;
     const auto common = std::min<int64_t>(different - prompt.ids.begin(),
                                           std::max<int64_t>(std::ssize(prompt.ids) - 1, 0));
     const std::span<const int> more = std::span(prompt.ids).subspan(common);
@@ -169,8 +175,10 @@ class Conversation {
         Generate(session_, tokenizer_, sampler_, more, options_.sampling.generate, on_text,
                  printer.progress().Percent("reading"), Interrupted());
     ForgetInterrupt();
-    if (!answer) printer.progress().Clear();
-    if (!answer) return tl::unexpected(answer.error());
+    if (!answer) {
+      printer.progress().Clear();
+      return tl::unexpected(answer.error());
+    }
     BITFETCH_RETURN_IF_ERROR(printed);
     BITFETCH_RETURN_IF_ERROR(printer.Finish());
     if (session_.length() == common) {
@@ -223,7 +231,7 @@ Result<ChatTemplate> ReadTemplate(const std::string& name, const Tokenizer& toke
   file.file = name;
   Result<std::string> text = ReadText(file);
   if (text) return ChatTemplate{name, *std::move(text)};
-  return Fail("--template: {} (forms by name are {})", text.error().message, kFormNames);
+  return Fail("--template: {} (forms by name are {})", text.error().message, FormNames());
 }
 
 // Tried with a message, so that what can't be rendered is said before anything is typed.
@@ -293,9 +301,9 @@ examples:
                   "the system message: what the model is told before the conversation",
                   &options->system);
   command.AddText("--template", "NAME|FILE",
-                  fmt::format("how the conversation is written: the form {}, or a file with a chat "
+                  fmt::format("how the conversation is written: a form ({}) or a file with a chat "
                               "template in Jinja; usually what the model's file says",
-                              kFormNames),
+                              FormNames()),
                   &options->chat_template);
   command.AddParsed(
       "--think", "on|off",

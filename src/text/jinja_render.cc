@@ -179,15 +179,17 @@ class Renderer {
     for (size_t i = 0; i < count; ++i) {
       BITFETCH_RETURN_IF_ERROR(AtLine(line, work_.Spend(10)));
       Dict about;
-      about.entries = {{"index", integer(i + 1)},
-                       {"index0", integer(i)},
-                       {"revindex", integer(count - i)},
-                       {"revindex0", integer(count - i - 1)},
-                       {"first", i == 0},
-                       {"last", i + 1 == count},
-                       {"length", integer(count)},
-                       {"previtem", i > 0 ? items[i - 1] : Value()},
-                       {"nextitem", i + 1 < count ? items[i + 1] : Value()}};
+      for (auto& [name, value] : {std::pair<const char*, Value>("index", integer(i + 1)),
+                                  {"index0", integer(i)},
+                                  {"revindex", integer(count - i)},
+                                  {"revindex0", integer(count - i - 1)},
+                                  {"first", i == 0},
+                                  {"last", i + 1 == count},
+                                  {"length", integer(count)},
+                                  {"previtem", i > 0 ? items[i - 1] : Value()},
+                                  {"nextitem", i + 1 < count ? items[i + 1] : Value()}}) {
+        about.Set(name, value);
+      }
       scope.Set("loop", std::move(about));
       BITFETCH_RETURN_IF_ERROR(AtLine(line, Assign(loop.names, items[i], scope)));
       TracedText text;

@@ -80,6 +80,14 @@ TEST(JinjaRender, WhatWouldNotEndIsAnError) {
   EXPECT_EQ(Rendered("{% set ns = namespace(x=[]) %}{% for i in range(1000) %}"
                      "{% set ns.x = [ns.x] %}{% endfor %}"),
             "line 1: lists are more than 100 levels deep");
+  // What nests without a list or a dict of the template's own.
+  EXPECT_EQ(Rendered("{% set ns = namespace(x={}) %}{% for i in range(100000) %}"
+                     "{% set ns.x = {'a': ns.x.get} %}{% endfor %}"),
+            "line 1: lists are more than 100 levels deep");
+  EXPECT_EQ(Rendered("{% set ns = namespace(x=1) %}{% for i in range(100000) %}"
+                     "{% for x in [ns.x, 1] %}{% if loop.last %}{% set ns.x = [loop] %}{% endif %}"
+                     "{% endfor %}{% endfor %}"),
+            "line 1: lists are more than 100 levels deep");
   EXPECT_EQ(Rendered("{% set ns = namespace() %}{% set ns.x = [ns] %}{{ ns }}"),
             "line 1: what holds itself can't be written as JSON");
   EXPECT_EQ(Rendered("{{ 'a\\na' | indent(100000000) }}"), "line 1: the filter 'indent': " + bytes);

@@ -114,17 +114,17 @@ Result<std::vector<Value>> Split(const TracedText& text, std::optional<std::stri
     BITFETCH_RETURN_IF_ERROR(work.Spend(places.size()));
     size_t done = 0;
     for (const size_t at : places) {
-      parts.push_back(text.Slice(done, at - done));
+      parts.emplace_back(text.Slice(done, at - done));
       done = at + separator->size();
     }
-    parts.push_back(text.Slice(done));
+    parts.emplace_back(text.Slice(done));
     return parts;
   }
   for (size_t at = 0; (at += LeadingWhiteSpace(bytes.substr(at))) < bytes.size();) {
     BITFETCH_RETURN_IF_ERROR(work.Spend(1));
     const bool is_last = parts.size() == count;
     const size_t size = is_last ? bytes.size() - at : FindWhiteSpace(bytes.substr(at));
-    parts.push_back(text.Slice(at, size));
+    parts.emplace_back(text.Slice(at, size));
     at += size;
   }
   return parts;

@@ -92,7 +92,8 @@ bool Value::IsTrue() const {
 int Value::depth() const {
   if (const List* list = AsList()) return list->depth;
   if (const Dict* dict = AsDict()) return dict->depth;
-  return 0;
+  const Function* function = AsFunction();
+  return function != nullptr && function->self != nullptr ? function->self->depth() : 0;
 }
 
 std::string_view Value::TypeName() const {

@@ -86,7 +86,7 @@ class Value {
   const Dict* AsEntries() const;
 
   bool IsTrue() const;
-  int depth() const;  // of lists and dicts within each other; 0: neither
+  int depth() const;  // of lists and dicts within each other, a method's own too; 0: none
   std::string_view TypeName() const;
 
  private:
