@@ -6,7 +6,6 @@
 #include <cmath>
 #include <iterator>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "base/printable.h"

@@ -5,7 +5,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 
 #include "text/jinja_filters.h"
 #include "text/jinja_text.h"

@@ -109,7 +109,8 @@ Result<Value> MemberOf(const Value& value, const Value& key, Work& work) {
         text != nullptr ? Characters(text->bytes()) : std::vector<size_t>();
     const auto count =
         static_cast<double>(text != nullptr ? characters.size() : list->items.size());
-    const double index = std::trunc(number->value) + (number->value < 0 ? count : 0);
+    const double place = std::trunc(number->value);
+    const double index = place < 0 ? place + count : place;
     if (!(index >= 0 && index < count)) return Value();
     const auto at = static_cast<size_t>(index);
     if (list != nullptr) return list->items[at];

@@ -2,7 +2,6 @@
 #include "text/jinja_render.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <map>
 #include <memory>
@@ -179,15 +178,15 @@ class Renderer {
     for (size_t i = 0; i < count; ++i) {
       BITFETCH_RETURN_IF_ERROR(AtLine(line, work_.Spend(10)));
       Dict about;
-      for (auto& [name, value] : {std::pair<const char*, Value>("index", integer(i + 1)),
-                                  {"index0", integer(i)},
-                                  {"revindex", integer(count - i)},
-                                  {"revindex0", integer(count - i - 1)},
-                                  {"first", i == 0},
-                                  {"last", i + 1 == count},
-                                  {"length", integer(count)},
-                                  {"previtem", i > 0 ? items[i - 1] : Value()},
-                                  {"nextitem", i + 1 < count ? items[i + 1] : Value()}}) {
+      for (const auto& [name, value] : {std::pair<const char*, Value>("index", integer(i + 1)),
+                                        {"index0", integer(i)},
+                                        {"revindex", integer(count - i)},
+                                        {"revindex0", integer(count - i - 1)},
+                                        {"first", i == 0},
+                                        {"last", i + 1 == count},
+                                        {"length", integer(count)},
+                                        {"previtem", i > 0 ? items[i - 1] : Value()},
+                                        {"nextitem", i + 1 < count ? items[i + 1] : Value()}}) {
         about.Set(name, value);
       }
       scope.Set("loop", std::move(about));
@@ -244,6 +243,7 @@ class Renderer {
     ++nesting_;
     Result<Value> value = EvaluateKind(expression, scope);
     --nesting_;
+    if (value) BITFETCH_RETURN_IF_ERROR(AtLine(expression.line, CheckDepth(*value)));
     return value;
   }
 
@@ -308,9 +308,7 @@ class Renderer {
       BITFETCH_ASSIGN_OR_RETURN(Value item, Evaluate(*operand, scope));
       items.push_back(std::move(item));
     }
-    Value list = std::move(items);
-    BITFETCH_RETURN_IF_ERROR(AtLine(expression.line, CheckDepth(list)));
-    return list;
+    return items;
   }
 
   Result<Value> EvaluateDict(const Expression& expression, Scope& scope) {
@@ -324,9 +322,7 @@ class Renderer {
       BITFETCH_RETURN_IF_ERROR(AtLine(expression.line, work_.Spend(1 + i / 16)));
       dict.Set(key.AsText()->bytes(), std::move(value));
     }
-    Value value = std::move(dict);
-    BITFETCH_RETURN_IF_ERROR(AtLine(expression.line, CheckDepth(value)));
-    return value;
+    return dict;
   }
 
   Result<Value> EvaluateSlice(const Expression& expression, const Value& object, Scope& scope) {

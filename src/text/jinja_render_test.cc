@@ -81,6 +81,10 @@ TEST(JinjaRender, WhatWouldNotEndIsAnError) {
                      "{% set ns.x = [ns.x] %}{% endfor %}"),
             "line 1: lists are more than 100 levels deep");
   // What nests without a list or a dict of the template's own.
+  EXPECT_EQ(Rendered("{% set ns = namespace(x={'a': 1}) %}{% for i in range(100000) %}"
+                     "{% for y in ns.x | items %}{% if loop.last %}{% set ns.x = loop %}{% endif %}"
+                     "{% endfor %}{% endfor %}"),
+            "line 1: lists are more than 100 levels deep");
   EXPECT_EQ(Rendered("{% set ns = namespace(x={}) %}{% for i in range(100000) %}"
                      "{% set ns.x = {'a': ns.x.get} %}{% endfor %}"),
             "line 1: lists are more than 100 levels deep");
@@ -131,6 +135,16 @@ TEST(JinjaRender, WhatIsNestedWithoutEndIsAnError) {
   Dict variables;
   variables.Set("tools", list);
   EXPECT_EQ(Rendered("", variables), "tools: lists are more than 100 levels deep");
+}
+
+TEST(JinjaRender, NumbersThatAreNoneDoNoHarm) {
+  EXPECT_EQ(
+      Rendered("{% set x = 0 / 0 %}{{ x }} {{ 'ab'[x] }}{{ 'ab'[x:] }}{{ 'a' | indent(x, true) }}"
+               "{{ range(x) }}{{ [1] | tojson(indent=x) }}{{ 'a,b'.split(',', x) }}"),
+      "NaN a[][1][\"a\", \"b\"]");
+  EXPECT_EQ(Rendered("{% set x = 1 / 0 %}{{ 'ab'[x] }}{{ 'ab'[x:] }}{{ 'ab'[:x] }}{{ [1, 2][::x] }}"
+                     "{{ 'ab'[-x] }}"),
+            "ab[1]");
 }
 
 TEST(JinjaRender, ALongConversationIsRendered) {

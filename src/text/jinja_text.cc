@@ -134,7 +134,8 @@ Result<TracedText> Indented(const TracedText& text, double width, bool first, bo
                             Work& work) {
   const std::string_view bytes = text.bytes();
   const auto lines = static_cast<double>(1 + std::ranges::count(bytes, '\n'));
-  const double spaces = std::clamp(width, 0.0, static_cast<double>(Work::kMaxTextBytes));
+  const double spaces =
+      width > 0 ? std::min(width, static_cast<double>(Work::kMaxTextBytes)) : 0;  // NaN too
   BITFETCH_RETURN_IF_ERROR(work.Spend(static_cast<size_t>(lines)));
   BITFETCH_RETURN_IF_ERROR(work.SpendOnText(text.size() + static_cast<size_t>(lines * spaces)));
   const TracedText indent(std::string(static_cast<size_t>(spaces), ' '),
