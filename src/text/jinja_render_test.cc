@@ -14,8 +14,6 @@
 namespace bitfetch::jinja {
 namespace {
 
-using testing::HasSubstr;
-
 // What comes out, or what is wrong.
 std::string Rendered(const std::string& source, const Dict& variables = {}) {
   const Result<Block> program = Parse(source);
@@ -153,7 +151,7 @@ TEST(JinjaRender, ALongConversationIsRendered) {
     Dict message;
     message.Set("role", Value::Own(i % 2 == 0 ? "user" : "assistant"));
     message.Set("content", Value::Foreign(Repeated("words ", 500)));
-    messages.push_back(std::move(message));
+    messages.emplace_back(std::move(message));
   }
   Dict variables;
   variables.Set("messages", std::move(messages));
