@@ -43,6 +43,12 @@ elif [[ ${CI-} ]]; then
   exit 1
 fi
 
+if templates=$(tools/chat_templates.sh); then
+  export BITFETCH_CHAT_TEMPLATES=$templates
+elif [[ ${CI-} ]]; then
+  exit 1
+fi
+
 # Where threads meet: what the filter of the test preset chooses from.
 targets=()
 if [[ $preset == tsan ]]; then targets=({base,kv,kernels,model,engine,bench,api}_test); fi

@@ -19,6 +19,7 @@
 #include "model/model.h"
 #include "model/output_head.h"
 #include "text/chat.h"
+#include "text/chat_form.h"
 
 namespace bitfetch {
 namespace {
@@ -89,11 +90,10 @@ void RunTokenizer(const std::string& path, bool mmap) {
   constexpr std::string_view kText = "It's 2024:  the <|eot_id|>\xffing\r\n\xe2\x82\xac \n";
   const auto ids = tokenizer->Encode(kText, true);
   FUZZ_CHECK(ids && tokenizer->Decode(*ids));
-  for (const std::string_view architecture : {"bitnet-b1.58", "llama"}) {
-    const auto form = ChatFormFor(architecture, *tokenizer);
-    if (!form) continue;
-    const auto chat = Chat::Create(*form, &*tokenizer, "system");
-    if (chat) FUZZ_CHECK(chat->Turn({}, kText) && chat->Turn(*ids, kText));
+  for (const ChatForm& form : ChatForms()) {
+    const ChatTemplate chat_template{"", std::string(form.text)};
+    const auto chat = Chat::Create(chat_template, &*tokenizer);
+    FUZZ_CHECK(chat && chat->Prompt(std::vector{ChatMessage("user", std::string(kText))}));
   }
 }
 

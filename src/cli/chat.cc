@@ -1,21 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/chat.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "base/printable.h"
+#include "cli/answer_printer.h"
 #include "cli/commands.h"
 #include "cli/escapes.h"
 #include "cli/interrupt.h"
 #include "cli/message_reader.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
-#include "cli/progress_line.h"
+#include "cli/prompt_text.h"
 #include "cli/sampling_options.h"
 #include "cli/text_options.h"
 #include "cli/timings.h"
 #include "engine/generate.h"
+#include "engine/read_chat_template.h"
 #include "engine/read_tokenizer.h"
+#include "text/chat_form.h"
+#include "text/thinking.h"
+#include "text/utf8.h"
 
 namespace bitfetch {
 namespace {
@@ -27,6 +41,17 @@ constexpr std::string_view kChatHelp = R"(/clear  forget the conversation (also 
 Ctrl-C stops an answer. Everything else is said to the model, a line or a paste at a time.
 )";
 
+std::string FormNames() {
+  std::vector<std::string_view> names;
+  for (const ChatForm& form : ChatForms()) names.push_back(form.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+Result<bool> ParseSwitch(std::string_view text) {
+  if (text == "on" || text == "off") return text == "on";
+  return Fail("'{}' is not known: wanted on or off", Printable(text));
+}
+
 std::string_view WithoutBlanksAround(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t");
   if (begin == std::string_view::npos) return {};
@@ -37,28 +62,39 @@ struct ChatArguments {
   ModelOptions model;
   SamplingOptions sampling;
   std::string system;
+  std::string chat_template;  // a form's name or a file; empty: as the model's file says
+  std::optional<bool> think;
+  bool hides_thinking = false;
+  bool shows_prompt = false;
 };
+
+std::vector<jinja::Value> FirstMessages(const ChatArguments& options) {
+  if (options.system.empty()) return {};
+  return {ChatMessage("system", options.system)};
+}
 
 // A conversation on stdin and stdout.
 class Conversation {
  public:
-  Conversation(MessageReader& messages, Session& session, const Tokenizer& tokenizer,
-               const Chat& chat, Sampler sampler, const GenerateOptions& options, Timings* timings)
-      : messages_(messages),
+  Conversation(MessageReader& reader, Session& session, const Tokenizer& tokenizer,
+               const Chat& chat, Sampler sampler, const ChatArguments& options, Timings* timings)
+      : reader_(reader),
         session_(session),
         tokenizer_(tokenizer),
         chat_(chat),
         sampler_(std::move(sampler)),
         options_(options),
-        timings_(*timings) {}
+        timings_(*timings) {
+    Begin();
+  }
 
   Result<int> Run() {
-    const bool on_terminal = messages_.on_terminal();
+    const bool on_terminal = reader_.on_terminal();
     if (on_terminal) Say("/help tells what can be typed.\n");
     MessageReader::Message message;
     bool interrupted_before = false;  // while the last message was waited for
     while (true) {
-      BITFETCH_ASSIGN_OR_RETURN(const LineReader::Outcome outcome, messages_.Read(&message));
+      BITFETCH_ASSIGN_OR_RETURN(const LineReader::Outcome outcome, reader_.Read(&message));
       if (outcome == LineReader::Outcome::kEnd) {
         if (on_terminal) Say("\n");
         return kExitOk;
@@ -90,67 +126,132 @@ class Conversation {
     if (command == "/help") {
       Say(kChatHelp);
     } else if (command == "/clear" || command == "/reset") {
-      session_.Truncate(0);
-      tail_.clear();
+      Begin();
     } else {
       Say(fmt::format("{} is not known: /help tells what is\n", OneLine(command)));
     }
   }
 
+  void Begin() {
+    session_.Truncate(0);
+    given_ = {};
+    messages_ = FirstMessages(options_);
+  }
+
   Status Answer(const std::string& text, bool go_on_when_full) {
-    std::vector<int> history = session_.tokens();
-    history.insert(history.end(), tail_.begin(), tail_.end());
+    messages_.push_back(ChatMessage("user", text));
     size_t replaced = 0;
-    BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> turn, chat_.Turn(history, text, &replaced));
+    BITFETCH_ASSIGN_OR_RETURN(ChatPrompt prompt, chat_.Prompt(messages_, given_, &replaced));
     WarnOfBrokenUtf8(replaced);
-    std::vector<int> prompt = tail_;
-    prompt.insert(prompt.end(), turn.begin(), turn.end());
-    if (!session_.CheckRoom(prompt.size())) {
+    if (options_.shows_prompt) {
+      Say(WithoutControls(PromptText(tokenizer_, prompt.ids)) + "\n");
+    }
+
+    // A template may change what came before: Qwen3's drops the thinking of earlier answers. The
+    // last token is read again in any case: its logits are wanted.
+    const auto different = std::ranges::mismatch(session_.tokens(), prompt.ids).in2;
+    const auto common = std::min<int64_t>(different - prompt.ids.begin(),
+                                          std::max<int64_t>(std::ssize(prompt.ids) - 1, 0));
+    const std::span<const int> more = std::span(prompt.ids).subspan(common);
+    if (std::ssize(prompt.ids) > session_.context()) {
+      messages_.pop_back();
       const std::string message = fmt::format(
           "the context of {} tokens is full: {} are taken, and this needs {} more; /clear starts "
           "anew",
-          session_.context(), session_.length(), prompt.size());
+          session_.context(), common, more.size());
       if (!go_on_when_full) return Fail("{}", message);
       Say(message + "\n");
       return {};
     }
 
-    const int64_t before = session_.length();
-    ProgressLine progress;
+    if (common < session_.length()) session_.Truncate(common);
+    AnswerPrinter printer(EndsInThinking(prompt.text.bytes()), options_.hides_thinking);
     Status printed;
     const auto on_text = [&](std::string_view piece) {
-      progress.Clear();
-      printed = PrintModelText(piece);
+      printed = printer.Put(piece);
       return printed.has_value();
     };
-    const Result<Generated> answer = Generate(session_, tokenizer_, sampler_, prompt, options_,
-                                              on_text, progress.Percent("reading"), Interrupted());
+    const Result<Generated> answer =
+        Generate(session_, tokenizer_, sampler_, more, options_.sampling.generate, on_text,
+                 printer.progress().Percent("reading"), Interrupted());
     ForgetInterrupt();
-    progress.Clear();
-    if (!answer) return tl::unexpected(answer.error());
+    if (!answer) {
+      printer.progress().Clear();
+      return tl::unexpected(answer.error());
+    }
     BITFETCH_RETURN_IF_ERROR(printed);
-    BITFETCH_RETURN_IF_ERROR(Print("\n"));
-    if (session_.length() == before) {
+    BITFETCH_RETURN_IF_ERROR(printer.Finish());
+    if (session_.length() == common) {
+      messages_.pop_back();
       Say("stopped before the message was read: it is not part of the conversation\n");
       return {};
     }
     timings_.Add(*answer);
-    tail_ = answer->tail;
+    BITFETCH_RETURN_IF_ERROR(Remember(std::move(prompt), *answer));
     if (const std::string end = UnusualEnd(*answer, session_.context()); !end.empty()) {
       Say(end + "; /clear starts anew\n");
     }
     return {};
   }
 
-  MessageReader& messages_;
+  // The answer to a prompt is part of the conversation; how it ends is the template's to write.
+  Status Remember(ChatPrompt prompt, const Generated& answer) {
+    std::vector<int> ids(session_.tokens().begin() + std::ssize(prompt.ids),
+                         session_.tokens().end());
+    if (answer.reason != StopReason::kStopToken) {
+      ids.insert(ids.end(), answer.tail.begin(), answer.tail.end());
+    }
+    BITFETCH_ASSIGN_OR_RETURN(const std::string bytes, tokenizer_.Decode(ids));
+    const std::string text = ReplaceBrokenUtf8(bytes);
+    messages_.push_back(ChatMessage("assistant", text));
+    given_ = std::move(prompt);
+    given_.text.Append({text, TracedText::Author::kOther});
+    given_.ids.insert(given_.ids.end(), ids.begin(), ids.end());
+    return {};
+  }
+
+  MessageReader& reader_;
   Session& session_;
   const Tokenizer& tokenizer_;
   const Chat& chat_;
   Sampler sampler_;
-  const GenerateOptions& options_;
+  const ChatArguments& options_;
   Timings& timings_;
-  std::vector<int> tail_;  // of the last answer, what is not in the session yet
+  std::vector<jinja::Value> messages_;
+  ChatPrompt given_;  // the conversation so far, with the model's own tokens
 };
+
+// The form of that name, or the file.
+Result<ChatTemplate> ReadTemplate(const std::string& name, const Tokenizer& tokenizer) {
+  if (const ChatForm* form = FindChatForm(name)) {
+    BITFETCH_RETURN_IF_ERROR(CheckTokens(*form, tokenizer));
+    return ChatTemplate{name, std::string(form->text)};
+  }
+  TextOptions file;
+  file.file = name;
+  Result<std::string> text = ReadText(file);
+  if (text) return ChatTemplate{name, *std::move(text)};
+  return Fail("--template: {} (forms by name are {})", text.error().message, FormNames());
+}
+
+// Tried with a message, so that what can't be rendered is said before anything is typed.
+Result<Chat> OpenChat(const ChatArguments& options, const GgufReader& file,
+                      const Tokenizer& tokenizer) {
+  BITFETCH_ASSIGN_OR_RETURN(const ChatTemplate chosen,
+                            options.chat_template.empty()
+                                ? ReadChatTemplate(file, tokenizer)
+                                : ReadTemplate(options.chat_template, tokenizer));
+  const auto with_hint = [](const Error& error) {
+    return Error{fmt::format("{}; --template chatml, say, takes another template", error.message)};
+  };
+  BITFETCH_ASSIGN_OR_RETURN(
+      Chat chat,
+      Chat::Create(chosen, &tokenizer, {.enable_thinking = options.think}).map_error(with_hint));
+  std::vector<jinja::Value> messages = FirstMessages(options);
+  messages.push_back(ChatMessage("user", "Hello"));
+  BITFETCH_RETURN_IF_ERROR(chat.Prompt(messages).map_error(with_hint));
+  return chat;
+}
 
 Result<int> RunChat(const ChatArguments& options) {
   MessageReader messages;  // first, for what is typed while the model is loaded
@@ -159,23 +260,14 @@ Result<int> RunChat(const ChatArguments& options) {
   const GgufReader& file = session.model().file();
   BITFETCH_ASSIGN_OR_RETURN(const Tokenizer tokenizer,
                             ReadTokenizerFor(file, session.model().config().vocab));
-  BITFETCH_ASSIGN_OR_RETURN(const auto architecture,
-                            file.Get<std::string_view>("general.architecture"));
-  const auto about_file = [&](const Error& error) {
-    return Error{fmt::format("{}: {}", file.path(), error.message)};
-  };
-  BITFETCH_ASSIGN_OR_RETURN(const ChatForm form,
-                            ChatFormFor(architecture, tokenizer).map_error(about_file));
-  BITFETCH_ASSIGN_OR_RETURN(const Chat chat,
-                            Chat::Create(form, &tokenizer, options.system).map_error(about_file));
+  BITFETCH_ASSIGN_OR_RETURN(const Chat chat, OpenChat(options, file, tokenizer));
   const SamplerOptions sampler_options = SamplerWithSeed(options.sampling);
   BITFETCH_ASSIGN_OR_RETURN(Sampler sampler, Sampler::Create(sampler_options));
   CatchInterrupts();
   Timings timings(opened.seconds);
-  BITFETCH_ASSIGN_OR_RETURN(const int code,
-                            Conversation(messages, session, tokenizer, chat, std::move(sampler),
-                                         options.sampling.generate, &timings)
-                                .Run());
+  BITFETCH_ASSIGN_OR_RETURN(const int code, Conversation(messages, session, tokenizer, chat,
+                                                         std::move(sampler), options, &timings)
+                                                .Run());
   if (!timings.empty()) Say(timings.Line(sampler_options));
   return code;
 }
@@ -197,6 +289,10 @@ and the arrow keys bring back what was said before: $XDG_STATE_HOME/bitfetch/his
 ~/.local/state/bitfetch/history).
 llama.cpp's spellings of the options work too: `bitfetch generate --help` says which.
 
+The chat template in the model's file says how a conversation is written for the model.
+--show-prompt writes control tokens by their names, and a backslash before text that only looks like
+one. What a model thinks before it answers (<think> ... </think>) is dim where stdout is a terminal.
+
 examples:
   bitfetch chat -m models/tiny.gguf --system "You answer in one sentence."
   echo "Who is he?" | bitfetch chat -m models/tiny.gguf --temp 0)"});
@@ -204,6 +300,20 @@ examples:
   command.AddText("--system", "TEXT",
                   "the system message: what the model is told before the conversation",
                   &options->system);
+  command.AddText("--template", "NAME|FILE",
+                  fmt::format("how the conversation is written: a form ({}) or a file with a chat "
+                              "template in Jinja; usually what the model's file says",
+                              FormNames()),
+                  &options->chat_template);
+  command.AddParsed(
+      "--think", "on|off",
+      "whether the model is to think before it answers; usually as its template has it",
+      &options->think, ParseSwitch);
+  command.AddFlag("--hidethinking", "leave out what the model thinks before it answers",
+                  &options->hides_thinking);
+  command.AddFlag("--show-prompt",
+                  "write to stderr, before each answer, all that the model is given",
+                  &options->shows_prompt);
   AddSamplingOptions(command, &options->sampling);
   AddEscape(command, "--system and --stop", [options] {
     std::vector<std::string*> texts = {&options->system};

@@ -24,6 +24,8 @@ constexpr Renamed kRenamed[] = {
     {"--reverse-prompt", "--stop"},
     {"-sys", "--system"},
     {"--system-prompt", "--system"},
+    {"--chat-template", "--template"},
+    {"--chat-template-file", "--template"},
     {"-ctk", "--cache-type-k"},
     {"-ctv", "--cache-type-v"},
 };
@@ -83,6 +85,8 @@ constexpr Meaningless kMeaningless[] = {
 
     {"--context-shift"},
     {"--no-context-shift", Takes::kNothing, ""},
+
+    {"--jinja", Takes::kNothing, ""},
 
     {"-no-cnv"},
     {"--no-conversation"},

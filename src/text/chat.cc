@@ -1,146 +1,94 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/chat.h"
 
-#include <algorithm>
-#include <initializer_list>
-#include <optional>
+#include <string_view>
+
+#include "text/jinja_parser.h"
+#include "text/jinja_render.h"
 
 namespace bitfetch {
+
+using jinja::Value;
+
 namespace {
 
-constexpr char kEndOfTurn[] = "<|eot_id|>";
-constexpr char kStartHeader[] = "<|start_header_id|>";
-constexpr char kEndHeader[] = "<|end_header_id|>";
-constexpr char kChatMlStart[] = "<|im_start|>";
-constexpr char kChatMlEnd[] = "<|im_end|>";
-
-constexpr const char* kRoles[] = {"system", "user", "assistant"};
-
-std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kWhiteSpace = " \t\n\v\f\r";
-  const size_t begin = text.find_first_not_of(kWhiteSpace);
-  if (begin == std::string_view::npos) return "";
-  return text.substr(begin, text.find_last_not_of(kWhiteSpace) - begin + 1);
-}
-
-Result<int> NeedControlToken(const Tokenizer& tokenizer, std::string_view name) {
-  if (const std::optional<int> id = tokenizer.ControlToken(name)) return *id;
-  return Fail("this model can't chat: its vocabulary has no token {}", name);
+template <class T>
+Result<T> InTemplate(std::string_view name, Result<T> result) {
+  return std::move(result).map_error(
+      [&](const Error& error) { return Error{fmt::format("{}: {}", name, error.message)}; });
 }
 
 }  // namespace
 
-Result<ChatForm> ChatFormFor(std::string_view architecture, const Tokenizer& tokenizer) {
-  if (architecture == "bitnet-b1.58" || architecture == "bitnet-25") return ChatForm::kBitNet;
-  const auto has = [&](std::initializer_list<std::string_view> names) {
-    return std::ranges::all_of(
-        names, [&](std::string_view name) { return tokenizer.ControlToken(name).has_value(); });
-  };
-  // First, for it is added to vocabularies of others, Llama-3's among them, by who trains on.
-  if (has({kChatMlStart, kChatMlEnd})) return ChatForm::kChatMl;
-  if (has({kStartHeader, kEndHeader})) return ChatForm::kLlama3;
-  // Falcon's vocabularies have no token of their form, but some that nobody else has. Where a
-  // message ends in <|end|>, the same markers are another form.
-  if (has({">>TITLE<<"}) || (has({"<|user|>", "<|assistant|>"}) && !has({"<|end|>"}))) {
-    return ChatForm::kFalcon3;
-  }
-  return Fail(
-      "this model's chat form is not known: its vocabulary has the tokens of none that is "
-      "(Llama-3's, ChatML's, Falcon3's)");
+Value ChatMessage(std::string role, std::string content) {
+  jinja::Dict message;
+  message.Set("role", Value::Own(std::move(role)));
+  message.Set("content", Value::Foreign(std::move(content)));
+  return message;
 }
 
-Result<Chat> Chat::Create(ChatForm form, const Tokenizer* tokenizer, std::string system) {
-  Chat chat(form, tokenizer, std::move(system));
-  if (form == ChatForm::kFalcon3) {
-    if (tokenizer->eos() < 0) return Fail("this model can't chat: its vocabulary has no EOS token");
-    chat.end_of_turn_ = tokenizer->eos();
-    return chat;
+Result<Chat> Chat::Create(const ChatTemplate& chat_template, const Tokenizer* tokenizer,
+                          ChatOptions options) {
+  BITFETCH_ASSIGN_OR_RETURN(jinja::Block program,
+                            InTemplate(chat_template.name, jinja::Parse(chat_template.text)));
+  jinja::Dict variables;
+  variables.Set("add_generation_prompt", true);
+  variables.Set("add_bos_token", tokenizer->add_bos());
+  for (const auto& [name, id] :
+       {std::pair("bos_token", tokenizer->bos()), std::pair("eos_token", tokenizer->eos())}) {
+    if (id >= 0) variables.Set(name, Value::Own(std::string(tokenizer->ControlName(id))));
   }
-  if (form == ChatForm::kChatMl) {
-    BITFETCH_ASSIGN_OR_RETURN(chat.start_, NeedControlToken(*tokenizer, kChatMlStart));
-    BITFETCH_ASSIGN_OR_RETURN(chat.end_of_turn_, NeedControlToken(*tokenizer, kChatMlEnd));
-    return chat;
-  }
-  if (tokenizer->bos() < 0) return Fail("this model can't chat: its vocabulary has no BOS token");
-  BITFETCH_ASSIGN_OR_RETURN(chat.end_of_turn_, NeedControlToken(*tokenizer, kEndOfTurn));
-  if (form == ChatForm::kLlama3) {
-    BITFETCH_ASSIGN_OR_RETURN(chat.start_, NeedControlToken(*tokenizer, kStartHeader));
-    BITFETCH_ASSIGN_OR_RETURN(chat.end_header_, NeedControlToken(*tokenizer, kEndHeader));
-  }
-  return chat;
+  if (options.enable_thinking) variables.Set("enable_thinking", *options.enable_thinking);
+  variables.Set("tools", std::move(options.tools));
+  return Chat(chat_template.name, std::move(program), tokenizer, std::move(variables));
 }
 
-bool Chat::BeginsWithBos() const {
-  if (form_ == ChatForm::kChatMl) return tokenizer_->add_bos() && tokenizer_->bos() >= 0;
-  return form_ != ChatForm::kFalcon3;
-}
-
-Result<std::vector<int>> Chat::Turn(std::span<const int> history, std::string_view user,
-                                    size_t* replaced) const {
+Result<ChatPrompt> Chat::Prompt(std::span<const Value> messages, const ChatPrompt& before,
+                                size_t* replaced) const {
+  jinja::Dict variables = variables_;
+  variables.Set("messages", std::vector<Value>(messages.begin(), messages.end()));
+  BITFETCH_ASSIGN_OR_RETURN(TracedText text, InTemplate(name_, jinja::Render(program_, variables)));
   std::vector<int> ids;
-  if (history.empty()) {
-    if (BeginsWithBos()) ids.push_back(tokenizer_->bos());
-    if (!system_.empty()) {
-      BITFETCH_RETURN_IF_ERROR(AppendMessage(Role::kSystem, system_, &ids, replaced));
-    }
-  } else {
-    if (!std::ranges::binary_search(tokenizer_->StopTokens(), history.back())) {
-      ids.push_back(end_of_turn_);
-    }
-    if (form_ == ChatForm::kFalcon3 || form_ == ChatForm::kChatMl) {
-      BITFETCH_RETURN_IF_ERROR(AppendText("\n", &ids, replaced));
-    }
+  size_t known = 0;
+  if (text.StartsWith(before.text)) {
+    ids = before.ids;
+    known = before.text.size();
   }
-  BITFETCH_RETURN_IF_ERROR(AppendMessage(Role::kUser, user, &ids, replaced));
-  BITFETCH_RETURN_IF_ERROR(AppendMessage(Role::kAssistant, "", &ids, replaced));
+  BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> more,
+                            EncodeTraced(*tokenizer_, text.Slice(known), replaced));
+  ids.insert(ids.end(), more.begin(), more.end());
+  return ChatPrompt{std::move(text), std::move(ids)};
+}
+
+Result<std::vector<int>> EncodeTraced(const Tokenizer& tokenizer, const TracedText& text,
+                                      size_t* replaced) {
+  const std::string_view bytes = text.bytes();
+  std::vector<int> ids;
+  size_t plain = 0;  // where what has not been encoded begins
+  const auto encode_until = [&](size_t end) -> Status {
+    BITFETCH_ASSIGN_OR_RETURN(
+        const std::vector<int> more,
+        tokenizer.Encode(bytes.substr(plain, end - plain), /*add_bos=*/false, replaced));
+    ids.insert(ids.end(), more.begin(), more.end());
+    return {};
+  };
+  size_t at = 0;
+  for (const TracedText::Run& run : text.runs()) {
+    while (run.author == TracedText::Author::kTemplate && at < run.end) {
+      const std::string_view name = tokenizer.ControlTokenAt(bytes.substr(at, run.end - at));
+      if (name.empty()) {
+        ++at;
+        continue;
+      }
+      BITFETCH_RETURN_IF_ERROR(encode_until(at));
+      ids.push_back(*tokenizer.ControlToken(name));
+      at += name.size();
+      plain = at;
+    }
+    at = run.end;
+  }
+  BITFETCH_RETURN_IF_ERROR(encode_until(bytes.size()));
   return ids;
-}
-
-Status Chat::AppendMessage(Role role, std::string_view text, std::vector<int>* ids,
-                           size_t* replaced) const {
-  const bool is_answer = role == Role::kAssistant;
-  switch (form_) {
-    case ChatForm::kBitNet: {
-      constexpr const char* kNames[] = {"System", "User", "Assistant"};
-      const char* name = kNames[static_cast<int>(role)];
-      BITFETCH_RETURN_IF_ERROR(AppendText(fmt::format("{}: {}", name, Trim(text)), ids, replaced));
-      if (!is_answer) ids->push_back(end_of_turn_);
-      return {};
-    }
-    case ChatForm::kLlama3: {
-      ids->push_back(start_);
-      BITFETCH_RETURN_IF_ERROR(AppendText(kRoles[static_cast<int>(role)], ids, replaced));
-      ids->push_back(end_header_);
-      BITFETCH_RETURN_IF_ERROR(AppendText(fmt::format("\n\n{}", Trim(text)), ids, replaced));
-      if (!is_answer) ids->push_back(end_of_turn_);
-      return {};
-    }
-    case ChatForm::kChatMl: {
-      ids->push_back(start_);
-      BITFETCH_RETURN_IF_ERROR(
-          AppendText(fmt::format("{}\n{}", kRoles[static_cast<int>(role)], text), ids, replaced));
-      if (is_answer) return {};
-      ids->push_back(end_of_turn_);
-      return AppendText("\n", ids, replaced);
-    }
-    case ChatForm::kFalcon3:
-      break;
-  }
-  const std::string marker = fmt::format("<|{}|>", kRoles[static_cast<int>(role)]);
-  std::string message = is_answer ? "\n" : fmt::format("\n{}\n", text);
-  if (const std::optional<int> id = tokenizer_->ControlToken(marker)) {
-    ids->push_back(*id);
-  } else {
-    message.insert(0, marker);
-  }
-  return AppendText(message, ids, replaced);
-}
-
-Status Chat::AppendText(std::string_view text, std::vector<int>* ids, size_t* replaced) const {
-  BITFETCH_ASSIGN_OR_RETURN(const std::vector<int> encoded,
-                            tokenizer_->Encode(text, /*add_bos=*/false, replaced));
-  ids->insert(ids->end(), encoded.begin(), encoded.end());
-  return {};
 }
 
 }  // namespace bitfetch

@@ -2,75 +2,76 @@
 #ifndef BITFETCH_TEXT_CHAT_H_
 #define BITFETCH_TEXT_CHAT_H_
 
+#include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "text/jinja_syntax.h"
+#include "text/jinja_value.h"
 #include "text/tokenizer.h"
+#include "text/traced_text.h"
 
 namespace bitfetch {
 
-// How a conversation is written as tokens. In the forms below <|...|> is one control token, except
-// that Falcon3's markers are text where its vocabulary has no such token (as in its training, and
-// so that a user can imitate them).
-enum class ChatForm {
-  // BitNet b1.58 2B4T:  BOS  Role: text<|eot_id|>  ...  Assistant:   (with a space at the end)
-  kBitNet,
-  // Llama-3:  BOS  <|start_header_id|>role<|end_header_id|>\n\ntext<|eot_id|>  ...  the assistant's
-  // header
-  kLlama3,
-  // Falcon3:  <|role|>\ntext\n  ...  <|assistant|>\n    (no BOS; an answer ends in EOS and a line
-  // end)
-  kFalcon3,
-  // ChatML:  <|im_start|>role\ntext<|im_end|>\n  ...  <|im_start|>assistant\n    (BOS in front
-  // where
-  // the file asks for it)
-  kChatMl,
+// A message, for templates: {"role": "user", "content": "..."}. The role is the program's word, the
+// content somebody else's. What more a message has (tool_calls, reasoning_content) goes into the
+// dict that it is.
+jinja::Value ChatMessage(std::string role, std::string content);
+
+struct ChatTemplate {
+  std::string name;  // for messages
+  std::string text;  // Jinja, as far as docs/chat-templates.md says
 };
 
-// The form for a model: bitnet-b1.58 and bitnet-25 have 2B4T's, whatever tokens there are. Others
-// have the form whose control tokens the vocabulary has: ChatML's, Llama-3's or Falcon3's, looked
-// for in this order. Otherwise an error that says so.
-Result<ChatForm> ChatFormFor(std::string_view architecture, const Tokenizer& tokenizer);
+struct ChatOptions {
+  std::optional<bool> enable_thinking = {};  // what the template is told; none: nothing
+  jinja::Value tools = {};                   // a list of them, or undefined
+};
 
-// One side of a conversation: makes the tokens that come before each answer. It holds no history,
-// so that a conversation can be cut back or forked.
+// A conversation as a model is given it.
+struct ChatPrompt {
+  TracedText text;
+  std::vector<int> ids;
+};
+
+// Writes conversations as a chat template does. Any number of threads may use one at once.
 class Chat {
  public:
-  // An error names the token that the form needs and the vocabulary lacks. `tokenizer` must outlive
-  // the chat. `system` may be empty: no such message.
-  static Result<Chat> Create(ChatForm form, const Tokenizer* tokenizer, std::string system);
+  // Errors name the template and its line. `tokenizer` must outlive the chat.
+  static Result<Chat> Create(const ChatTemplate& chat_template, const Tokenizer* tokenizer,
+                             ChatOptions options = {});
 
-  // What to append to `history` so that the model answers `user` next. An empty history begins the
-  // conversation: BOS and the system message come first. Otherwise `history` ends in an answer,
-  // with or without its stop token: if the answer was cut off, its end comes first. Texts are read
-  // as text only, whatever they contain; broken UTF-8 as in Tokenizer::Encode(). As in the models'
-  // own templates, 2B4T's and Llama-3's forms drop (ASCII) white space around a text.
-  Result<std::vector<int>> Turn(std::span<const int> history, std::string_view user,
-                                size_t* replaced = nullptr) const;
+  // What a model is to be given so that it answers these messages. Control tokens are where the
+  // template's own text names them; texts of messages are read as text, whatever they contain or
+  // complete. Broken UTF-8 in them as in Tokenizer::Encode().
+  //
+  // `before` is what a model was given and has answered. Where the conversation goes on from that
+  // text, its ids stay as they are, also those that the model chose otherwise than Encode() would.
+  // Errors: what the template can't render, or refuses, with its name and line.
+  Result<ChatPrompt> Prompt(std::span<const jinja::Value> messages, const ChatPrompt& before = {},
+                            size_t* replaced = nullptr) const;
 
  private:
-  enum class Role { kSystem, kUser, kAssistant };
+  Chat(std::string name, jinja::Block program, const Tokenizer* tokenizer, jinja::Dict variables)
+      : name_(std::move(name)),
+        program_(std::move(program)),
+        tokenizer_(tokenizer),
+        variables_(std::move(variables)) {}
 
-  Chat(ChatForm form, const Tokenizer* tokenizer, std::string system)
-      : form_(form), tokenizer_(tokenizer), system_(std::move(system)) {}
-
-  // A whole message, or for the assistant what stands before its text.
-  Status AppendMessage(Role role, std::string_view text, std::vector<int>* ids,
-                       size_t* replaced) const;
-  Status AppendText(std::string_view text, std::vector<int>* ids, size_t* replaced) const;
-  bool BeginsWithBos() const;
-
-  ChatForm form_;
+  std::string name_;
+  jinja::Block program_;
   const Tokenizer* tokenizer_;
-  std::string system_;
-  int end_of_turn_ = -1;
-  int start_ = -1;       // of a message: Llama-3 and ChatML
-  int end_header_ = -1;  // Llama-3 only
+  jinja::Dict variables_;  // but for the messages
 };
+
+// The ids of a text: control tokens where the template's bytes name one, the longest at each place,
+// and between them what Tokenizer::Encode() reads.
+Result<std::vector<int>> EncodeTraced(const Tokenizer& tokenizer, const TracedText& text,
+                                      size_t* replaced = nullptr);
 
 }  // namespace bitfetch
 

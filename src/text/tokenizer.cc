@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/tokenizer.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -107,6 +108,19 @@ std::optional<int> Tokenizer::ControlToken(std::string_view name) const {
   const auto found = control_.find(name);
   if (found == control_.end()) return std::nullopt;
   return found->second;
+}
+
+std::string_view Tokenizer::ControlTokenAt(std::string_view text) const {
+  const Marker* marker = text.empty() ? nullptr : user_defined_and_control_.At(text, 0);
+  if (!marker) return {};
+  const auto found = control_.find(marker->text);
+  return found == control_.end() ? std::string_view() : found->first;
+}
+
+std::string_view Tokenizer::ControlName(int id) const {
+  const auto found =
+      std::ranges::find(control_, id, [](const auto& entry) { return entry.second; });
+  return found == control_.end() ? std::string_view() : found->first;
 }
 
 }  // namespace bitfetch

@@ -54,6 +54,13 @@ class Tokenizer {
   // The id of the control token of this name, e.g. "<|eot_id|>".
   std::optional<int> ControlToken(std::string_view name) const;
 
+  // The name of the control token that `text` begins with, the longest; empty: it begins with none,
+  // or with a longer user-defined token.
+  std::string_view ControlTokenAt(std::string_view text) const;
+
+  // The name of a control token; empty: it is none. Costs a look at all of them.
+  std::string_view ControlName(int id) const;
+
   // Where an answer ends: see StopTokens(Vocabulary).
   const std::vector<int>& StopTokens() const { return stop_tokens_; }
 

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_TEXT_THINKING_H_
+#define BITFETCH_TEXT_THINKING_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bitfetch {
+
+// Whether what a model is given ends in <think>, so that its answer begins inside.
+bool EndsInThinking(std::string_view prompt);
+
+// Tells what a model thinks from what it says: an answer may begin with <think> ... </think>, after
+// white space. The marks, and white space around them, count as thinking; later ones are text. It
+// does not matter how the answer is cut.
+class ThinkingStream {
+ public:
+  struct Part {
+    std::string text;
+    bool is_thinking;
+    bool operator==(const Part&) const = default;
+  };
+
+  explicit ThinkingStream(bool begins_inside) : at_(begins_inside ? kInside : kBefore) {}
+
+  // What can be told now: none or a few parts, none of them empty.
+  std::vector<Part> Feed(std::string_view text);
+  // The answer ends: what was held back.
+  std::vector<Part> Finish();
+
+ private:
+  // Before <think>, before </think>, behind it, in the answer proper.
+  enum Place { kBefore, kInside, kBehind, kAnswer };
+
+  // Moves on as far as `held_` tells; whether it did.
+  bool Step(std::vector<Part>* parts);
+  void Emit(size_t size, bool is_thinking, std::vector<Part>* parts);
+
+  Place at_;
+  std::string held_;
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_TEXT_THINKING_H_
