@@ -12,8 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "base/json_value.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_json.h"
 #include "text/utf8.h"
 
 namespace bitfetch {
@@ -26,39 +28,20 @@ json ReadJson(const std::string& path) {
   return json::parse(file, nullptr, /*allow_exceptions=*/false);
 }
 
-// The vocabulary of a Hugging Face tokenizer.json with Llama-3's pattern.
-Vocabulary ReadVocabulary(const json& tokenizer) {
-  Vocabulary vocabulary;
-  const auto set = [&](size_t id, const std::string& token, TokenType type) {
-    if (vocabulary.tokens.size() <= id) {
-      vocabulary.tokens.resize(id + 1);
-      vocabulary.types.resize(id + 1);
-    }
-    vocabulary.tokens[id] = token;
-    vocabulary.types[id] = type;
-  };
-  for (const auto& [token, id] : tokenizer["model"]["vocab"].items()) {
-    set(id.get<size_t>(), token, kNormalToken);
-  }
-  for (const json& token : tokenizer["added_tokens"]) {
-    set(token["id"].get<size_t>(), token["content"], kControlToken);
-  }
-  for (const json& merge : tokenizer["model"]["merges"]) vocabulary.merges.push_back(merge);
-  vocabulary.pre = "llama-bpe";
-  vocabulary.bos = 128000;
-  vocabulary.eos = 128001;
-  vocabulary.add_bos = true;
-  return vocabulary;
-}
-
 class Llama3Test : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     const char* path = std::getenv("BITFETCH_LLAMA3_TOKENIZER");
     if (!path || !*path) return;
-    const json file = ReadJson(path);
-    ASSERT_TRUE(file.is_object()) << path << " can't be read";
-    Result<Tokenizer> created = Tokenizer::Create(ReadVocabulary(file));
+    const auto file = ReadJsonFile(path);
+    ASSERT_TRUE(file) << file.error().message;
+    const JsonValue config = *ParseJson(
+        R"({"bos_token": "<|begin_of_text|>", "eos_token": {"content": "<|end_of_text|>"}})");
+    const auto vocabulary = ReadTokenizerJson(*file, config, 128256);
+    ASSERT_TRUE(vocabulary) << vocabulary.error().message;
+    EXPECT_EQ(vocabulary->pre, "llama-bpe");
+    EXPECT_TRUE(vocabulary->add_bos);
+    Result<Tokenizer> created = Tokenizer::Create(*vocabulary);
     ASSERT_TRUE(created) << created.error().message;
     tokenizer_ = new Tokenizer(*std::move(created));
     golden_ = new json(ReadJson(BITFETCH_SOURCE_DIR "/src/text/testdata/llama3_ids.json"));
