@@ -19,8 +19,9 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
-const std::vector<std::string> kCommands = {
-    "generate", "chat", "info", "tune", "tokenize", "detokenize", "logits", "perplexity", "synth"};
+const std::vector<std::string> kCommands = {"generate", "chat",       "info",   "tune",
+                                            "tokenize", "detokenize", "logits", "perplexity",
+                                            "synth",    "convert"};
 
 class CliTest : public ::testing::Test {
  protected:

@@ -16,6 +16,7 @@ void AddDetokenize(Command& program);
 void AddLogits(Command& program);
 void AddPerplexity(Command& program);
 void AddSynth(Command& program);
+void AddConvert(Command& program);
 
 }  // namespace bitfetch
 

@@ -34,6 +34,33 @@ struct SafeTensor {
   std::optional<TensorType> FloatType() const;
 };
 
+// Keeps a tensor that is read from front to back from filling the memory of this process: every now
+// and then what was read of its file is let go (MappedFile::LetGo).
+class BoundedReading {
+ public:
+  explicit BoundedReading(const SafeTensor& tensor) : tensor_(tensor) {}
+  ~BoundedReading() { LetGo(); }
+  BoundedReading(const BoundedReading&) = delete;
+  BoundedReading& operator=(const BoundedReading&) = delete;
+
+  // So many bytes more were read.
+  void Add(int64_t bytes) {
+    held_ += bytes;
+    if (held_ >= kMaxBytes) LetGo();
+  }
+
+ private:
+  static constexpr int64_t kMaxBytes = int64_t{64} << 20;
+
+  void LetGo() {
+    tensor_.file->LetGo(tensor_.data);
+    held_ = 0;
+  }
+
+  const SafeTensor& tensor_;
+  int64_t held_ = 0;
+};
+
 // The tensors of one file or of all the shards of a model.
 class Safetensors {
  public:
