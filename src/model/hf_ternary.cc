@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/hf_ternary.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -55,6 +57,14 @@ struct Magnitudes {
     Add(row.data() + i, row.size() - i);
   }
 };
+
+// Codes of values * inverse, rounded half to even and limited to -1 ... 1.
+void Round(const float* values, float inverse, size_t count, uint8_t* codes) {
+  for (size_t i = 0; i < count; ++i) {
+    const float scaled = values[i] * inverse;
+    codes[i] = static_cast<uint8_t>(1 + (scaled > 0.5f) - (scaled < -0.5f));
+  }
+}
 
 }  // namespace
 
@@ -127,12 +137,7 @@ Status HfTernary::ReadRow(int64_t row, std::span<uint8_t> out) {
   if (floats_) {
     row_.resize(out.size());
     ReadFloats(row, row_);
-    for (size_t i = 0; i < out.size(); ++i) {
-      // Beside this number only whole ones are left, rounded half to even.
-      constexpr float kWhole = 0x1.8p23f;
-      const float limited = std::min(std::max(row_[i] * inverse_, -1.f), 1.f);
-      out[i] = static_cast<uint8_t>(static_cast<int>((limited + kWhole) - kWhole) + 1);
-    }
+    Round(row_.data(), inverse_, out.size(), out.data());
     return {};
   }
   const int64_t stored_rows = rows_ / kCodesInByte;
