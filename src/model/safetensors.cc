@@ -82,7 +82,7 @@ class SafetensorsParser {
 
  private:
   // No real file comes near these; they bound what a damaged one can make us do.
-  static constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // by the format
+  static constexpr uint64_t kMaxHeaderBytes = uint64_t{16} << 20;
   static constexpr size_t kMaxTensors = 1 << 16;
   static constexpr size_t kMaxDims = 8;
   static constexpr int64_t kMaxElements = int64_t{1} << 60;
