@@ -33,6 +33,7 @@ namespace bitfetch {
 namespace {
 
 constexpr int64_t kElementsAtOnce = int64_t{1} << 20;
+constexpr size_t kMaxTemplateBytes = size_t{1} << 20;
 constexpr uint32_t kFileTypeI2S = 40;  // BitNet's number for files of this type
 
 // A tensor of the model, where it comes from and what it becomes.
@@ -233,6 +234,10 @@ class Converter {
     const std::string path = InFolder("chat_template.jinja");
     if (FileExists(path)) {
       BITFETCH_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
+      if (file.bytes().size() > kMaxTemplateBytes) {
+        return Fail("{}: is of {} bytes: only {} are read", path, file.bytes().size(),
+                    kMaxTemplateBytes);
+      }
       return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
     }
     if (const auto* text = tokenizer_config.Find<std::string>("chat_template")) return *text;
@@ -273,7 +278,7 @@ class Converter {
     for (int64_t row = 0; row < planned.rows; row += at_once) {
       const int64_t rows = std::min(at_once, planned.rows - row);
       BITFETCH_RETURN_IF_ERROR(write(row, rows));
-      reading.Add(static_cast<int64_t>(planned.weight->data.size()) * rows / planned.rows);
+      reading.Add(rows * (static_cast<int64_t>(planned.weight->data.size()) / planned.rows));
     }
     return {};
   }

@@ -202,6 +202,9 @@ TEST_F(ConvertTest, TakesWhatElseTheFolderSays) {
   ASSERT_TRUE(Convert());
   got = *GgufReader::Open(out_);
   EXPECT_EQ(*got.Get<std::string_view>("tokenizer.chat_template"), "{{ z }}");
+  folder.files["chat_template.jinja"] = std::string((1 << 20) + 1, ' ');
+  folder.Write();
+  EXPECT_THAT(Convert().error().message, HasSubstr("chat_template.jinja: is of 1048577 bytes"));
 }
 
 TEST_F(ConvertTest, SaysWhatTheWeightsLack) {
@@ -266,6 +269,9 @@ TEST_F(ConvertTest, SaysWhatTheConfigurationLacks) {
   EXPECT_THAT(error_with("architectures", "a"), HasSubstr("names no architecture"));
   EXPECT_THAT(error_with(R"("quant_method":"bitnet")", R"("quant_method":"gptq")"),
               HasSubstr("quantised by 'gptq'"));
+  EXPECT_THAT(error_with(R"("quant_method":)",
+                         R"("modules_to_not_convert":["lm_head","mlp"],"quant_method":)"),
+              HasSubstr("leaves 'mlp' as it is"));
   EXPECT_THAT(error_with(R"("quantization_config")", R"("quantization")"), HasSubstr("MLX"));
   EXPECT_THAT(error_with(R"("silu")", R"("gelu")"), HasSubstr("hidden_act is 'gelu'"));
   EXPECT_THAT(error_with(R"("rope_scaling":null)", R"("rope_scaling":{"type":"yarn"})"),

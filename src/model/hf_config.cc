@@ -114,6 +114,13 @@ Status ReadQuantization(const JsonValue& json, HfConfig* config) {
   if (method != "bitnet") {
     return Fail("the weights are quantised by '{}': only BitNet's are ternary", Printable(method));
   }
+  if (const auto* dense = quantization->Find<JsonValue::List>("modules_to_not_convert")) {
+    for (const JsonValue& module : *dense) {
+      if (Text(&module) == kHfHead) continue;
+      return Fail("quantization_config leaves '{}' as it is: only {} may be",
+                  Printable(Text(&module)), kHfHead);
+    }
+  }
   config->is_ternary = true;
   config->scale_divides = Text(quantization->Find("linear_class")) != "autobitlinear";
   return {};
