@@ -74,16 +74,7 @@ class TestHfFolder {
 
   void AddFloats(const std::string& name, std::string_view dtype, const std::vector<int64_t>& shape,
                  const std::vector<float>& values) {
-    std::string data;
-    for (const float value : values) {
-      const auto put = [&](auto stored) {
-        data.append(reinterpret_cast<const char*>(&stored), sizeof stored);
-      };
-      if (dtype == "F32") put(value);
-      if (dtype == "F16") put(F32ToF16(value));
-      if (dtype == "BF16") put(F32ToBF16(value));
-    }
-    tensors[name] = {std::string(dtype), shape, data};
+    tensors[name] = {std::string(dtype), shape, FloatData(dtype, values)};
   }
 
  private:

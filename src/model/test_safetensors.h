@@ -24,6 +24,20 @@ inline void WriteRawSafetensors(const std::string& path, std::string_view header
   file.write(reinterpret_cast<const char*>(&length), sizeof length) << header << data;
 }
 
+// Floats as F32, F16 or BF16 has them.
+inline std::string FloatData(std::string_view dtype, std::span<const float> values) {
+  std::string data;
+  const auto put = [&](const auto stored) {
+    data.append(reinterpret_cast<const char*>(&stored), sizeof stored);
+  };
+  for (const float value : values) {
+    if (dtype == "F32") put(value);
+    if (dtype == "F16") put(F32ToF16(value));
+    if (dtype == "BF16") put(F32ToBF16(value));
+  }
+  return data;
+}
+
 class TestSafetensors {
  public:
   void Add(std::string_view name, std::string_view dtype, const std::vector<int64_t>& shape,
@@ -38,19 +52,9 @@ class TestSafetensors {
     data_ += data;
   }
 
-  // Floats, as F32, F16 or BF16 has them.
   void AddFloats(std::string_view name, std::string_view dtype, const std::vector<int64_t>& shape,
-                 std::span<const float> values) {
-    std::string data;
-    const auto put = [&](const auto value) {
-      data.append(reinterpret_cast<const char*>(&value), sizeof value);
-    };
-    for (const float value : values) {
-      if (dtype == "F32") put(value);
-      if (dtype == "F16") put(F32ToF16(value));
-      if (dtype == "BF16") put(F32ToBF16(value));
-    }
-    Add(name, dtype, shape, data);
+                 const std::vector<float>& values) {
+    Add(name, dtype, shape, FloatData(dtype, values));
   }
 
   void Write(const std::string& path) const {
