@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A file that claims to be a model goes as far as the program would take it: tables, configuration,
 // weights, a few tokens through the layers; and its vocabulary, with a text and a chat.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <numeric>
 #include <string>
@@ -12,6 +9,7 @@
 #include "base/log.h"
 #include "engine/read_tokenizer.h"
 #include "fuzz/check.h"
+#include "fuzz/memory_file.h"
 #include "kernels/kernels.h"
 #include "kv/kv_cache.h"
 #include "model/forward.h"
@@ -23,30 +21,6 @@
 
 namespace bitfetch {
 namespace {
-
-// A file that no disk holds.
-class MemoryFile {
- public:
-  MemoryFile(const uint8_t* data, size_t size) : fd_(memfd_create("fuzz", MFD_CLOEXEC)) {
-    FUZZ_CHECK(fd_ >= 0 && write(fd_, data, size) == static_cast<ssize_t>(size));
-  }
-  ~MemoryFile() { close(fd_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-  std::string path() const { return fmt::format("/proc/self/fd/{}", fd_); }
-
- private:
-  int fd_;
-};
-
-// An error is one line that names the file.
-template <class T>
-bool IsSound(const Result<T>& result, const std::string& path) {
-  if (result) return true;
-  const std::string& message = result.error().message;
-  FUZZ_CHECK(message.starts_with(path) && message.find('\n') == std::string::npos);
-  return false;
-}
 
 void RunModel(const std::string& path, bool mmap) {
   static const auto pool = *ThreadPool::Create(1);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -120,7 +121,7 @@ MappedFile::~MappedFile() {
   if (mapped_) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
-Result<FileWriter> FileWriter::Create(const std::string& path) {
+Result<FileWriter> FileWriter::Create(const std::string& path, int64_t bytes) {
   std::string target = path;
   std::optional<mode_t> mode;  // of what is there already
   struct stat status;
@@ -145,10 +146,20 @@ Result<FileWriter> FileWriter::Create(const std::string& path) {
     if (temporary) {
       // What the umask took away; a file system without modes has none to keep.
       if (mode) std::ignore = fchmod(fd, *mode);
-      return FileWriter(std::move(target), std::move(temporary), fd);
+      FileWriter writer(std::move(target), std::move(temporary), fd);
+      BITFETCH_RETURN_IF_ERROR(writer.CheckRoom(bytes));
+      return writer;
     }
     if (errno != EEXIST) return FailErrno(path);
   }
+}
+
+Status FileWriter::CheckRoom(int64_t bytes) const {
+  struct statvfs disk;
+  if (fstatvfs(fd_, &disk) != 0) return {};  // then writing says whether there is
+  const uint64_t room = uint64_t{disk.f_bavail} * disk.f_frsize;
+  if (std::cmp_less_equal(bytes, room)) return {};
+  return Fail("{}: would be of {} bytes, and its disk has room for {}", path_, bytes, room);
 }
 
 FileWriter::FileWriter(FileWriter&& other) noexcept

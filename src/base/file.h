@@ -53,7 +53,8 @@ class MappedFile {
 // What exists and is no regular file (a pipe, /dev/stdout) is written to directly.
 class FileWriter {
  public:
-  static Result<FileWriter> Create(const std::string& path);
+  // `bytes`, where known: an error at once where the disk has no room for so many.
+  static Result<FileWriter> Create(const std::string& path, int64_t bytes = 0);
 
   FileWriter(FileWriter&& other) noexcept;
   FileWriter& operator=(FileWriter&& other) noexcept;
@@ -72,6 +73,7 @@ class FileWriter {
  private:
   FileWriter(std::string path, std::unique_ptr<TemporaryFile> temporary, int fd)
       : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
+  Status CheckRoom(int64_t bytes) const;
   Status WriteOut(std::span<const std::byte> bytes);
   Status Flush();
 

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <random>
 #include <set>
 
@@ -251,6 +252,14 @@ TEST_F(FileTest, WritingSaysWhatIsWrong) {
             dir_.path() + ": is a directory, not a file");
   EXPECT_EQ(FileWriter::Create(Path("no/f")).error().message,
             Path("no/f") + ": No such file or directory");
+  const auto huge = FileWriter::Create(Path("f"), std::numeric_limits<int64_t>::max());
+  ASSERT_FALSE(huge);
+  EXPECT_THAT(
+      huge.error().message,
+      ::testing::MatchesRegex(Path("f") + ": would be of 9223372036854775807 bytes, and its "
+                                          "disk has room for [0-9]+"));
+  EXPECT_TRUE(FileWriter::Create(Path("f"), 1));
+  EXPECT_THAT(Names(), ::testing::IsEmpty());
   const Status full = WriteFile("/dev/full", "x");
   ASSERT_FALSE(full);
   EXPECT_EQ(full.error().message, "/dev/full: No space left on device");

@@ -13,7 +13,7 @@ namespace {
 using Sax = nlohmann::json_sax<nlohmann::json>;
 
 constexpr size_t kMaxDepth = 16;
-constexpr size_t kMaxValues = size_t{1} << 22;
+constexpr size_t kMaxValues = 3'000'000;
 constexpr size_t kMaxFileBytes = size_t{64} << 20;
 
 class Builder : public Sax {
@@ -55,16 +55,17 @@ class Builder : public Sax {
 
   template <class T>
   bool Add(T value) {
-    if (++values_ > kMaxValues) return Refuse(fmt::format("has more than {} values", kMaxValues));
-    Place().value = std::move(value);
-    return true;
+    JsonValue* place = Place();
+    if (place != nullptr) place->value = std::move(value);
+    return place != nullptr;
   }
   template <class T>
   bool Open(T value) {
     if (open_.size() == kMaxDepth) return Refuse(fmt::format("is nested over {} deep", kMaxDepth));
-    JsonValue& place = Place();
-    place.value = std::move(value);
-    open_.push_back(&place);
+    JsonValue* place = Place();
+    if (place == nullptr) return false;
+    place->value = std::move(value);
+    open_.push_back(place);
     return true;
   }
   bool Close() {
@@ -72,13 +73,17 @@ class Builder : public Sax {
     return true;
   }
 
-  // Where the next value belongs.
-  JsonValue& Place() {
-    if (open_.empty()) return root_;
-    if (auto* list = std::get_if<JsonValue::List>(&open_.back()->value)) {
-      return list->emplace_back();
+  // Where the next value belongs; null where it is one too many.
+  JsonValue* Place() {
+    if (++values_ > kMaxValues) {
+      Refuse(fmt::format("has more than {} values", kMaxValues));
+      return nullptr;
     }
-    return *member_;
+    if (open_.empty()) return &root_;
+    if (auto* list = std::get_if<JsonValue::List>(&open_.back()->value)) {
+      return &list->emplace_back();
+    }
+    return member_;
   }
 
   JsonValue root_;

@@ -37,8 +37,8 @@ struct JsonValue {
   }
 };
 
-// Errors, as what follows the document's name: no JSON, nested more than 16 deep, more than 4
-// million values (which take 0.7 GB), a key twice in one object.
+// Errors, as what follows the document's name: no JSON, nested more than 16 deep, more than 3
+// million values (which take 0.5 GB), a key twice in one object.
 Result<JsonValue> ParseJson(std::string_view text);
 
 // The document in a file of at most 64 MiB, which is more than any tokenizer has. Errors name the

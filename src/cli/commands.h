@@ -17,6 +17,7 @@ void AddLogits(Command& program);
 void AddEmbed(Command& program);
 void AddPerplexity(Command& program);
 void AddSynth(Command& program);
+void AddConvert(Command& program);
 
 }  // namespace bitfetch
 

@@ -64,6 +64,7 @@ Exit codes:
   AddEmbed(program);
   AddPerplexity(program);
   AddSynth(program);
+  AddConvert(program);
   // For the list of commands alone: RunBenchProgram is what runs.
   program.Add("bench", {.usage = {}, .summary = kBenchSummary, .more = {}});
   return program.Main(argc, argv);

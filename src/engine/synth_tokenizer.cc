@@ -5,8 +5,8 @@
 #include <array>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "engine/write_tokenizer.h"
 #include "text/byte_alphabet.h"
 #include "text/tokenizer.h"
 
@@ -27,30 +27,28 @@ int64_t ControlTokens(int64_t vocab) {
 
 void AddSynthTokenizer(int64_t vocab, GgufWriter& writer) {
   const int64_t first_control = vocab - ControlTokens(vocab);
-  std::vector<std::string> tokens;
-  std::vector<int32_t> types(vocab, kNormalToken);
+  Vocabulary vocabulary;
+  vocabulary.pre = "llama-bpe";
+  vocabulary.bos = static_cast<int>(first_control);
+  vocabulary.eos = static_cast<int>(first_control + 1);
+  vocabulary.add_bos = true;
+  vocabulary.types.assign(static_cast<size_t>(vocab), kNormalToken);
   for (int byte = 0; byte < 256; ++byte) {
     const auto character = static_cast<char>(byte);
-    tokens.push_back(ToByteAlphabet({&character, 1}));
+    vocabulary.tokens.push_back(ToByteAlphabet({&character, 1}));
   }
   for (int64_t id = 256; id < first_control; ++id) {
-    tokens.push_back(ToByteAlphabet(fmt::format(" w{}", id)));
+    vocabulary.tokens.push_back(ToByteAlphabet(fmt::format(" w{}", id)));
   }
   for (int64_t id = first_control; id < vocab; ++id) {
     const auto i = static_cast<size_t>(id - first_control);
-    tokens.push_back(i < kControlNames.size()
-                         ? std::string(kControlNames[i])
-                         : fmt::format("<|reserved_special_token_{}|>", i - kControlNames.size()));
-    types[id] = kControlToken;
+    vocabulary.tokens.push_back(
+        i < kControlNames.size()
+            ? std::string(kControlNames[i])
+            : fmt::format("<|reserved_special_token_{}|>", i - kControlNames.size()));
+    vocabulary.types[id] = kControlToken;
   }
-  writer.Add<std::string_view>("tokenizer.ggml.model", "gpt2");
-  writer.Add<std::string_view>("tokenizer.ggml.pre", "llama-bpe");
-  writer.AddArray<std::string>("tokenizer.ggml.tokens", tokens);
-  writer.AddArray<int32_t>("tokenizer.ggml.token_type", types);
-  writer.AddArray<std::string>("tokenizer.ggml.merges", {});
-  writer.Add<uint32_t>("tokenizer.ggml.bos_token_id", static_cast<uint32_t>(first_control));
-  writer.Add<uint32_t>("tokenizer.ggml.eos_token_id", static_cast<uint32_t>(first_control + 1));
-  writer.Add<bool>("tokenizer.ggml.add_bos_token", true);
+  WriteTokenizer(vocabulary, writer);
 }
 
 }  // namespace bitfetch

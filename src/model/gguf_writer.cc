@@ -77,11 +77,13 @@ void GgufWriter::AddTensor(std::string_view name, TensorType type, std::span<con
 
 Status GgufWriter::Open(const std::string& path) {
   path_ = path;
-  BITFETCH_ASSIGN_OR_RETURN(file_, FileWriter::Create(path));
   std::string header = "GGUF";
   Put(&header, version_);
   Put(&header, uint64_t{tensors_.size()});
   Put(&header, key_count_);
+  const size_t tables = header.size() + metadata_.size() + table_.size();
+  BITFETCH_ASSIGN_OR_RETURN(
+      file_, FileWriter::Create(path, static_cast<int64_t>(tables) + alignment_ + next_offset_));
   BITFETCH_RETURN_IF_ERROR(file_->Append(header));
   BITFETCH_RETURN_IF_ERROR(file_->Append(metadata_));
   BITFETCH_RETURN_IF_ERROR(file_->Append(table_));

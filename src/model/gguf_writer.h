@@ -41,7 +41,8 @@ class GgufWriter {
   // `shape` innermost first, as GGUF has it: {cols, rows}.
   void AddTensor(std::string_view name, TensorType type, std::span<const int64_t> shape);
 
-  // Everything up to the first tensor's data. Nothing can be declared after it.
+  // Everything up to the first tensor's data. Nothing can be declared after it. An error, too,
+  // where the disk has no room for the whole file.
   Status Open(const std::string& path);
 
   // The next bytes of tensor data; a piece lies in one tensor. What pads tensors to the alignment

@@ -72,8 +72,8 @@ std::optional<std::pair<std::string_view, std::string_view>> Parts(const JsonVal
 
 class Reader {
  public:
-  Reader(const JsonValue& tokenizer, const JsonValue& config)
-      : tokenizer_(tokenizer), config_(config) {}
+  Reader(const JsonValue& tokenizer, const JsonValue& config, std::string_view pre)
+      : tokenizer_(tokenizer), config_(config), pre_(pre) {}
 
   Result<Vocabulary> Read() {
     const JsonValue* model = tokenizer_.Find("model");
@@ -111,6 +111,10 @@ class Reader {
 
   Status ReadPattern(const JsonValue& model, const std::vector<const JsonValue*>& steps,
                      const JsonValue& byte_level) {
+    if (!pre_.empty()) {
+      vocabulary_.pre = pre_;
+      return {};
+    }
     bool normal_form = false;
     for (const JsonValue* step : Steps(tokenizer_, "normalizer")) {
       if (Type(*step) != "NFC")
@@ -133,7 +137,13 @@ class Reader {
       pattern = *regex;
     }
     const auto name = Pretokenizer::NameFor(pattern, IsTrue(model, "ignore_merges"), normal_form);
-    if (!name) return Fail("the pre-tokenizer's pattern is not supported: {}", Printable(pattern));
+    if (!name) {
+      return Fail(
+          "the pre-tokenizer's pattern is not known: {}: if you know which splits texts in the "
+          "same "
+          "way, name it with --pre",
+          Printable(pattern));
+    }
     vocabulary_.pre = *name;
     return {};
   }
@@ -272,17 +282,23 @@ class Reader {
   void ReadEnds() {
     vocabulary_.bos = IdOf(NameOf("bos_token"));
     vocabulary_.eos = IdOf(NameOf("eos_token"));
-    const auto is_token = [&](const JsonValue& piece, int id) {
+    // Whether a template has the token here, which is this one where the configuration names none.
+    const auto is_token = [&](const JsonValue& piece, int& id) {
       const JsonValue* special = piece.Find("SpecialToken");
       const auto* name = special ? special->Find<std::string>("id") : nullptr;
-      return name && id >= 0 && IdOf(*name) == id;
+      if (!name || IdOf(*name) < 0) return false;
+      if (id < 0) id = IdOf(*name);
+      return IdOf(*name) == id;
     };
+    bool is_said = false;
     for (const JsonValue* step : Steps(tokenizer_, "post_processor")) {
       const auto* text = step->Find<JsonValue::List>("single");
       if (!text || text->empty()) continue;
+      is_said = true;
       vocabulary_.add_bos = is_token(text->front(), vocabulary_.bos);
       vocabulary_.add_eos = is_token(text->back(), vocabulary_.eos);
     }
+    if (!is_said) vocabulary_.add_bos = vocabulary_.bos >= 0 && vocabulary_.pre == "llama-bpe";
     vocabulary_.add_bos = IsTrue(config_, "add_bos_token", vocabulary_.add_bos);
     vocabulary_.add_eos = IsTrue(config_, "add_eos_token", vocabulary_.add_eos);
   }
@@ -302,14 +318,16 @@ class Reader {
 
   const JsonValue& tokenizer_;
   const JsonValue& config_;
+  std::string_view pre_;
   Vocabulary vocabulary_;
   StringMap<int> ids_;
 };
 
 }  // namespace
 
-Result<Vocabulary> ReadTokenizerJson(const JsonValue& tokenizer, const JsonValue& config) {
-  return Reader(tokenizer, config).Read();
+Result<Vocabulary> ReadTokenizerJson(const JsonValue& tokenizer, const JsonValue& config,
+                                     std::string_view pre) {
+  return Reader(tokenizer, config, pre).Read();
 }
 
 }  // namespace bitfetch

@@ -2,6 +2,8 @@
 #ifndef BITFETCH_TEXT_TOKENIZER_JSON_H_
 #define BITFETCH_TEXT_TOKENIZER_JSON_H_
 
+#include <string_view>
+
 #include "base/error.h"
 #include "base/json_value.h"
 #include "text/vocabulary.h"
@@ -15,11 +17,14 @@ namespace bitfetch {
 // control tokens where they are special, otherwise user-defined; an id that no token has is unused.
 //
 // `config` is tokenizer_config.json, or null: which tokens are BOS and EOS, and whether texts have
-// them, as far as the post-processor does not say so.
+// them, as far as the post-processor does not say so. Where neither says, as in the first files of
+// Llama-3, texts with its pattern get BOS: its models were trained so.
 //
 // Errors name the part that is missing, of another kind, or not supported. What the parts hold,
 // such as a merge of what is no token, is for Tokenizer::Create() to check.
-Result<Vocabulary> ReadTokenizerJson(const JsonValue& tokenizer, const JsonValue& config);
+// `pre` names the pre-tokenizer of a byte-level BPE whose pattern is not known.
+Result<Vocabulary> ReadTokenizerJson(const JsonValue& tokenizer, const JsonValue& config,
+                                     std::string_view pre = {});
 
 }  // namespace bitfetch
 

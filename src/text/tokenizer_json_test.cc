@@ -110,7 +110,8 @@ TEST(TokenizerJson, ByteLevelBpe) {
   EXPECT_EQ(vocabulary.types[259], kUserDefinedToken);
   EXPECT_EQ(vocabulary.bos, 258);
   EXPECT_EQ(vocabulary.eos, 258);
-  EXPECT_FALSE(vocabulary.add_bos);
+  EXPECT_TRUE(vocabulary.add_bos);  // as of Llama-3, where nothing says so
+  EXPECT_FALSE(Good(ByteLevel(), {{"bos_token", "<|end|>"}, {"add_bos_token", false}}).add_bos);
   EXPECT_EQ(Tokenizer::Create(vocabulary)->Encode("he the", false).value(),
             (std::vector<int>{256, 257, 256}));
 }
@@ -130,7 +131,7 @@ TEST(TokenizerJson, PretokenizersByTheirPatterns) {
   EXPECT_EQ(Good(gpt2).pre, "olmo");
 
   qwen["normalizer"] = nullptr;
-  EXPECT_THAT(WhyNot(qwen), HasSubstr("the pre-tokenizer's pattern is not supported: (?i:'s"));
+  EXPECT_THAT(WhyNot(qwen), HasSubstr("the pre-tokenizer's pattern is not known: (?i:'s"));
   qwen["normalizer"] = {{"type", "Lowercase"}};
   EXPECT_EQ(WhyNot(qwen), "normalizer 'Lowercase' is not supported");
   gpt2["pre_tokenizer"]["add_prefix_space"] = true;

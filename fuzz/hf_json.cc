@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any text as the configuration of a Hugging Face folder.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/json_value.h"
+#include "fuzz/check.h"
+#include "model/hf_config.h"
+
+namespace bitfetch {
+namespace {
+
+template <class T>
+bool IsOneLine(const Result<T>& result) {
+  FUZZ_CHECK(result || result.error().message.find('\n') == std::string::npos);
+  return result.has_value();
+}
+
+void RunJson(std::string_view text) {
+  const auto json = ParseJson(text);
+  if (!IsOneLine(json)) return;
+  const auto config = ReadHfConfig(*json);
+  if (IsOneLine(config)) FUZZ_CHECK(config->head_dim > 0 && config->heads % config->kv_heads == 0);
+}
+
+}  // namespace
+}  // namespace bitfetch
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  bitfetch::RunJson({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
