@@ -76,27 +76,29 @@ Result<PageBuffer> ReadTernaryGroups(const GgufReader& file, std::span<const Gro
   auto memory = PageBuffer::Allocate(static_cast<size_t>(bytes), PageSize::kHuge);
   if (!memory) return Fail("{}: {}", file.path(), memory.error().message);
   std::byte* place = memory->data();
-  for (const auto& [tensor, out] : tensors) {
-    const int64_t strip_bytes = StripBytes(out->cols, out->group);
+  for (const GroupsToRead& to_read : tensors) {
+    const GgufTensor& tensor = *to_read.tensor;
+    TernaryGroups& out = *to_read.out;
+    const int64_t strip_bytes = StripBytes(out.cols, out.group);
     std::atomic<int64_t> damaged = kSound;
     pool.ParallelPieces(
-        out->bytes() / strip_bytes, kStripsAtATime, [&](int64_t begin, int64_t end, int) {
+        out.bytes() / strip_bytes, kStripsAtATime, [&](int64_t begin, int64_t end, int) {
           for (int64_t strip = begin; strip < end; ++strip) {
-            const int64_t here = WriteStrip(*tensor, strip, place + strip * strip_bytes);
+            const int64_t here = WriteStrip(tensor, strip, place + strip * strip_bytes);
             int64_t first = damaged;
             while (here < first && !damaged.compare_exchange_weak(first, here)) {
             }
           }
         });
     if (damaged != kSound) {
-      const int64_t groups = out->cols / out->group;
+      const int64_t groups = out.cols / out.group;
       return Fail("{}: tensor {} is damaged: the scale of row {}, column {} is not finite",
-                  file.path(), Printable(tensor->name), damaged / groups,
-                  damaged % groups * out->group);
+                  file.path(), Printable(tensor.name), damaged / groups,
+                  damaged % groups * out.group);
     }
-    file.LetGo(tensor->data);
-    out->strips = place;
-    place += PlaceBytes(*out);
+    file.LetGo(tensor.data);
+    out.strips = place;
+    place += PlaceBytes(out);
     if (progress) progress(place - memory->data(), bytes);
   }
   return memory;
