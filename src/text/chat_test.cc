@@ -15,8 +15,8 @@ namespace {
 
 using jinja::Value;
 
-Tokenizer Make(Vocabulary vocabulary) {
-  Result<Tokenizer> tokenizer = Tokenizer::Create(std::move(vocabulary));
+Tokenizer Make(const Vocabulary& vocabulary) {
+  Result<Tokenizer> tokenizer = Tokenizer::Create(vocabulary);
   EXPECT_TRUE(tokenizer) << tokenizer.error().message;
   return *std::move(tokenizer);
 }
