@@ -22,7 +22,7 @@ MissesBenchOptions Small() {
   options.places.threads = {1};
   options.places.pages = {PageSize::k4K};
   options.places.cold_bytes = 4 << 20;
-  options.places.n_kv = {4096};
+  options.places.n_kv = {1024};
   options.repeats = 2;
   return options;
 }

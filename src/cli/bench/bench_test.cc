@@ -201,7 +201,7 @@ TEST_F(BenchTest, JsonToStdoutIsAllThatIsThere) {
 TEST_F(BenchTest, MissesGivesSharesAndHistogramsOrSaysWhyNot) {
   const std::string path = dir_.Path("rows.json");
   const Finished finished =
-      RunProgram({"bench", "misses", "--shape", "1,2,64", "--n-kv", "4096", "-t", "1", "--layout",
+      RunProgram({"bench", "misses", "--shape", "1,2,64", "--n-kv", "1024", "-t", "1", "--layout",
                   "paged", "--pages", "4k", "--repeats", "1", "--json", path});
   ASSERT_EQ(finished.code, 0) << finished.err;
   EXPECT_EQ(finished.err, "");
