@@ -32,7 +32,8 @@ std::vector<ThinkingStream::Part> ThinkingStream::Finish() {
 
 bool ThinkingStream::Step(std::vector<Part>* parts) {
   const size_t blanks = std::min(held_.find_first_not_of(kBlanks), held_.size());
-  const std::string_view rest = std::string_view(held_).substr(blanks);
+  std::string_view rest = held_;
+  rest.remove_prefix(blanks);
   switch (at_) {
     case kBefore:
       if (rest.starts_with(kBegin)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/thinking.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace bitfetch {
@@ -22,7 +23,7 @@ std::string Told(std::string_view answer, bool begins_inside = false) {
     for (size_t at = 0; at < answer.size(); at += step) take(stream.Feed(answer.substr(at, step)));
     take(stream.Finish());
     EXPECT_EQ(thought + said, answer);
-    const std::string told = "[" + thought + "]" + said;
+    const std::string told = fmt::format("[{}]{}", thought, said);
     if (step == 1) first = told;
     EXPECT_EQ(told, first);
   }
