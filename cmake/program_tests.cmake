@@ -46,7 +46,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   list(TRANSFORM isas REPLACE "(.+)" "bitfetch::\\1::([a-z0-9]+::)?(Score|Sum)[A-Za-z]+<[0-9]+, bitfetch::\\1::QuietLines" OUTPUT_VARIABLE kernels)
   add_test(NAME program.has_prefetch_instructions
            COMMAND ${check} ${kernels} "bitfetch::scalar::Attend\\(" "bitfetch::KvCache::Prefetch\\("
-                   "bitfetch::ForwardPass::MultiplyRows\\(")
+                   "FunctionRef<void \\(int\\)>::FunctionRef<bitfetch::ForwardPass::RunAttention\\(")
 
   # The check itself can tell: a kernel that has nothing to prefetch is found out, and so is a name that nothing has.
   add_test(NAME program.a_missing_prefetch_is_found COMMAND ${check} "bitfetch::N_[A-Z0-9]+::Fold\\(")

@@ -25,7 +25,8 @@ def commands():
         for match in COMMAND.finditer((ROOT / page).read_text()):
             arguments = shlex.split(match.group(1))
             line = " ".join(arguments)
-            if not arguments or arguments[0].isupper() or any(line.startswith(slow) for slow in SLOW):
+            stands_for_another = any(argument.isupper() for argument in arguments)
+            if not arguments or stands_for_another or any(line.startswith(slow) for slow in SLOW):
                 continue
             once = ["--repeats", "1"] if arguments[0] == "bench" else []  # no figure is judged
             yield page, [MODEL.sub(str(ROOT / "models/tiny.gguf"), argument) for argument in arguments] + once
