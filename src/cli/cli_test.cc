@@ -11,6 +11,7 @@
 #include "cli/test_commands.h"
 #include "cli/test_program.h"
 #include "engine/synth_tokenizer.h"
+#include "engine/test_hf_folder.h"
 #include "model/test_model.h"
 
 namespace bitfetch {
@@ -141,6 +142,9 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
 TEST_F(CliTest, EveryExampleInHelpRunsAsItStands) {
   if (!std::string_view(BITFETCH_EMULATOR).empty()) GTEST_SKIP() << "a shell runs them";
   ASSERT_EQ(symlink(BITFETCH_SOURCE_DIR "/models", dir_.Path("models").c_str()), 0);
+  TestHfFolder(dir_.Path("bitnet-b1.58-2B-4T-bf16"), SynthShapeNamed("tiny").value(),
+               HfForm::kTraining)
+      .Write();
   int examples = 0;
   for (const std::string& name : kCommands) {
     if (name == "bench" || name == "tune") continue;     // they measure for a while

@@ -41,8 +41,8 @@ void AddConvert(Command& program) {
        .more =
            R"(The folder holds config.json, model.safetensors or its shards, and tokenizer.json. Its weights are
 ternary already (packed, or floats of three values), or those that a BitNet model was trained with,
-which are rounded as in training. Anything else is refused: it would write nonsense. FILE is replaced
-at the end, if it is a GGUF file.
+which are rounded as in training. Anything else is refused: it would write nonsense. At the end FILE
+is replaced, if it is a GGUF file.
 
 example:
   bitfetch convert bitnet-b1.58-2B-4T-bf16 --out 2b4t.gguf)"});

@@ -30,7 +30,7 @@ SynthShape ShapeOf(const std::string& architecture) {
 
 std::string Replaced(std::string text, std::string_view from, std::string_view to) {
   const size_t at = text.find(from);
-  EXPECT_NE(at, text.npos) << from;
+  EXPECT_NE(at, std::string::npos) << from;
   return text.replace(at, from.size(), to);
 }
 
@@ -162,7 +162,8 @@ TEST_F(ConvertTest, RoundsWhatAModelWasTrainedWith) {
     std::memcpy(&weight, data.data() + i, sizeof weight);
     sum += std::abs(static_cast<double>(weight));
   }
-  EXPECT_FLOAT_EQ(ScaleOf(*tensor), static_cast<float>(sum / static_cast<double>(data.size() / 4)));
+  const double mean = sum / static_cast<double>(tensor->elements);
+  EXPECT_FLOAT_EQ(ScaleOf(*tensor), static_cast<float>(mean));
 }
 
 TEST_F(ConvertTest, AnOrdinaryModelIsRefused) {

@@ -118,8 +118,8 @@ class TestHfFolder {
     const TernaryMatrix matrix = *ReadTernary(tensor, gguf_path_);
     const int64_t rows = matrix.rows, cols = matrix.cols, dim = shape_.head_dim;
     // The halves of a head that llama's RoPE turns together lie apart here.
-    const bool apart = IsLlama() && (tensor.name.find("attn_q.") != tensor.name.npos ||
-                                     tensor.name.find("attn_k.") != tensor.name.npos);
+    const bool apart = IsLlama() && (tensor.name.ends_with("attn_q.weight") ||
+                                     tensor.name.ends_with("attn_k.weight"));
     std::vector<int> codes;
     for (int64_t row = 0; row < rows; ++row) {
       const int64_t in_head = row % dim, half = dim / 2;

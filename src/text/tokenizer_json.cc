@@ -131,7 +131,7 @@ Status AddMerges(const JsonValue& model, Vocabulary* vocabulary) {
     const auto* pair = merge.As<JsonValue::List>();
     const auto* left = pair && pair->size() == 2 ? pair->front().As<std::string>() : nullptr;
     const auto* right = left ? pair->back().As<std::string>() : nullptr;
-    if (right == nullptr || left->find(' ') != left->npos || right->find(' ') != right->npos) {
+    if (right == nullptr || std::ranges::count(*left + *right, ' ') > 0) {
       return Fail("merge {} is no pair of tokens", vocabulary->merges.size());
     }
     vocabulary->merges.push_back(fmt::format("{} {}", *left, *right));

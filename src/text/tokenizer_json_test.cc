@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 // `json` with the first `from` as `to`.
 std::string Replaced(std::string json, std::string_view from, std::string_view to) {
   const size_t at = json.find(from);
-  EXPECT_NE(at, json.npos) << from;
+  EXPECT_NE(at, std::string::npos) << from;
   return json.replace(at, from.size(), to);
 }
 
