@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.h"
 #include "fuzz/check.h"
 #include "text/chat.h"
-#include "text/jinja_parser.h"
-#include "text/jinja_render.h"
+#include "text/jinja/parser.h"
+#include "text/jinja/render.h"
 #include "text/test_vocabulary.h"
-#include "text/utf8.h"
 
 namespace bitfetch {
 namespace {

@@ -7,12 +7,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.h"
 #include "fuzz/check.h"
 #include "text/normal_form.h"
 #include "text/piece_alphabet.h"
 #include "text/stop_strings.h"
 #include "text/test_vocabulary.h"
-#include "text/utf8.h"
 
 namespace bitfetch {
 namespace {

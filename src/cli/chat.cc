@@ -29,7 +29,7 @@
 #include "engine/read_tokenizer.h"
 #include "text/chat_form.h"
 #include "text/thinking.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace bitfetch {
 namespace {

@@ -21,7 +21,7 @@
 #include "cli/key_sequence.h"
 #include "cli/terminal.h"
 #include "cli/text_options.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace bitfetch {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace bitfetch {
 namespace {

@@ -5,7 +5,7 @@
 #include <chrono>
 
 #include "text/stop_strings.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace bitfetch {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <string_view>
 
-#include "text/jinja_parser.h"
-#include "text/jinja_render.h"
+#include "text/jinja/parser.h"
+#include "text/jinja/render.h"
 
 namespace bitfetch {
 

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/error.h"
-#include "text/jinja_syntax.h"
-#include "text/jinja_value.h"
+#include "text/jinja/syntax.h"
+#include "text/jinja/traced_text.h"
+#include "text/jinja/value.h"
 #include "text/tokenizer.h"
-#include "text/traced_text.h"
 
 namespace bitfetch {
 

@@ -7,8 +7,8 @@
 #include <iterator>
 #include <optional>
 
+#include "base/utf8.h"
 #include "text/piece_alphabet.h"
-#include "text/utf8.h"
 
 namespace bitfetch {
 namespace {

@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.h"
 #include "text/piece_alphabet.h"
 #include "text/test_vocabulary.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 namespace bitfetch {
 namespace {

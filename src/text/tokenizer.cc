@@ -5,9 +5,9 @@
 #include <limits>
 #include <utility>
 
+#include "base/utf8.h"
 #include "text/byte_level_bpe.h"
 #include "text/sentencepiece_bpe.h"
-#include "text/utf8.h"
 
 namespace bitfetch {
 

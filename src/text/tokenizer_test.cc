@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/utf8.h"
 #include "text/test_vocabulary.h"
-#include "text/utf8.h"
 
 namespace bitfetch {
 namespace {

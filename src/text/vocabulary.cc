@@ -11,9 +11,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/utf8.h"
 #include "text/byte_alphabet.h"
 #include "text/piece_alphabet.h"
-#include "text/utf8.h"
 
 namespace bitfetch {
 namespace {
