@@ -38,11 +38,11 @@ HWY_INLINE Codes SplitPart(Codes line) {
   return hn::And(hn::BitCast(Bytes(), hn::ShiftRight<2 * kPart>(hn::BitCast(words, line))), mask);
 }
 
-// One strip times kTokens tokens: kGroup columns of the weights after each other.
+// One strip times kTokens tokens, a group of the weights after the other.
 // x: at the first of the tokens; out: at the first row, of which `rows` are written.
-template <int kGroup, int kTokens>
-HWY_INLINE void MultiplyStrip(const std::byte* strip, const QuantizedGroups& x, int64_t rows,
-                              float* out, int64_t out_stride) {
+template <int kTokens>
+HWY_INLINE void MultiplyStrip(const std::byte* strip, int group, const QuantizedGroups& x,
+                              int64_t rows, float* out, int64_t out_stride) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(strip);
   const int64_t groups_of_x = x.cols / kQuantizedGroup;
   const int8_t* values = x.values;
@@ -50,9 +50,11 @@ HWY_INLINE void MultiplyStrip(const std::byte* strip, const QuantizedGroups& x, 
   const int32_t* offsets = x.offsets;
   Vec16 totals[kTokens];
   Unroll<kTokens>([&](auto t) BITFETCH_LAMBDA { totals[t] = Set16(0.0f); });
-  for (int64_t column = 0; column < x.cols; column += kGroup) {
+  for (int64_t column = 0; column < x.cols; column += group) {
+    // A product that is added to zero is that product: no sign of a zero outlives the totals.
     Vec16 parts[kTokens];
-    Unroll<kGroup / kQuantizedGroup>([&](auto group) BITFETCH_LAMBDA {
+    Unroll<kTokens>([&](auto t) BITFETCH_LAMBDA { parts[t] = Set16(0.0f); });
+    for (int first = 0; first < group; first += kQuantizedGroup) {
       Sums sums[kTokens][kVectors];
       Unroll<kTokens>([&](auto t) BITFETCH_LAMBDA {
         const int32_t offset = offsets[t * groups_of_x];
@@ -83,11 +85,11 @@ HWY_INLINE void MultiplyStrip(const std::byte* strip, const QuantizedGroups& x, 
           exact.part[v] = hn::ConvertTo(Floats(), Total(sums[t][v]));
         });
         const Vec16 scale = Set16(scales[t * groups_of_x]);
-        parts[t] = group == 0 ? Mul16(exact, scale) : MulAdd16(exact, scale, parts[t]);
+        parts[t] = MulAdd16(exact, scale, parts[t]);
       });
       ++scales;
       ++offsets;
-    });
+    }
     const Vec16 scale = Load16(reinterpret_cast<const hwy::float16_t*>(bytes));
     bytes += kStripRows * sizeof(hwy::float16_t);
     Unroll<kTokens>([&](auto t)
@@ -104,17 +106,16 @@ HWY_INLINE void MultiplyStrip(const std::byte* strip, const QuantizedGroups& x, 
   });
 }
 
-template <int kGroup>
-void MultiplyStrips(const TernaryGroups& w, int64_t begin, int64_t end, const QuantizedGroups& x,
-                    float* out, int64_t out_stride) {
-  const int64_t strip_bytes = StripBytes(w.cols, kGroup);
+void TernaryGroupsMatmul(const TernaryGroups& w, int64_t begin, int64_t end,
+                         const QuantizedGroups& x, float* out, int64_t out_stride) {
+  const int64_t strip_bytes = StripBytes(w.cols, w.group);
   for (int64_t row = begin; row < end; row += kStripRows) {
     const std::byte* strip = w.strips + row / kStripRows * strip_bytes;
     QuantizedGroups left = x;
     float* to = out + row;
     const auto multiply = [&](auto tokens) BITFETCH_LAMBDA {
       while (left.tokens >= tokens) {
-        MultiplyStrip<kGroup, tokens>(strip, left, end - row, to, out_stride);
+        MultiplyStrip<tokens>(strip, w.group, left, end - row, to, out_stride);
         left.values += tokens * left.cols;
         left.scales += tokens * left.cols / kQuantizedGroup;
         left.offsets += tokens * left.cols / kQuantizedGroup;
@@ -123,15 +124,10 @@ void MultiplyStrips(const TernaryGroups& w, int64_t begin, int64_t end, const Qu
       }
     };
     multiply(std::integral_constant<int, kTokensAtOnce>());
-    Unroll<4>([&](auto fewer)
-                  BITFETCH_LAMBDA { multiply(std::integral_constant<int, 4 - fewer>()); });
+    if constexpr (kTokensAtOnce > 4) multiply(std::integral_constant<int, 4>());
+    multiply(std::integral_constant<int, 2>());
+    multiply(std::integral_constant<int, 1>());
   }
-}
-
-void TernaryGroupsMatmul(const TernaryGroups& w, int64_t begin, int64_t end,
-                         const QuantizedGroups& x, float* out, int64_t out_stride) {
-  if (w.group == 64) return MultiplyStrips<64>(w, begin, end, x, out, out_stride);
-  MultiplyStrips<128>(w, begin, end, x, out, out_stride);
 }
 
 }  // namespace BITFETCH_DOT

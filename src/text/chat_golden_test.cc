@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -31,7 +32,7 @@ Value ToValue(const ordered_json& json) {
   if (json.is_string()) return Value::Foreign(json.get<std::string>());
   if (json.is_number()) {
     const double number = json.get<double>();
-    return Number{number, number != static_cast<int64_t>(number) && number < 1e18};
+    return Number{number, number != std::trunc(number)};
   }
   if (json.is_array()) {
     std::vector<Value> items;
