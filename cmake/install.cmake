@@ -8,8 +8,9 @@ add_library(libbitfetch SHARED $<TARGET_OBJECTS:bitfetch_api>)
 target_link_libraries(libbitfetch PRIVATE bitfetch_engine)
 target_include_directories(libbitfetch INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                                                  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-# Templates of the standard library would be seen all the same.
-target_link_options(libbitfetch PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
+# Templates of the standard library would be seen all the same. What nothing of bitfetch.h reaches, such as chat
+# templates and conversion, stays out.
+target_link_options(libbitfetch PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map -Wl,--gc-sections)
 set_property(TARGET libbitfetch APPEND PROPERTY LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map)
 set_target_properties(libbitfetch PROPERTIES OUTPUT_NAME bitfetch EXPORT_NAME bitfetch VERSION ${PROJECT_VERSION}
                                              SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})

@@ -13,7 +13,7 @@ set(common_headers <algorithm> <cstdint> <functional> <memory> <optional> <span>
                    <vector> <fmt/format.h> <tl/expected.hpp>)
 
 # bitfetch_room(FOLDER [COLD] [ROOMS room...] [LIBS library...]): no time is spent on optimising a COLD one, which waits
-# for people and files.
+# for people, files and kernels.
 function(bitfetch_room folder)
   cmake_parse_arguments(ARG "COLD" "" "ROOMS;LIBS" ${ARGN})
   set(dir ${PROJECT_SOURCE_DIR}/src/${folder})
