@@ -12,6 +12,13 @@ bool ByGroup(const Product& product) {
   return std::holds_alternative<TernaryGroups>(product.weights);
 }
 
+// Elements that were there before are not zeroed again, as a vector that shrinks and grows would.
+template <class T>
+T* RoomFor(int64_t count, std::vector<T>& buffer) {
+  if (static_cast<int64_t>(buffer.size()) < count) buffer.resize(count);
+  return buffer.data();
+}
+
 // The first product that reads the same as number i.
 size_t FirstWithInputOf(std::span<const Product> products, size_t i) {
   if (!products[i].norm.empty()) return i;
@@ -39,30 +46,32 @@ void Products::Quantize(const float* x, int64_t tokens, std::span<const float> n
   const int64_t stride = Runs(cols, kTernaryPack) * kTernaryPack;
   const int64_t groups = cols / kQuantizedGroup;
   tokens_ = tokens;
-  normed_.resize(tokens * cols);
-  own_normed_.resize(tokens * cols);
+  if (!norm.empty()) RoomFor(tokens * cols, normed_);
   for (size_t i = 0; i < products.size(); ++i) {
-    auto& [values, sums, scales] = inputs_[FirstWithInputOf(products, i)];
+    if (!products[i].norm.empty()) RoomFor(tokens * cols, own_normed_);
+    Input& input = inputs_[FirstWithInputOf(products, i)];
     const bool by_group = ByGroup(products[i]);
-    values.resize(tokens * stride);
-    sums.resize(tokens * (by_group ? groups : 1));
-    scales.resize(sums.size());
+    const int8_t* values = RoomFor(tokens * stride, input.values);
+    const int32_t* sums = RoomFor(tokens * (by_group ? groups : 1), input.sums);
+    const float* scales = RoomFor(tokens * (by_group ? groups : 1), input.scales);
     if (by_group) {
-      products[i].input = QuantizedGroups{values.data(), scales.data(), sums.data(), tokens, cols};
+      products[i].input = QuantizedGroups{values, scales, sums, tokens, cols};
     } else {
-      products[i].input = QuantizedRows{values.data(), sums.data(), scales.data(), tokens, stride};
+      products[i].input = QuantizedRows{values, sums, scales, tokens, stride};
     }
   }
-  const auto normed = [&](const float* row, std::span<const float> by, float* out) -> const float* {
+  const auto normed = [&](const float* row, std::span<const float> by, std::vector<float>& to,
+                          int64_t t) -> const float* {
     if (by.empty()) return row;
+    float* const out = to.data() + t * cols;
     kernels_.rms_norm(row, by.data(), cols, rms_epsilon_, out);
     return out;
   };
   pool_.ParallelFor(tokens, [&](int64_t t, int) {
-    const float* of_all = normed(x + t * cols, norm, normed_.data() + t * cols);
+    const float* of_all = normed(x + t * cols, norm, normed_, t);
     for (size_t i = 0; i < products.size(); ++i) {
       if (FirstWithInputOf(products, i) != i) continue;
-      const float* own = normed(of_all, products[i].norm, own_normed_.data() + t * cols);
+      const float* own = normed(of_all, products[i].norm, own_normed_, t);
       if (!AllFinite(std::span(own, cols))) finite[t] = false;
       Input& input = inputs_[i];
       if (ByGroup(products[i])) {
