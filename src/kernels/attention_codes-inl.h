@@ -19,26 +19,7 @@
 #include "kernels/tile_products.h"
 #include "kernels/vec16-inl.h"
 
-#define BITFETCH_DOT plain
-#include "kernels/attention_int-inl.h"
-
-#if HWY_TARGET == HWY_AVX3
-// Highway's own target with VNNI has AVX-VNNI as well, which no CPU with AVX-512 needs to have.
-#define BITFETCH_DOT vnni
-#define BITFETCH_DOT_TARGET HWY_TARGET_STR ",avx512vnni"
-#define BITFETCH_DOT_VNNI
-#include "kernels/attention_int-inl.h"
-#elif HWY_TARGET == HWY_NEON
-// With crypto, as Highway's target has it: GCC inlines nothing into functions that may do less.
-#define BITFETCH_DOT dotprod
-#define BITFETCH_DOT_TARGET "arch=armv8.2-a+crypto+dotprod"
-#define BITFETCH_DOT_DOTPROD
-#include "kernels/attention_int-inl.h"
-
-#define BITFETCH_DOT i8mm
-#define BITFETCH_DOT_TARGET "arch=armv8.2-a+crypto+dotprod+i8mm"
-#define BITFETCH_DOT_I8MM
-#include "kernels/attention_int-inl.h"
-#endif
+#define BITFETCH_DOT_SOURCE "kernels/attention_int-inl.h"
+#include "kernels/foreach_dot-inl.h"
 
 #endif  // BITFETCH_KERNELS_ATTENTION_CODES_INL_H_

@@ -1,24 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two products of attention over quantised tiles, in integers: the steps of
-// attention_int_scalar.cc. Included by attention_codes-inl.h once for each kind of integer product
-// that an ISA has, with BITFETCH_DOT naming the namespace and, where the kind needs more than the
-// ISA, BITFETCH_DOT_TARGET the attributes.
+// attention_int_scalar.cc. Included by foreach_dot-inl.h, in a namespace for each kind of byte
+// products.
 
-#ifdef BITFETCH_DOT_TARGET
-HWY_PUSH_ATTRIBUTES(BITFETCH_DOT_TARGET)
-#pragma push_macro("BITFETCH_LAMBDA")
-#undef BITFETCH_LAMBDA
-#define BITFETCH_LAMBDA __attribute__((target(BITFETCH_DOT_TARGET))) BITFETCH_LAMBDA_INLINE
-#else
-HWY_BEFORE_NAMESPACE();
-#endif
-namespace bitfetch {
-namespace HWY_NAMESPACE {
-namespace BITFETCH_DOT {
-
-#ifdef BITFETCH_DOT_TARGET
-#include "kernels/unroll-inl.h"
-#endif
 #include "kernels/attention_dot-inl.h"
 
 template <KvType kType>
@@ -337,19 +321,3 @@ constexpr TileProducts kCodeProducts = {
               &ScoreCodes<3, Lines, kType>, &ScoreCodes<4, Lines, kType>},
     .sum = {&SumCodes<1, Lines, kType>, &SumCodes<2, Lines, kType>, &SumCodes<3, Lines, kType>,
             &SumCodes<4, Lines, kType>}};
-
-}  // namespace BITFETCH_DOT
-}  // namespace HWY_NAMESPACE
-}  // namespace bitfetch
-#ifdef BITFETCH_DOT_TARGET
-#pragma pop_macro("BITFETCH_LAMBDA")
-HWY_POP_ATTRIBUTES
-#else
-HWY_AFTER_NAMESPACE();
-#endif
-
-#undef BITFETCH_DOT
-#undef BITFETCH_DOT_TARGET
-#undef BITFETCH_DOT_VNNI
-#undef BITFETCH_DOT_DOTPROD
-#undef BITFETCH_DOT_I8MM

@@ -1,24 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products with weights that are ternary by group: the steps of ternary_groups_scalar.cc, 16 rows
-// side by side. Included by ternary_groups_simd.cc once for each kind of byte products that an ISA
-// has, with BITFETCH_DOT naming the namespace and, where the kind needs more than the ISA,
-// BITFETCH_DOT_TARGET the attributes.
+// side by side. Included by foreach_dot-inl.h, in a namespace for each kind of byte products.
 
-#ifdef BITFETCH_DOT_TARGET
-HWY_PUSH_ATTRIBUTES(BITFETCH_DOT_TARGET)
-#pragma push_macro("BITFETCH_LAMBDA")
-#undef BITFETCH_LAMBDA
-#define BITFETCH_LAMBDA __attribute__((target(BITFETCH_DOT_TARGET))) BITFETCH_LAMBDA_INLINE
-#else
-HWY_BEFORE_NAMESPACE();
-#endif
-namespace bitfetch {
-namespace HWY_NAMESPACE {
-namespace BITFETCH_DOT {
-
-#ifdef BITFETCH_DOT_TARGET
-#include "kernels/unroll-inl.h"
-#endif
 #include "kernels/ternary_groups_dot-inl.h"
 
 constexpr int kLineColumns = 16;  // of 16 rows, in 64 bytes
@@ -129,18 +112,3 @@ void TernaryGroupsMatmul(const TernaryGroups& w, int64_t begin, int64_t end,
     multiply(std::integral_constant<int, 1>());
   }
 }
-
-}  // namespace BITFETCH_DOT
-}  // namespace HWY_NAMESPACE
-}  // namespace bitfetch
-#ifdef BITFETCH_DOT_TARGET
-#pragma pop_macro("BITFETCH_LAMBDA")
-HWY_POP_ATTRIBUTES
-#else
-HWY_AFTER_NAMESPACE();
-#endif
-
-#undef BITFETCH_DOT
-#undef BITFETCH_DOT_TARGET
-#undef BITFETCH_DOT_VNNI
-#undef BITFETCH_DOT_DOTPROD

@@ -65,7 +65,7 @@ using Line = int8x16_t;
 HWY_INLINE Line LoadLine(const int8_t* x) { return vld1q_s8(x); }
 constexpr int kTokensAtOnce = 4;
 
-#if defined(BITFETCH_DOT_DOTPROD)
+#if defined(BITFETCH_DOT_DOTPROD) || defined(BITFETCH_DOT_I8MM)
 using Sums = int32x4_t;
 HWY_INLINE Sums Start(int32_t offset) { return vdupq_n_s32(offset); }
 template <int kPart>

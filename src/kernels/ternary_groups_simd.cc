@@ -13,24 +13,6 @@
 #include "kernels/vec16-inl.h"
 #include "prefetch/instruction.h"
 
-#define BITFETCH_DOT plain
-#include "kernels/ternary_groups-inl.h"
-
-#if HWY_TARGET == HWY_AVX3
-#define BITFETCH_DOT vnni
-#define BITFETCH_DOT_TARGET HWY_TARGET_STR ",avx512vnni"
-#define BITFETCH_DOT_VNNI
-#include "kernels/ternary_groups-inl.h"
-#elif HWY_TARGET == HWY_NEON
-// With crypto, as Highway's target has it: GCC inlines nothing into functions that may do less.
-#define BITFETCH_DOT dotprod
-#define BITFETCH_DOT_TARGET "arch=armv8.2-a+crypto+dotprod"
-#define BITFETCH_DOT_DOTPROD
-#include "kernels/ternary_groups-inl.h"
-
-#define BITFETCH_DOT i8mm
-#define BITFETCH_DOT_TARGET "arch=armv8.2-a+crypto+dotprod+i8mm"
-#define BITFETCH_DOT_DOTPROD
-#include "kernels/ternary_groups-inl.h"
-#endif
+#define BITFETCH_DOT_SOURCE "kernels/ternary_groups-inl.h"
+#include "kernels/foreach_dot-inl.h"
 #endif  // BITFETCH_FOR_ISA
