@@ -27,6 +27,7 @@
 #include "model/hf_ternary.h"
 #include "model/safetensors.h"
 #include "model/ternary_codes.h"
+#include "model/write_model_config.h"
 #include "text/tokenizer_json.h"
 
 namespace bitfetch {
@@ -111,7 +112,7 @@ class Converter {
       const TensorType type = tensor.rows == HfSize::kOne ? TensorType::kF32 : TensorType::kF16;
       BITFETCH_RETURN_IF_ERROR(PlanTensor(tensor, "", "", type, &found));
     }
-    for (int64_t layer = 0; layer < config_.layers; ++layer) {
+    for (int64_t layer = 0; layer < config_.shape.layers; ++layer) {
       const std::string hf = fmt::format("model.layers.{}.", layer);
       const std::string gguf = fmt::format("blk.{}.", layer);
       for (const HfTensor& tensor : config_.architecture->layer) {
@@ -170,29 +171,11 @@ class Converter {
   }
 
   void DeclareMetadata() {
-    const std::string_view arch = config_.architecture->gguf;
-    const auto add = [&](std::string_view key, int64_t value) {
-      writer_.Add<uint32_t>(fmt::format("{}.{}", arch, key), static_cast<uint32_t>(value));
-    };
-    writer_.Add<std::string_view>("general.architecture", arch);
+    ModelConfig shape = config_.shape;
     std::error_code ignored;
-    const std::string name = std::filesystem::canonical(folder_, ignored).filename().string();
-    writer_.Add<std::string>("general.name", name);
+    shape.name = std::filesystem::canonical(folder_, ignored).filename().string();
+    WriteModelConfig(config_.architecture->gguf, shape, writer_);
     writer_.Add<uint32_t>("general.file_type", kFileTypeI2S);
-    add("vocab_size", config_.vocab);
-    add("context_length", config_.context);
-    add("embedding_length", config_.hidden);
-    add("block_count", config_.layers);
-    add("feed_forward_length", config_.ffn);
-    add("rope.dimension_count", config_.head_dim);
-    add("attention.head_count", config_.heads);
-    add("attention.head_count_kv", config_.kv_heads);
-    add("attention.key_length", config_.head_dim);
-    add("attention.value_length", config_.head_dim);
-    writer_.Add<float>(fmt::format("{}.attention.layer_norm_rms_epsilon", arch),
-                       static_cast<float>(config_.rms_epsilon));
-    writer_.Add<float>(fmt::format("{}.rope.freq_base", arch),
-                       static_cast<float>(config_.rope_theta));
   }
 
   Status DeclareTokenizer() {
@@ -209,10 +192,10 @@ class Converter {
     auto vocabulary = ReadTokenizerJson(tokenizer, config, options_.pre);
     if (!vocabulary) return tl::unexpected(AboutFile(path, vocabulary.error()));
     const auto tokens = static_cast<int64_t>(vocabulary->tokens.size());
-    if (tokens > config_.vocab) {
-      return Fail("{}: has {} tokens, and the model {}", path, tokens, config_.vocab);
+    if (tokens > config_.shape.vocab) {
+      return Fail("{}: has {} tokens, and the model {}", path, tokens, config_.shape.vocab);
     }
-    for (int64_t id = tokens; id < config_.vocab; ++id) {
+    for (int64_t id = tokens; id < config_.shape.vocab; ++id) {
       vocabulary->tokens.push_back(fmt::format("[PAD{}]", id));
       vocabulary->types.push_back(kUnusedToken);
       if (!vocabulary->scores.empty()) vocabulary->scores.push_back(vocabulary->scores.back());
@@ -235,7 +218,7 @@ class Converter {
     const auto* list = eos == nullptr ? nullptr : eos->As<JsonValue::List>();
     if (list != nullptr) eos = list->empty() ? nullptr : &list->front();
     const auto* id = eos == nullptr ? nullptr : eos->As<int64_t>();
-    return id != nullptr && *id >= 0 && *id < config_.vocab ? static_cast<int>(*id) : -1;
+    return id != nullptr && *id >= 0 && *id < config_.shape.vocab ? static_cast<int>(*id) : -1;
   }
 
   // A file of its own in newer folders; else one text, or the one of several that is the default.
@@ -273,7 +256,7 @@ class Converter {
   // The row of the file that becomes this one.
   int64_t SourceRow(const Planned& planned, int64_t row) const {
     if (!planned.tensor->pairs) return row;
-    const int64_t dim = config_.head_dim;
+    const int64_t dim = config_.shape.head_dim;
     const int64_t in_head = row % dim;
     return row - in_head + in_head % 2 * (dim / 2) + in_head / 2;
   }

@@ -15,6 +15,7 @@
 #include "model/layer_plan.h"
 #include "model/model_config.h"
 #include "model/ternary_codes.h"
+#include "model/write_model_config.h"
 #include "text/sampler.h"
 
 namespace bitfetch {
@@ -185,15 +186,8 @@ class SynthWriter {
   }
 
   Status DeclareTensors() {
-    const ModelConfig config = {.architecture = FindArchitecture(shape_.architecture),
-                                .hidden = shape_.hidden,
-                                .ffn = shape_.ffn,
-                                .heads = shape_.heads,
-                                .kv_heads = shape_.kv_heads,
-                                .head_dim = shape_.head_dim,
-                                .input_norms = shape_.input_norms};
     LayerPlan unread;
-    const std::vector<LayerTensor> layer_tensors = LayerTensors(config, unread);
+    const std::vector<LayerTensor> layer_tensors = LayerTensors(Config(), unread);
     BITFETCH_RETURN_IF_ERROR(
         Declare("token_embd.weight", shape_.embedding, shape_.hidden, shape_.vocab));
     for (int64_t layer = 0; layer < shape_.layers; ++layer) {
@@ -219,31 +213,27 @@ class SynthWriter {
     int64_t bytes;
   };
 
+  ModelConfig Config() const {
+    ModelConfig config = {.architecture = FindArchitecture(shape_.architecture),
+                          .name = "random weights",
+                          .layers = shape_.layers,
+                          .hidden = shape_.hidden,
+                          .ffn = shape_.ffn,
+                          .heads = shape_.heads,
+                          .kv_heads = shape_.kv_heads,
+                          .head_dim = shape_.head_dim,
+                          .vocab = shape_.vocab,
+                          .context = shape_.context,
+                          .rope_theta = shape_.rope_theta,
+                          .rms_epsilon = shape_.rms_epsilon,
+                          .input_norms = shape_.input_norms};
+    const auto trained_on = static_cast<float>(shape_.context) / shape_.yarn_factor;
+    config.yarn = {shape_.yarn_factor, static_cast<int64_t>(trained_on)};
+    return config;
+  }
+
   void DeclareMetadata() {
-    const std::string& arch = shape_.architecture;
-    const auto add = [&](std::string_view key, int64_t value) {
-      writer_.Add<uint32_t>(fmt::format("{}.{}", arch, key), static_cast<uint32_t>(value));
-    };
-    writer_.Add<std::string_view>("general.architecture", arch);
-    writer_.Add<std::string_view>("general.name", "random weights");
-    add("vocab_size", shape_.vocab);
-    add("context_length", shape_.context);
-    add("embedding_length", shape_.hidden);
-    add("block_count", shape_.layers);
-    add("feed_forward_length", shape_.ffn);
-    add("rope.dimension_count", shape_.head_dim);
-    add("attention.head_count", shape_.heads);
-    add("attention.head_count_kv", shape_.kv_heads);
-    add("attention.key_length", shape_.head_dim);
-    add("attention.value_length", shape_.head_dim);
-    writer_.Add<float>(arch + ".attention.layer_norm_rms_epsilon", shape_.rms_epsilon);
-    writer_.Add<float>(arch + ".rope.freq_base", shape_.rope_theta);
-    if (shape_.yarn_factor != 1) {
-      writer_.Add<std::string_view>(arch + ".rope.scaling.type", "yarn");
-      writer_.Add<float>(arch + ".rope.scaling.factor", shape_.yarn_factor);
-      add("rope.scaling.original_context_length",
-          static_cast<int64_t>(static_cast<float>(shape_.context) / shape_.yarn_factor));
-    }
+    WriteModelConfig(shape_.architecture, Config(), writer_);
     if (shape_.vocab >= kMinSynthTokenizer) AddSynthTokenizer(shape_.vocab, writer_);
   }
 

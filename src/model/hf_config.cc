@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "base/printable.h"
-#include "model/model_config.h"
 
 namespace bitfetch {
 namespace {
@@ -89,16 +88,16 @@ Result<double> ReadPositive(const JsonValue* json, std::string_view key, double 
   return Fail("{} is no positive number", key);
 }
 
-// Both spellings of transformers: 4's beside rope_theta, and 5's, in one object with it.
-Status ReadRope(const JsonValue& json, double* theta) {
+// The theta. Both spellings of transformers: 4's beside rope_theta, and 5's, in one object with it.
+Result<double> ReadRope(const JsonValue& json) {
   const JsonValue* parameters = json.Find("rope_parameters");
   const JsonValue* scaling = parameters != nullptr ? parameters : json.Find("rope_scaling");
-  BITFETCH_ASSIGN_OR_RETURN(*theta, ReadPositive(parameters, "rope_theta", 10000));
-  BITFETCH_ASSIGN_OR_RETURN(*theta, ReadPositive(&json, "rope_theta", *theta));
-  if (scaling == nullptr) return {};
+  BITFETCH_ASSIGN_OR_RETURN(double theta, ReadPositive(parameters, "rope_theta", 10000));
+  BITFETCH_ASSIGN_OR_RETURN(theta, ReadPositive(&json, "rope_theta", theta));
+  if (scaling == nullptr) return theta;
   std::string type = Text(scaling->Find("rope_type"));
   if (type.empty()) type = Text(scaling->Find("type"));
-  if (type.empty() || type == "default") return {};
+  if (type.empty() || type == "default") return theta;
   return Fail("RoPE scaling of type '{}' is not supported", Printable(type));
 }
 
@@ -135,21 +134,22 @@ int64_t HfConfig::Size(HfSize size) const {
     case kOne:
       return 1;
     case kHidden:
-      return hidden;
+      return shape.hidden;
     case kFfn:
-      return ffn;
+      return shape.ffn;
     case kQuery:
-      return heads * head_dim;
+      return shape.heads * shape.head_dim;
     case kKeyValue:
-      return kv_heads * head_dim;
+      return shape.kv_heads * shape.head_dim;
     case kVocab:
-      return vocab;
+      return shape.vocab;
   }
   return 0;
 }
 
 Result<HfConfig> ReadHfConfig(const JsonValue& json) {
   HfConfig config;
+  ModelConfig& shape = config.shape;
   BITFETCH_ASSIGN_OR_RETURN(config.architecture, ReadArchitectureName(json));
   const auto size = [&](std::string_view key, int64_t max, int64_t* to,
                         std::optional<int64_t> fallback = std::nullopt) -> Status {
@@ -157,32 +157,34 @@ Result<HfConfig> ReadHfConfig(const JsonValue& json) {
     return {};
   };
   using Limits = ModelConfig;
-  BITFETCH_RETURN_IF_ERROR(size("num_hidden_layers", Limits::kMaxLayers, &config.layers));
-  BITFETCH_RETURN_IF_ERROR(size("hidden_size", Limits::kMaxWidth, &config.hidden));
-  BITFETCH_RETURN_IF_ERROR(size("intermediate_size", Limits::kMaxWidth, &config.ffn));
-  BITFETCH_RETURN_IF_ERROR(size("num_attention_heads", Limits::kMaxHeads, &config.heads));
+  BITFETCH_RETURN_IF_ERROR(size("num_hidden_layers", Limits::kMaxLayers, &shape.layers));
+  BITFETCH_RETURN_IF_ERROR(size("hidden_size", Limits::kMaxWidth, &shape.hidden));
+  BITFETCH_RETURN_IF_ERROR(size("intermediate_size", Limits::kMaxWidth, &shape.ffn));
+  BITFETCH_RETURN_IF_ERROR(size("num_attention_heads", Limits::kMaxHeads, &shape.heads));
   BITFETCH_RETURN_IF_ERROR(
-      size("num_key_value_heads", Limits::kMaxHeads, &config.kv_heads, config.heads));
-  BITFETCH_RETURN_IF_ERROR(size("vocab_size", Limits::kMaxVocab, &config.vocab));
-  BITFETCH_RETURN_IF_ERROR(size("max_position_embeddings", Limits::kMaxContext, &config.context));
-  if (json.Find("head_dim") == nullptr && config.hidden % config.heads != 0) {
-    return Fail("a hidden_size of {} is no multiple of {} heads", config.hidden, config.heads);
+      size("num_key_value_heads", Limits::kMaxHeads, &shape.kv_heads, shape.heads));
+  BITFETCH_RETURN_IF_ERROR(size("vocab_size", Limits::kMaxVocab, &shape.vocab));
+  BITFETCH_RETURN_IF_ERROR(size("max_position_embeddings", Limits::kMaxContext, &shape.context));
+  if (json.Find("head_dim") == nullptr && shape.hidden % shape.heads != 0) {
+    return Fail("a hidden_size of {} is no multiple of {} heads", shape.hidden, shape.heads);
   }
   BITFETCH_RETURN_IF_ERROR(
-      size("head_dim", Limits::kMaxHeadDim, &config.head_dim, config.hidden / config.heads));
-  if (config.heads % config.kv_heads != 0) {
-    return Fail("{} heads are no multiple of {} KV heads", config.heads, config.kv_heads);
+      size("head_dim", Limits::kMaxHeadDim, &shape.head_dim, shape.hidden / shape.heads));
+  if (shape.heads % shape.kv_heads != 0) {
+    return Fail("{} heads are no multiple of {} KV heads", shape.heads, shape.kv_heads);
   }
-  if (config.head_dim % Limits::kHeadDimStep != 0) {
-    return Fail("heads of {} dimensions are not supported: wanted a multiple of {}",
-                config.head_dim, Limits::kHeadDimStep);
+  if (shape.head_dim % Limits::kHeadDimStep != 0) {
+    return Fail("heads of {} dimensions are not supported: wanted a multiple of {}", shape.head_dim,
+                Limits::kHeadDimStep);
   }
-  if (config.heads * config.head_dim > Limits::kMaxWidth) {
+  if (shape.heads * shape.head_dim > Limits::kMaxWidth) {
     return Fail("{} heads of {} dimensions are not supported: wanted at most {} together",
-                config.heads, config.head_dim, Limits::kMaxWidth);
+                shape.heads, shape.head_dim, Limits::kMaxWidth);
   }
-  BITFETCH_RETURN_IF_ERROR(ReadRope(json, &config.rope_theta));
-  BITFETCH_ASSIGN_OR_RETURN(config.rms_epsilon, ReadPositive(&json, "rms_norm_eps", 1e-6));
+  BITFETCH_ASSIGN_OR_RETURN(const double theta, ReadRope(json));
+  BITFETCH_ASSIGN_OR_RETURN(const double epsilon, ReadPositive(&json, "rms_norm_eps", 1e-6));
+  shape.rope_theta = static_cast<float>(theta);
+  shape.rms_epsilon = static_cast<float>(epsilon);
   const std::string activation = Text(json.Find("hidden_act"));
   if (activation != config.architecture->activation) {
     return Fail("hidden_act is '{}': only {} is supported", Printable(activation),

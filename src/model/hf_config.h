@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/json_value.h"
+#include "model/model_config.h"
 
 namespace bitfetch {
 
@@ -44,17 +45,8 @@ inline constexpr std::string_view kHfHead = "lm_head";
 
 struct HfConfig {
   const HfArchitecture* architecture;
-  int64_t layers;
-  int64_t hidden;
-  int64_t ffn;
-  int64_t heads;
-  int64_t kv_heads;
-  int64_t head_dim;
-  int64_t vocab;
-  int64_t context;
-  double rope_theta;
-  double rms_epsilon;
-  bool tied;  // the embedding is the output head, whatever the files hold
+  ModelConfig shape;  // but for its architecture and name
+  bool tied;          // the embedding is the output head, whatever the files hold
   // That of quantization_config: the model was trained with ternary weights, though the files may
   // hold what those are rounded from; and `weight_scale` divides, as the class BitLinear has it,
   // where otherwise (AutoBitLinear) it multiplies.
