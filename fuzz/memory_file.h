@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <string>
 
-#include "base/error.h"
 #include "fuzz/check.h"
 
 namespace bitfetch {
@@ -29,15 +28,6 @@ class MemoryFile {
  private:
   int fd_;
 };
-
-// An error is one line that names the file.
-template <class T>
-bool IsSound(const Result<T>& result, const std::string& path) {
-  if (result) return true;
-  const std::string& message = result.error().message;
-  FUZZ_CHECK(message.starts_with(path) && message.find('\n') == std::string::npos);
-  return false;
-}
 
 }  // namespace bitfetch
 

@@ -6,20 +6,11 @@
 #include <string_view>
 
 #include "base/json_value.h"
-#include "base/printable.h"
 #include "fuzz/check.h"
 #include "text/tokenizer.h"
 
 namespace bitfetch {
 namespace {
-
-template <class T>
-bool IsSound(const Result<T>& result) {
-  if (result) return true;
-  const std::string& message = result.error().message;
-  FUZZ_CHECK(!message.empty() && OneLine(message) == message);
-  return false;
-}
 
 void Run(std::string_view text) {
   const Result<JsonValue> json = ParseJson(text);
