@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "text/test_patterns.h"
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -27,13 +29,7 @@ Words Split(const std::string& name, const std::string& text) {
   return Words(words.begin(), words.end());
 }
 
-// The patterns as the originals have them.
-constexpr char kLlama3[] =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
-    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr char kQwen2[] =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
-    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
+// As the original has it, like those of test_patterns.h.
 constexpr char kGpt2[] =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
@@ -70,9 +66,11 @@ void CompareWithTheOriginal(const std::string& name, const char* pattern) {
 }
 
 TEST(Pretokenizer, Llama3SplitsAsTheOriginalPattern) {
-  CompareWithTheOriginal("llama-bpe", kLlama3);
+  CompareWithTheOriginal("llama-bpe", kLlama3Pattern);
 }
-TEST(Pretokenizer, Qwen2SplitsAsTheOriginalPattern) { CompareWithTheOriginal("qwen2", kQwen2); }
+TEST(Pretokenizer, Qwen2SplitsAsTheOriginalPattern) {
+  CompareWithTheOriginal("qwen2", kQwen2Pattern);
+}
 TEST(Pretokenizer, Gpt2SplitsAsTheOriginalPattern) { CompareWithTheOriginal("gpt-2", kGpt2); }
 
 TEST(Pretokenizer, OtherNamesOfThePatterns) {

@@ -9,12 +9,10 @@
 #include <string_view>
 
 #include "base/json_value.h"
+#include "text/test_patterns.h"
 #include "text/tokenizer.h"
 
 namespace bitfetch {
-
-inline constexpr std::string_view kLlama3Pattern =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 // The vocabulary as Llama-3's tokenizer.json has it: merges as pairs, BOS by a template.
 inline std::string TokenizerJson(const Vocabulary& vocabulary) {

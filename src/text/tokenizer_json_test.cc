@@ -8,6 +8,7 @@
 #include <string>
 
 #include "text/byte_alphabet.h"
+#include "text/test_patterns.h"
 #include "text/tokenizer.h"
 
 namespace bitfetch {
@@ -16,13 +17,6 @@ namespace {
 using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-constexpr char kLlama3[] =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
-    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr char kQwen2[] =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
-    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 json Split(const char* pattern) {
   return {{"type", "Split"},
@@ -47,7 +41,7 @@ json ByteLevel() {
           {"pre_tokenizer",
            {{"type", "Sequence"},
             {"pretokenizers",
-             {Split(kLlama3),
+             {Split(kLlama3Pattern),
               {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}}}}},
           {"model",
            {{"type", "BPE"},
@@ -119,7 +113,7 @@ TEST(TokenizerJson, ByteLevelBpe) {
 TEST(TokenizerJson, PretokenizersByTheirPatterns) {
   json qwen = ByteLevel();
   qwen["normalizer"] = {{"type", "NFC"}};
-  qwen["pre_tokenizer"]["pretokenizers"][0] = Split(kQwen2);
+  qwen["pre_tokenizer"]["pretokenizers"][0] = Split(kQwen2Pattern);
   qwen["model"]["ignore_merges"] = false;
   EXPECT_EQ(Good(qwen).pre, "qwen2");
 
