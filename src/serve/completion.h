@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_SERVE_COMPLETION_H_
+#define BITFETCH_SERVE_COMPLETION_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/generate.h"
+#include "text/sampler.h"
+
+// What the dialects ask of the scheduler, and what they hear from it.
+namespace bitfetch {
+
+// One text that a model is to go on with. A request has one for each of its choices.
+struct CompletionTask {
+  std::vector<int> prompt;  // at least one token, and fewer than the context has
+  SamplerOptions sampling = kUsualSampling;
+  GenerateOptions generate = {};
+  bool ignore_eos = false;  // tokens that end an answer are never drawn
+  // How many of the likeliest tokens are told at each place, beside the one that was drawn; -1: no
+  // probabilities at all. For the tokens of the prompt too, if asked for.
+  int top_logprobs = -1;
+  bool prompt_logprobs = false;
+  std::string salt = {};    // only requests with the same one share KV (Engine::NewSequence)
+  std::string client = {};  // among whom turns are shared evenly
+};
+
+struct TokenLogprob {
+  int id;
+  float logprob;                       // natural logarithm, at temperature 1, before penalties
+  std::vector<TokenLogprob> top = {};  // the likeliest first
+};
+
+// A step of an answer: whole characters, nothing of a stop string.
+struct CompletionPiece {
+  std::string text;  // may be empty: characters and stop strings are held back
+  std::vector<TokenLogprob> logprobs = {};  // of the tokens since the last piece, if asked for
+};
+
+struct CompletionEnd {
+  Status status = {};  // why there is no more; what came before stands
+  StopReason reason = StopReason::kTokens;
+  std::string stop_string = {};  // that was found, if one was
+  int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;  // of them, those whose KV was there
+  int64_t tokens = 0;         // generated, a stop token included
+  double queue_seconds = 0;
+  double prompt_seconds = 0;    // until the first token was known
+  double generate_seconds = 0;  // for all tokens after the first
+};
+
+// Hears how a task goes, on the thread of the engine, which waits meanwhile: to be handed on at
+// once. First the prompt's probabilities, if asked for; then pieces; one end, after which nothing
+// comes.
+class CompletionListener {
+ public:
+  virtual ~CompletionListener() = default;
+  // [prompt tokens - 1]: of each but the first, which nothing comes before.
+  virtual void OnPrompt(std::vector<TokenLogprob> logprobs) = 0;
+  virtual void OnPiece(CompletionPiece piece) = 0;
+  virtual void OnEnd(CompletionEnd end) = 0;
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_SERVE_COMPLETION_H_
