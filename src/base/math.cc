@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/math.h"
 
+#include <algorithm>
 #include <bit>
 #include <cfloat>
 #include <cmath>
@@ -133,6 +134,13 @@ SineCosine SinCos(double radians) {
     default:
       return {-cosine, sine};
   }
+}
+
+double LogSumExp(std::span<const float> x) {
+  const double best = *std::ranges::max_element(x);
+  double sum = 0;
+  for (const float value : x) sum += Exp(value - best);
+  return Log(sum) + best;
 }
 
 }  // namespace bitfetch

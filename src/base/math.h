@@ -2,6 +2,8 @@
 #ifndef BITFETCH_BASE_MATH_H_
 #define BITFETCH_BASE_MATH_H_
 
+#include <span>
+
 namespace bitfetch {
 
 // Elementary functions that give the same bits with every compiler, on every machine: only IEEE-754
@@ -17,6 +19,10 @@ double Exp(double x);
 
 // The natural logarithm.
 double Log(double x);
+
+// ln(e^x[0] + e^x[1] + ...), of at least one, as far as doubles go however large they are. Sums in
+// order.
+double LogSumExp(std::span<const float> x);
 
 struct SineCosine {
   double sine;

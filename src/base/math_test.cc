@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <vector>
 
 namespace bitfetch {
 namespace {
@@ -147,6 +148,13 @@ TEST(SinCos, Limits) {
     EXPECT_TRUE(std::isnan(SinCos(x).sine)) << x;
     EXPECT_TRUE(std::isnan(SinCos(x).cosine)) << x;
   }
+}
+
+TEST(Math, LogSumExpIsThatOfTheNumbersHoweverLarge) {
+  EXPECT_NEAR(LogSumExp(std::vector<float>{1, 2, -3}),
+              std::log(std::exp(1.) + std::exp(2.) + std::exp(-3.)), 1e-12);
+  EXPECT_EQ(LogSumExp(std::vector<float>{3e38f, -3e38f}), double{3e38f});
+  EXPECT_NEAR(LogSumExp(std::vector<float>(1000, -1e4f)), std::log(1000.) - 1e4, 1e-9);
 }
 
 // The point of having our own: a hash of the results' bits, to be met by every compiler on every

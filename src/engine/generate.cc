@@ -2,53 +2,11 @@
 #include "engine/generate.h"
 
 #include <algorithm>
-#include <chrono>
 
-#include "text/stop_strings.h"
-#include "base/utf8.h"
+#include "machine/clock.h"
+#include "text/answer_text.h"
 
 namespace bitfetch {
-namespace {
-
-class Stopwatch {
- public:
-  double Seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-// From the bytes of tokens to text that may be shown.
-class TextOut {
- public:
-  TextOut(StopStrings stops, const std::function<bool(std::string_view)>& on_text)
-      : stops_(std::move(stops)), on_text_(on_text) {}
-
-  // Whether to go on.
-  bool Put(std::string_view bytes) { return Show(stops_.Feed(characters_.Feed(bytes))); }
-  void Finish() {
-    std::string rest = stops_.Feed(characters_.Finish());
-    if (!stops_.stopped()) rest += stops_.Finish();
-    Show(rest);
-  }
-  bool stopped() const { return stops_.stopped(); }
-
- private:
-  bool Show(const std::string& text) {
-    if (go_on_ && !text.empty()) go_on_ = on_text_(text);
-    return go_on_;
-  }
-
-  Utf8Stream characters_;
-  StopStrings stops_;
-  const std::function<bool(std::string_view)>& on_text_;
-  bool go_on_ = true;
-};
-
-}  // namespace
-
 Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler& sampler,
                            std::span<const int> prompt, const GenerateOptions& options,
                            const std::function<bool(std::string_view)>& on_text,
@@ -57,7 +15,11 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
     return Fail("the prompt is empty, and the model has no token to begin a text with");
   }
   BITFETCH_ASSIGN_OR_RETURN(StopStrings stops, StopStrings::Create(options.stops));
-  TextOut out(std::move(stops), on_text);
+  AnswerText out(std::move(stops));
+  bool go_on = true;
+  const auto show = [&](const std::string& text) {
+    if (go_on && !text.empty()) go_on = on_text(text);
+  };
   const std::vector<int> stop_tokens = tokenizer.StopTokens();
 
   Generated result;
@@ -100,8 +62,8 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
       result.reason = StopReason::kStopToken;
       break;
     }
-    const bool go_on = out.Put(tokenizer.TokenBytes(token));
-    if (out.stopped()) {
+    show(out.Feed(tokenizer.TokenBytes(token)));
+    if (!out.stop().empty()) {
       result.reason = StopReason::kStopString;
       break;
     }
@@ -110,7 +72,7 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
       break;
     }
   }
-  out.Finish();
+  show(out.Finish());
   result.generate_seconds = generate_time.Seconds();
   return result;
 }

@@ -9,14 +9,6 @@
 namespace bitfetch {
 namespace {
 
-// -ln of the probability of `token`.
-double NegativeLogLikelihood(std::span<const float> logits, int token) {
-  const double best = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += Exp(logit - best);
-  return Log(sum) + best - logits[token];
-}
-
 // The negative log likelihoods of one window, summed over its scored tokens.
 class WindowScorer {
  public:
@@ -39,7 +31,7 @@ class WindowScorer {
         BITFETCH_RETURN_IF_ERROR(session_.AppendBatch(batch, logits_.data()));
         for (size_t i = 0; i < batch.size(); ++i) {
           const std::span<const float> logits(logits_.data() + i * vocab_, vocab_);
-          sum += NegativeLogLikelihood(logits, window[begin + i + 1]);
+          sum += LogSumExp(logits) - logits[window[begin + i + 1]];
         }
       } else {
         BITFETCH_RETURN_IF_ERROR(session_.Append(batch));

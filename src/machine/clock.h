@@ -13,6 +13,14 @@ inline double NowNs() {
       .count();
 }
 
+class Stopwatch {
+ public:
+  double Seconds() const { return (NowNs() - start_) * 1e-9; }
+
+ private:
+  double start_ = NowNs();
+};
+
 }  // namespace bitfetch
 
 #endif  // BITFETCH_MACHINE_CLOCK_H_

@@ -22,13 +22,13 @@ Result<StopStrings> StopStrings::Create(std::vector<std::string> stops) {
 }
 
 std::string StopStrings::Feed(std::string_view text) {
-  if (stopped_) return "";
+  if (stopped()) return "";
   std::string safe;
   for (const char byte : text) {
     held_.push_back(byte);
     for (const std::string& stop : stops_) {
       if (!held_.ends_with(stop)) continue;
-      stopped_ = true;
+      found_ = stop;
       safe += held_.substr(0, held_.size() - stop.size());
       held_.clear();
       return safe;
@@ -46,7 +46,7 @@ std::string StopStrings::Feed(std::string_view text) {
 }
 
 std::string StopStrings::Finish() {
-  stopped_ = false;
+  found_.clear();
   return std::exchange(held_, "");
 }
 

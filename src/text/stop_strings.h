@@ -23,8 +23,9 @@ class StopStrings {
   // several, the longest): it and all that follows is dropped.
   std::string Feed(std::string_view text);
 
-  // Whether a stop string was found.
-  bool stopped() const { return stopped_; }
+  // Whether a stop string was found, and which; empty: none.
+  bool stopped() const { return !found_.empty(); }
+  const std::string& found() const { return found_; }
 
   // What was held back, when the text ends without a stop string. The stream is then as new.
   std::string Finish();
@@ -34,7 +35,7 @@ class StopStrings {
 
   std::vector<std::string> stops_;  // the longest first
   std::string held_;                // the longest end of the text that begins a stop string
-  bool stopped_ = false;
+  std::string found_;
 };
 
 }  // namespace bitfetch
