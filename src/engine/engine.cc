@@ -85,13 +85,22 @@ Status Engine::Check(const SequencePiece& piece) const {
   return CheckRoom(*piece.sequence, piece.tokens.size());
 }
 
-// Blocks that are there for what comes next. The last token is computed in any case: what it leads
-// to is no part of them.
-void Engine::Adopt(Work& work) const {
-  if (!share_prefixes_ || work.piece->logits != nullptr || work.left() <= kTileTokens) return;
-  Sequence& sequence = work.sequence();
+int64_t Engine::Adopt(Sequence& sequence, std::span<const int> tokens) const {
+  if (tokens.empty()) return 0;
+  const int64_t before = sequence.length();
+  sequence.tokens_.insert(sequence.tokens_.end(), tokens.begin(), tokens.end());
+  const int64_t adopted = AdoptBehind(sequence);
+  sequence.tokens_.resize(before + adopted);
+  if (adopted > 0) sequence.state_.clear();
+  return adopted;
+}
+
+// For tokens that the sequence has and its cache has not. The last is computed in any case: what it
+// leads to is no part of a block.
+int64_t Engine::AdoptBehind(Sequence& sequence) const {
+  if (!share_prefixes_) return 0;
   const std::span<const int> tokens(sequence.tokens());
-  work.done += sequence.cache_.Adopt(sequence.root_, tokens.first(tokens.size() - 1));
+  return sequence.cache_.Adopt(sequence.root_, tokens.first(tokens.size() - 1));
 }
 
 void Engine::RunPass(std::span<Work> works) {
@@ -101,7 +110,7 @@ void Engine::RunPass(std::span<Work> works) {
   int64_t rows = 0, state_rows = 0;
   for (Work& work : works) {
     if (rows == ForwardPass::kMaxRows) break;
-    Adopt(work);
+    if (work.piece->logits == nullptr) work.done += AdoptBehind(work.sequence());
     const int64_t count = std::min(work.left(), ForwardPass::kMaxRows - rows);
     Sequence& sequence = work.sequence();
     RowPiece piece{.cache = &sequence.cache_,

@@ -191,6 +191,23 @@ TEST_F(EngineTest, APrefixThatWasComputedIsAdoptedAndNotComputedAgain) {
   EXPECT_EQ(LogitsOf(*engine, other), alone.Logits(text));
 }
 
+TEST_F(EngineTest, AdoptsWhatIsThereButNeverTheLastToken) {
+  const auto engine = Open({.kv_tokens = 2 * kContext});
+  Alone alone(Open({.share_prefixes = false}));
+  const std::vector<int> text = Tokens(65);
+  Sequence first = engine->NewSequence().value();
+  ASSERT_TRUE(Append(*engine, first, text));
+  Sequence second = engine->NewSequence().value();
+  EXPECT_EQ(engine->Adopt(second, {}), 0);
+  EXPECT_EQ(engine->Adopt(second, std::span(text).first(64)), 48);
+  EXPECT_EQ(engine->Adopt(second, std::span(text).subspan(48)), 16);
+  EXPECT_FALSE(second.has_logits());
+  ASSERT_TRUE(Append(*engine, second, std::span(text).last(1)));
+  EXPECT_EQ(LogitsOf(*engine, second), alone.Logits(text));
+  Sequence another = engine->NewSequence("salt").value();
+  EXPECT_EQ(engine->Adopt(another, text), 0);
+}
+
 TEST_F(EngineTest, TwoThatComputeTheSamePrefixAtOnceEndUpSharingIt) {
   const auto engine = Open({.kv_tokens = 2 * kContext});
   const int64_t all = engine->pool().Available();
