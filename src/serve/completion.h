@@ -23,6 +23,7 @@ struct CompletionTask {
   // probabilities at all. For the tokens of the prompt too, if asked for.
   int top_logprobs = -1;
   bool prompt_logprobs = false;
+  bool embeds = false;      // no answer: what the prompt's last token leads to (Embedding)
   std::string salt = {};    // only requests with the same one share KV (Engine::NewSequence)
   std::string client = {};  // among whom turns are shared evenly
 };
@@ -44,8 +45,9 @@ struct CompletionEnd {
   StopReason reason = StopReason::kTokens;
   std::string stop_string = {};  // that was found, if one was
   int64_t prompt_tokens = 0;
-  int64_t cached_tokens = 0;  // of them, those whose KV was there
-  int64_t tokens = 0;         // generated, a stop token included
+  int64_t cached_tokens = 0;          // of them, those whose KV was there
+  int64_t tokens = 0;                 // generated, a stop token included
+  std::vector<float> embedding = {};  // if asked for, [hidden]
   double queue_seconds = 0;
   double prompt_seconds = 0;    // until the first token was known
   double generate_seconds = 0;  // for all tokens after the first

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/running_task.h"
+
+#include <algorithm>
+
+#include "engine/embedding.h"
+#include "serve/token_logprobs.h"
+#include "text/stop_strings.h"
+
+namespace bitfetch {
+
+Result<std::unique_ptr<RunningTask>> RunningTask::Create(
+    CompletionTask task, std::unique_ptr<CompletionListener> listener, const Tokenizer& tokenizer) {
+  BITFETCH_ASSIGN_OR_RETURN(Sampler sampler, Sampler::Create(task.sampling));
+  BITFETCH_ASSIGN_OR_RETURN(StopStrings stops, StopStrings::Create(task.generate.stops));
+  return std::unique_ptr<RunningTask>(new RunningTask(std::move(task), std::move(listener),
+                                                      tokenizer, std::move(sampler),
+                                                      AnswerText(std::move(stops))));
+}
+
+Status RunningTask::Start(Engine& engine) {
+  BITFETCH_ASSIGN_OR_RETURN(sequence_, engine.NewSequence(task_.salt));
+  Adopt(engine);
+  return {};
+}
+
+void RunningTask::Adopt(Engine& engine) {
+  if (NeedsPromptLogprobs()) return;
+  engine.Adopt(*sequence_, std::span(tokens_).subspan(sequence_->length()));
+  // What some sequence of this task has had before is no hit.
+  end_.cached_tokens += std::max<int64_t>(sequence_->length() - computed_, 0);
+  computed_ = std::max(computed_, sequence_->length());
+}
+
+bool RunningTask::MayWaitFor(const RunningTask& other) const {
+  if (NeedsPromptLogprobs() || task_.salt != other.task_.salt) return false;
+  const int64_t end = sequence_->length() / kTileTokens * kTileTokens + kTileTokens;
+  if (end >= std::ssize(tokens_) || end > std::ssize(other.tokens_)) return false;
+  return other.sequence_->length() >= sequence_->length() && other.sequence_->length() < end &&
+         std::equal(tokens_.begin(), tokens_.begin() + end, other.tokens_.begin());
+}
+
+SequencePiece RunningTask::NextPiece(const Engine& engine, int64_t rows) {
+  if (!std::exchange(was_started_, true)) {
+    end_.queue_seconds = since_.Seconds();
+    end_.prompt_tokens = std::ssize(task_.prompt);
+    since_ = {};
+  }
+  const auto next = std::span<const int>(tokens_).subspan(sequence_->length());
+  SequencePiece piece{.sequence = &*sequence_,
+                      .tokens = next.first(std::min<size_t>(next.size(), rows))};
+  if (NeedsPromptLogprobs()) {
+    logits_.resize(piece.tokens.size() * engine.model().config().vocab);
+    piece.logits = logits_.data();
+  }
+  return piece;
+}
+
+void RunningTask::OnRun(const SequencePiece& piece) {
+  if (!piece.status) return Fail(piece.status.error());
+  computed_ = std::max(computed_, sequence_->length());
+  if (piece.logits != nullptr) {
+    const size_t vocab = logits_.size() / piece.tokens.size();
+    const size_t before = sequence_->length() - piece.tokens.size();
+    for (size_t i = 0; i < piece.tokens.size() && NeedsPromptLogprobs(); ++i) {
+      if (before + i < prompt_logprobs_.size()) continue;
+      prompt_logprobs_.push_back(LogprobOf(task_.prompt[before + i + 1],
+                                           std::span(logits_).subspan(i * vocab, vocab),
+                                           std::max(task_.top_logprobs, 0)));
+    }
+  }
+  if (left() > 0 || std::exchange(was_read_, true)) return;
+  logits_ = {};
+  if (task_.embeds) {
+    Result<std::vector<float>> embedding = Embedding(*sequence_);
+    if (!embedding) return Fail(std::move(embedding).error());
+    end_.embedding = *std::move(embedding);
+    return End(StopReason::kTokens);
+  }
+  if (task_.prompt_logprobs) listener_->OnPrompt(std::move(prompt_logprobs_));
+  if (task_.generate.max_tokens == 0) End(StopReason::kTokens);
+}
+
+LogitsQuery RunningTask::Query() const {
+  LogitsQuery query{.sequence = &*sequence_};
+  if (task_.top_logprobs < 0) query.wanted = sampler_.Wanted(tokens_);
+  return query;
+}
+
+void RunningTask::OnLogits(const LogitsQuery& query) {
+  if (!query.status) return Fail(query.status.error());
+  const int token = sampler_.Sample(query.logits, tokens_);
+  if (task_.top_logprobs >= 0) {
+    std::vector<float> all(query.logits.size());
+    std::ranges::transform(query.logits, all.begin(), &Logit::value);
+    logprobs_.push_back(LogprobOf(token, all, task_.top_logprobs));
+  }
+  if (++end_.tokens == 1) {
+    end_.prompt_seconds = since_.Seconds();
+    since_ = {};
+  }
+  if (std::ranges::binary_search(tokenizer_.StopTokens(), token)) {
+    return End(StopReason::kStopToken);
+  }
+  Tell(text_.Feed(tokenizer_.TokenBytes(token)));
+  if (!text_.stop().empty()) return End(StopReason::kStopString);
+  if (end_.tokens == task_.generate.max_tokens) return End(StopReason::kTokens);
+  if (sequence_->length() == sequence_->context()) return End(StopReason::kContextFull);
+  tokens_.push_back(token);
+}
+
+void RunningTask::Tell(std::string text) {
+  if (text.empty() && logprobs_.empty()) return;
+  listener_->OnPiece({.text = std::move(text), .logprobs = std::exchange(logprobs_, {})});
+}
+
+void RunningTask::End(StopReason reason) {
+  Tell(text_.Finish());
+  end_.reason = reason;
+  end_.stop_string = text_.stop();
+  Finish();
+}
+
+void RunningTask::Fail(Error error) {
+  end_.status = tl::unexpected(std::move(error));
+  Finish();
+}
+
+void RunningTask::Finish() {
+  if (end_.tokens > 0) end_.generate_seconds = since_.Seconds();
+  listener_->OnEnd(end_);
+  listener_.reset();
+  Stop();
+}
+
+}  // namespace bitfetch

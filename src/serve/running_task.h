@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_SERVE_RUNNING_TASK_H_
+#define BITFETCH_SERVE_RUNNING_TASK_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/engine.h"
+#include "engine/sequence.h"
+#include "machine/clock.h"
+#include "serve/completion.h"
+#include "text/answer_text.h"
+#include "text/sampler.h"
+#include "text/tokenizer.h"
+
+namespace bitfetch {
+
+// A task on its way: how far it is, and what comes next. It may lose its sequence between two steps
+// and is computed again with another, which nobody who listens can tell. One thread at a time uses
+// it.
+class RunningTask {
+ public:
+  // Errors: what the sampler or the stop strings refuse. The tokenizer must outlive the task.
+  static Result<std::unique_ptr<RunningTask>> Create(CompletionTask task,
+                                                     std::unique_ptr<CompletionListener> listener,
+                                                     const Tokenizer& tokenizer);
+
+  // From now on it has a sequence, with what KV there is for its tokens.
+  Status Start(Engine& engine);
+  // Gives the KV back.
+  void Stop() { sequence_.reset(); }
+  const Sequence& sequence() const { return *sequence_; }
+
+  // Tokens that must be appended before the next one can be drawn.
+  int64_t left() const { return std::ssize(tokens_) - sequence_->length(); }
+
+  // Takes what KV is there by now for tokens that come next.
+  void Adopt(Engine& engine);
+  // Whether it would compute a block that `other`, which is further, is about to compute.
+  bool MayWaitFor(const RunningTask& other) const;
+  // The next of them, at most `rows`.
+  SequencePiece NextPiece(const Engine& engine, int64_t rows);
+  // They were appended, or not.
+  void OnRun(const SequencePiece& piece);
+
+  // What the next token is drawn from.
+  LogitsQuery Query() const;
+  void OnLogits(const LogitsQuery& query);
+
+  // Nothing comes any more. OnRun and OnLogits may find that out, too.
+  void End(StopReason reason);
+  void Fail(Error error);
+  bool is_over() const { return listener_ == nullptr; }
+
+  const CompletionTask& task() const { return task_; }
+  // What it has come to.
+  const CompletionEnd& counts() const { return end_; }
+
+ private:
+  RunningTask(CompletionTask task, std::unique_ptr<CompletionListener> listener,
+              const Tokenizer& tokenizer, Sampler sampler, AnswerText text)
+      : task_(std::move(task)),
+        listener_(std::move(listener)),
+        tokenizer_(tokenizer),
+        sampler_(std::move(sampler)),
+        text_(std::move(text)),
+        tokens_(task_.prompt) {}
+
+  bool NeedsPromptLogprobs() const {
+    return task_.prompt_logprobs && !was_read_ &&
+           prompt_logprobs_.size() + 1 < task_.prompt.size();
+  }
+  void Tell(std::string text);
+  void Finish();
+
+  CompletionTask task_;
+  std::unique_ptr<CompletionListener> listener_;  // null: it has heard the end
+  const Tokenizer& tokenizer_;
+  Sampler sampler_;
+  AnswerText text_;
+  std::vector<int> tokens_;           // the prompt, and those drawn that the answer goes on from
+  std::optional<Sequence> sequence_;  // has the first of them
+  std::vector<float> logits_;         // of a piece of the prompt, [tokens][vocab]
+  std::vector<TokenLogprob> prompt_logprobs_;
+  std::vector<TokenLogprob> logprobs_;  // not yet told
+  CompletionEnd end_;
+  Stopwatch since_;  // it came, it was started first, the first token was drawn
+  bool was_started_ = false;
+  bool was_read_ = false;  // the prompt, to its end
+  int64_t computed_ = 0;  // tokens that some sequence of it has had
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_SERVE_RUNNING_TASK_H_

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/scheduler.h"
+
+#include <algorithm>
+#include <map>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "kv/tile.h"
+#include "serve/row_plan.h"
+
+namespace bitfetch {
+namespace {
+
+int64_t BlocksFor(int64_t tokens) { return (tokens + kTileTokens - 1) / kTileTokens; }
+
+int64_t NewBlocks(const RunningTask& task, int64_t rows) {
+  const int64_t length = task.sequence().length();
+  return BlocksFor(length + rows) - BlocksFor(length);
+}
+
+}  // namespace
+
+Scheduler::Scheduler(Engine* engine, const SchedulerOptions& options)
+    : engine_(*engine), options_(options), thread_([this] { Work(); }) {}
+
+Scheduler::~Scheduler() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  thread_.join();
+}
+
+tl::expected<std::vector<Scheduler::Id>, Scheduler::Refusal> Scheduler::Submit(
+    std::vector<std::unique_ptr<RunningTask>> tasks) {
+  std::vector<Id> ids;
+  {
+    const std::lock_guard lock(mutex_);
+    if (draining_) return tl::unexpected(Refusal::kDraining);
+    if (unfinished_ + std::ssize(tasks) > options_.parallel + options_.queue) {
+      return tl::unexpected(Refusal::kQueueFull);
+    }
+    for (std::unique_ptr<RunningTask>& task : tasks) {
+      ids.push_back(++last_id_);
+      waiting_.push_back({ids.back(), std::move(task)});
+    }
+    unfinished_ += std::ssize(tasks);
+  }
+  work_.notify_one();
+  return ids;
+}
+
+void Scheduler::Cancel(std::span<const Id> ids) {
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled_.insert(ids.begin(), ids.end());
+  }
+  work_.notify_one();
+}
+
+bool Scheduler::Drain(std::chrono::steady_clock::time_point until) {
+  std::unique_lock lock(mutex_);
+  draining_ = true;
+  return idle_.wait_until(lock, until, [this] { return unfinished_ == 0; });
+}
+
+SchedulerStats Scheduler::Stats() const {
+  const std::lock_guard lock(mutex_);
+  SchedulerStats stats = stats_;
+  stats.waiting = std::ssize(waiting_);
+  stats.running = unfinished_ - stats.waiting;
+  return stats;
+}
+
+void Scheduler::Work() {
+  while (Wait()) {
+    try {
+      while (Admit()) continue;
+      Step();
+    } catch (const std::bad_alloc&) {
+      if (running_.size() > 1) {
+        Preempt();
+      } else if (!running_.empty() && !running_.front().task->is_over()) {
+        running_.front().task->Fail({"out of memory"});
+      }
+    }
+    Forget();
+  }
+}
+
+// For something to do, and for who has left; whether to go on.
+bool Scheduler::Wait() {
+  std::vector<Entry> dropped;
+  bool go_on;
+  {
+    std::unique_lock lock(mutex_);
+    work_.wait(lock, [this] {
+      return stopping_ || !cancelled_.empty() || !waiting_.empty() || !running_.empty();
+    });
+    go_on = !stopping_;
+    const auto take = [&](auto& entries) {
+      const auto stays = [&](const Entry& entry) {
+        return go_on && !cancelled_.contains(entry.id);
+      };
+      const auto end = std::stable_partition(entries.begin(), entries.end(), stays);
+      std::move(end, entries.end(), std::back_inserter(dropped));
+      entries.erase(end, entries.end());
+    };
+    take(waiting_);
+    take(running_);
+    cancelled_.clear();
+  }
+  for (const Entry& entry : dropped) entry.task->End(StopReason::kInterrupted);
+  Finished(std::ssize(dropped));
+  return go_on;
+}
+
+// Starts a waiting task, if there is one and room for it; whether it did.
+bool Scheduler::Admit() {
+  Entry entry;
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.empty() || std::ssize(running_) == options_.parallel) return false;
+    const auto next = NextWaiting();
+    entry = std::move(*next);
+    waiting_.erase(next);
+  }
+  if (Status started = entry.task->Start(engine_); !started) {
+    entry.task->Fail(std::move(started).error());
+    Finished(1);
+    return true;
+  }
+  int64_t needed = NewBlocks(*entry.task, entry.task->left());
+  for (const Entry& other : running_) needed += NewBlocks(*other.task, other.task->left());
+  if (!running_.empty() && needed > engine_.pool().Available()) {
+    entry.task->Stop();
+    const std::lock_guard lock(mutex_);
+    waiting_.push_front(std::move(entry));
+    return false;
+  }
+  running_.push_back(std::move(entry));
+  return true;
+}
+
+std::deque<Scheduler::Entry>::iterator Scheduler::NextWaiting() {
+  std::map<std::string, int> running;
+  for (const Entry& entry : running_) ++running[entry.task->task().client];
+  return std::ranges::min_element(waiting_, {}, [&](const Entry& entry) {
+    const auto found = running.find(entry.task->task().client);
+    return found == running.end() ? 0 : found->second;
+  });
+}
+
+void Scheduler::Step() {
+  std::vector<int64_t> left;
+  for (size_t i = 0; i < running_.size(); ++i) {
+    RunningTask& task = *running_[i].task;
+    if (task.left() > 1) task.Adopt(engine_);
+    const bool waits = task.left() > 1 &&
+                       std::any_of(running_.begin(), running_.begin() + i, [&](const Entry& other) {
+                         return task.MayWaitFor(*other.task);
+                       });
+    left.push_back(waits ? 0 : task.left());
+  }
+  std::vector<int64_t> rows = PlanRows(left, options_.prefill_step);
+  MakeRoom(rows);
+
+  std::vector<SequencePiece> pieces;
+  std::vector<RunningTask*> takers;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i] == 0) continue;
+    pieces.push_back(running_[i].task->NextPiece(engine_, rows[i]));
+    takers.push_back(running_[i].task.get());
+  }
+  if (const auto ran = engine_.Run(pieces); !ran) {
+    for (SequencePiece& piece : pieces) piece.status = tl::unexpected(ran.error());
+  }
+  for (size_t i = 0; i < pieces.size(); ++i) takers[i]->OnRun(pieces[i]);
+
+  std::vector<LogitsQuery> queries;
+  takers.clear();
+  for (const Entry& entry : running_) {
+    if (entry.task->is_over() || entry.task->left() > 0) continue;
+    queries.push_back(entry.task->Query());
+    takers.push_back(entry.task.get());
+  }
+  engine_.Logits(queries);
+  for (size_t i = 0; i < queries.size(); ++i) takers[i]->OnLogits(queries[i]);
+}
+
+// For so many rows of each task: the last tasks give way.
+void Scheduler::MakeRoom(std::vector<int64_t>& rows) {
+  while (running_.size() > 1) {
+    int64_t needed = 0;
+    for (size_t i = 0; i < rows.size(); ++i) needed += NewBlocks(*running_[i].task, rows[i]);
+    if (needed <= engine_.pool().Available()) return;
+    Preempt();
+    rows.pop_back();
+  }
+}
+
+void Scheduler::Preempt() {
+  Entry entry = std::move(running_.back());
+  running_.pop_back();
+  entry.task->Stop();
+  const std::lock_guard lock(mutex_);
+  waiting_.push_front(std::move(entry));
+  ++stats_.preemptions;
+}
+
+// Those that are over.
+void Scheduler::Forget() {
+  Finished(std::erase_if(running_, [](const Entry& entry) { return entry.task->is_over(); }));
+}
+
+void Scheduler::Finished(int64_t tasks) {
+  const BlockPool& pool = engine_.pool();
+  const std::lock_guard lock(mutex_);
+  stats_.kv_usage = 1 - static_cast<double>(pool.Available()) / pool.limit();
+  unfinished_ -= tasks;
+  if (unfinished_ == 0) idle_.notify_all();
+}
+
+}  // namespace bitfetch

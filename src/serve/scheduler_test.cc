@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <random>
+#include <set>
+
+#include "engine/generate.h"
+#include "engine/read_tokenizer.h"
+#include "serve/token_logprobs.h"
+
+namespace bitfetch {
+namespace {
+
+using testing::HasSubstr;
+
+const char* const kTiny = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
+
+EngineOptions QuietOptions() {
+  EngineOptions options{.threads = 2, .context = 256, .pages = PageSize::k4K};
+  options.prefetch.mode = PrefetchSetting::Mode::kOff;
+  return options;
+}
+
+// What one task has told.
+struct Heard {
+  std::vector<TokenLogprob> prompt;
+  std::string text;
+  std::vector<TokenLogprob> logprobs;
+  CompletionEnd end;
+};
+
+class Hearer : public CompletionListener {
+ public:
+  explicit Hearer(std::promise<Heard> promise) : promise_(std::move(promise)) {}
+
+  void OnPrompt(std::vector<TokenLogprob> logprobs) override {
+    EXPECT_TRUE(heard_.text.empty());
+    heard_.prompt = std::move(logprobs);
+  }
+  void OnPiece(CompletionPiece piece) override {
+    heard_.text += piece.text;
+    for (TokenLogprob& token : piece.logprobs) heard_.logprobs.push_back(std::move(token));
+  }
+  void OnEnd(CompletionEnd end) override {
+    heard_.end = std::move(end);
+    promise_.set_value(std::move(heard_));
+  }
+
+ private:
+  std::promise<Heard> promise_;
+  Heard heard_;
+};
+
+class SchedulerTest : public testing::Test {
+ protected:
+  void Open(const SchedulerOptions& options = {}, const EngineOptions& engine = QuietOptions()) {
+    engine_ = Engine::Open(kTiny, engine).value();
+    scheduler_.emplace(engine_.get(), options);
+  }
+
+  struct Submitted {
+    Scheduler::Id id;
+    std::future<Heard> heard;
+  };
+
+  std::unique_ptr<RunningTask> Make(CompletionTask task, std::future<Heard>* heard) {
+    std::promise<Heard> promise;
+    *heard = promise.get_future();
+    return RunningTask::Create(std::move(task), std::make_unique<Hearer>(std::move(promise)),
+                               tokenizer_)
+        .value();
+  }
+
+  Submitted Submit(CompletionTask task) {
+    Submitted submitted;
+    std::vector<std::unique_ptr<RunningTask>> tasks;
+    tasks.push_back(Make(std::move(task), &submitted.heard));
+    submitted.id = scheduler_->Submit(std::move(tasks)).value().front();
+    return submitted;
+  }
+  Heard Run(CompletionTask task) { return Submit(std::move(task)).heard.get(); }
+
+  std::vector<int> Ids(const std::string& text) { return tokenizer_.Encode(text, true).value(); }
+
+  Tokenizer tokenizer_ = ReadTokenizer(GgufReader::Open(kTiny).value()).value();
+  std::unique_ptr<Engine> engine_;
+  std::optional<Scheduler> scheduler_;
+};
+
+// What `bitfetch generate` writes.
+Heard Alone(Session& session, const Tokenizer& tokenizer, const CompletionTask& task) {
+  Heard heard;
+  session.Truncate(0);
+  Sampler sampler = Sampler::Create(task.sampling).value();
+  const auto on_text = [&](std::string_view text) {
+    heard.text += text;
+    return true;
+  };
+  const Generated made =
+      Generate(session, tokenizer, sampler, task.prompt, task.generate, on_text, {}, false).value();
+  heard.end.reason = made.reason;
+  heard.end.tokens = made.tokens;
+  return heard;
+}
+
+// Tasks that come and go, share beginnings and have too little room, so that some are preempted.
+TEST_F(SchedulerTest, EachGetsWhatItWouldGetAlone) {
+  EngineOptions options = QuietOptions();
+  options.kv_tokens = 600;
+  Open({.parallel = 12, .prefill_step = 7}, options);
+  const auto session = Session::Open(kTiny, QuietOptions()).value();
+  const std::string story =
+      "In the beginning God created the heaven and the earth. And the earth "
+      "was without form, and void; and darkness was upon the face of the "
+      "deep. And the Spirit of God moved upon the face of the waters.";
+  std::mt19937 random(11);
+  struct Sent {
+    CompletionTask task;
+    Submitted submitted;
+    bool cancelled;
+  };
+  std::vector<Sent> all;
+  for (int i = 0; i < 36; ++i) {
+    CompletionTask task;
+    task.prompt = Ids(story.substr(0, 1 + random() % story.size()));
+    task.sampling.seed = random();
+    if (random() % 4 == 0) task.sampling.temperature = 0;
+    if (random() % 4 == 0) task.sampling.repeat_penalty = 1.3;
+    task.generate.max_tokens = random() % 3 == 0 ? -1 : random() % 60;
+    if (random() % 3 == 0) task.generate.stops = {"LORD", " and"};
+    if (random() % 5 == 0) task.top_logprobs = 3;
+    task.client = std::to_string(random() % 3);
+    all.push_back({task, Submit(task), random() % 8 == 0});
+    if (all.back().cancelled) scheduler_->Cancel({&all.back().submitted.id, 1});
+    if (random() % 4 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(random() % 20));
+  }
+  for (Sent& sent : all) {
+    const Heard heard = sent.submitted.heard.get();
+    const Heard alone = Alone(*session, tokenizer_, sent.task);
+    ASSERT_TRUE(heard.end.status) << heard.end.status.error().message;
+    if (heard.end.reason == StopReason::kInterrupted) {
+      EXPECT_TRUE(sent.cancelled);
+      EXPECT_TRUE(alone.text.starts_with(heard.text));
+      continue;
+    }
+    EXPECT_EQ(heard.text, alone.text);
+    EXPECT_EQ(heard.end.reason, alone.end.reason);
+    EXPECT_EQ(heard.end.tokens, alone.end.tokens);
+    EXPECT_EQ(heard.end.prompt_tokens, std::ssize(sent.task.prompt));
+  }
+  ASSERT_TRUE(scheduler_->Drain(std::chrono::steady_clock::now() + std::chrono::minutes(1)));
+  EXPECT_GT(scheduler_->Stats().preemptions, 0);
+  EXPECT_EQ(scheduler_->Stats().running, 0);
+  EXPECT_EQ(scheduler_->Stats().kv_usage, 0);
+  EXPECT_EQ(engine_->pool().Available(), engine_->pool().limit());
+}
+
+TEST_F(SchedulerTest, TellsHowMuchOfAPromptWasThere) {
+  Open();
+  CompletionTask task{.prompt = Ids(std::string(200, 'x')), .generate = {.max_tokens = 1}};
+  const int64_t tokens = std::ssize(task.prompt);
+  ASSERT_GT(tokens, 33);
+  EXPECT_EQ(Run(task).end.cached_tokens, 0);
+  EXPECT_EQ(Run(task).end.cached_tokens, (tokens - 1) / kTileTokens * kTileTokens);
+  task.salt = "another tenant";
+  EXPECT_EQ(Run(task).end.cached_tokens, 0);
+}
+
+// The choices of one request, say.
+TEST_F(SchedulerTest, APromptThatSeveralHaveAtOnceIsReadOnce) {
+  EngineOptions options = QuietOptions();
+  options.kv_tokens = 2048;
+  Open({}, options);
+  const CompletionTask task{.prompt = Ids(std::string(200, 'x')), .generate = {.max_tokens = 3}};
+  std::vector<std::unique_ptr<RunningTask>> tasks;
+  std::vector<std::future<Heard>> heard(4);
+  for (std::future<Heard>& one : heard) tasks.push_back(Make(task, &one));
+  ASSERT_TRUE(scheduler_->Submit(std::move(tasks)));
+  const int64_t blocks = (std::ssize(task.prompt) - 1) / kTileTokens;
+  EXPECT_EQ(heard[0].get().end.cached_tokens, 0);
+  for (size_t i = 1; i < heard.size(); ++i) {
+    EXPECT_EQ(heard[i].get().end.cached_tokens, blocks * kTileTokens) << i;
+  }
+}
+
+TEST_F(SchedulerTest, TellsHowLikelyThePromptAndTheAnswerWere) {
+  Open({.prefill_step = 5});
+  CompletionTask task{.prompt = Ids("In the beginning God created the heaven and the earth."),
+                      .sampling = {},
+                      .generate = {.max_tokens = 6},
+                      .top_logprobs = 2,
+                      .prompt_logprobs = true};
+  const Submitted other = Submit({.prompt = Ids("And"), .generate = {.max_tokens = 100}});
+  const Heard heard = Run(task);
+  const auto session = Session::Open(kTiny, QuietOptions()).value();
+  const size_t vocab = session->model().config().vocab;
+  std::vector<float> logits(task.prompt.size() * vocab);
+  ASSERT_TRUE(session->AppendBatch(task.prompt, logits.data()));
+  ASSERT_EQ(heard.prompt.size() + 1, task.prompt.size());
+  for (size_t i = 0; i < heard.prompt.size(); ++i) {
+    const TokenLogprob expected =
+        LogprobOf(task.prompt[i + 1], std::span(logits).subspan(i * vocab, vocab), 2);
+    EXPECT_EQ(heard.prompt[i].id, expected.id);
+    EXPECT_EQ(heard.prompt[i].logprob, expected.logprob);
+    ASSERT_EQ(heard.prompt[i].top.size(), 2u);
+    EXPECT_EQ(heard.prompt[i].top[1].id, expected.top[1].id);
+  }
+  ASSERT_EQ(heard.logprobs.size(), 6u);
+  const TokenLogprob first = LogprobOf(heard.logprobs[0].id, std::span(logits).last(vocab), 2);
+  EXPECT_EQ(heard.logprobs[0].id, first.top[0].id);  // greedy
+  EXPECT_EQ(heard.logprobs[0].logprob, first.logprob);
+
+  task.generate.max_tokens = 0;
+  const Heard prompt_only = Run(task);
+  EXPECT_EQ(prompt_only.prompt.size(), heard.prompt.size());
+  EXPECT_EQ(prompt_only.end.tokens, 0);
+}
+
+TEST_F(SchedulerTest, RefusesMoreThanItsQueueHolds) {
+  Open({.parallel = 1, .queue = 2});
+  std::vector<Submitted> taken;
+  for (int i = 0; i < 3; ++i) taken.push_back(Submit({.prompt = Ids("In")}));
+  std::vector<std::unique_ptr<RunningTask>> tasks;
+  std::future<Heard> unheard;
+  tasks.push_back(Make({.prompt = Ids("In")}, &unheard));
+  EXPECT_EQ(scheduler_->Submit(std::move(tasks)).error(), Scheduler::Refusal::kQueueFull);
+  for (Submitted& one : taken) {
+    scheduler_->Cancel({&one.id, 1});
+    EXPECT_EQ(one.heard.get().end.reason, StopReason::kInterrupted);
+  }
+  EXPECT_EQ(Run({.prompt = Ids("In"), .generate = {.max_tokens = 2}}).end.tokens, 2);
+}
+
+TEST_F(SchedulerTest, FinishesWhatItHasWhenDraining) {
+  Open();
+  Submitted last = Submit({.prompt = Ids("In"), .generate = {.max_tokens = 20}});
+  EXPECT_TRUE(scheduler_->Drain(std::chrono::steady_clock::now() + std::chrono::minutes(1)));
+  EXPECT_EQ(last.heard.get().end.tokens, 20);
+  std::vector<std::unique_ptr<RunningTask>> tasks;
+  std::future<Heard> unheard;
+  tasks.push_back(Make({.prompt = Ids("In")}, &unheard));
+  EXPECT_EQ(scheduler_->Submit(std::move(tasks)).error(), Scheduler::Refusal::kDraining);
+}
+
+TEST_F(SchedulerTest, EndsWhatRunsWhenItEnds) {
+  Open({.parallel = 1});
+  Submitted running = Submit({.prompt = Ids("In")});
+  Submitted waiting = Submit({.prompt = Ids("In")});
+  scheduler_.reset();
+  EXPECT_EQ(running.heard.get().end.reason, StopReason::kInterrupted);
+  EXPECT_EQ(waiting.heard.get().end.reason, StopReason::kInterrupted);
+}
+
+// One client's crowd does not keep another waiting.
+TEST_F(SchedulerTest, ClientsTakeTurns) {
+  Open({.parallel = 2});
+  std::vector<Submitted> crowd;
+  for (int i = 0; i < 8; ++i) {
+    crowd.push_back(
+        Submit({.prompt = Ids("In"), .generate = {.max_tokens = 60}, .client = "crowd"}));
+  }
+  const Heard other = Run({.prompt = Ids("And"), .generate = {.max_tokens = 1}, .client = "other"});
+  EXPECT_TRUE(other.end.status);
+  EXPECT_EQ(crowd.back().heard.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+}
+
+TEST_F(SchedulerTest, ATaskThatIsWrongFailsAlone) {
+  Open();
+  Submitted right = Submit({.prompt = Ids("In"), .generate = {.max_tokens = 20}});
+  EXPECT_THAT(Run({.prompt = {1, 1 << 30}}).end.status.error().message, HasSubstr("1073741824"));
+  EXPECT_EQ(right.heard.get().end.tokens, 20);
+}
+
+TEST_F(SchedulerTest, AnEmbeddingIsThatOfTheSequence) {
+  Open();
+  const Heard heard = Run({.prompt = Ids("In the beginning"), .embeds = true});
+  EXPECT_EQ(std::ssize(heard.end.embedding), engine_->model().config().hidden);
+  EXPECT_EQ(heard.end.tokens, 0);
+}
+
+}  // namespace
+}  // namespace bitfetch
