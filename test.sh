@@ -28,10 +28,10 @@ while (($#)); do
 done
 
 case $preset in
-  release | debug) tools/packages.sh build test ;;
-  asan | tsan | clang) tools/packages.sh build test clang ;;
+  release | debug) tools/packages.sh build serve test ;;
+  asan | tsan | clang) tools/packages.sh build serve test clang ;;
   arm64)
-    tools/packages.sh build test arm64
+    tools/packages.sh build serve test arm64
     tools/arm64_sysroot.sh
     ;;
   *) usage ;;

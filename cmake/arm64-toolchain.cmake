@@ -20,5 +20,6 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 set(ENV{PKG_CONFIG_LIBDIR} "${sysroot}/usr/lib/aarch64-linux-gnu/pkgconfig:${sysroot}/usr/share/pkgconfig")
 set(CMAKE_CXX_FLAGS_INIT
     "-isystem \"${sysroot}/usr/include\" -isystem \"${sysroot}/usr/include/aarch64-linux-gnu\"")
-# Where the linker finds the libraries that the libraries need.
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,\"${sysroot}/usr/lib/aarch64-linux-gnu\"")
+# Where the linker finds libraries that are given by name, and those that the libraries need.
+set(CMAKE_EXE_LINKER_FLAGS_INIT
+    "-L\"${sysroot}/usr/lib/aarch64-linux-gnu\" -Wl,-rpath-link,\"${sysroot}/usr/lib/aarch64-linux-gnu\"")

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(libstdc++6 libfmt-dev libspdlog-dev libexpected-dev nlohmann-json3-dev libcli11-dev libhwy-dev libpcre2-dev
-  libutf8proc-dev libsodium-dev libhwloc-dev libedit-dev libgtest-dev libgmock-dev)
+  libutf8proc-dev libsodium-dev libhwloc-dev libedit-dev libboost1.81-dev libssl-dev libgtest-dev libgmock-dev)
 sysroot=$PWD/build/arm64-sysroot
 state=$sysroot.apt
 done=$sysroot/.done
@@ -16,9 +16,10 @@ echo "making build/arm64-sysroot" >&2
 rm -rf "$sysroot" "$state"
 mkdir -p "$sysroot"/usr/{bin,sbin,lib} "$state"/{lists,archives}/partial
 ln -s usr/{bin,sbin,lib} "$sysroot"
-# The C library's headers come with the cross compiler, and nothing here links to ltdl, which would bring Perl along.
+# The headers of the C and C++ libraries come with the cross compiler, and nothing here links to ltdl, which would bring
+# Perl along.
 printf 'Package: %s\nStatus: install ok installed\nArchitecture: arm64\nVersion: 999\nProvides: libc-dev\n\n' \
-  libc6-dev libltdl-dev >"$state/status"
+  libc6-dev libstdc++-12-dev libltdl-dev >"$state/status"
 cat >"$state/apt.conf" <<CONF
 #clear APT::Architectures;
 APT::Architecture "arm64";

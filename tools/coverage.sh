@@ -4,7 +4,7 @@
 # build/coverage.txt which lines of each file did not. Tests and what only they include are not counted.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-tools/packages.sh build test coverage
+tools/packages.sh build serve test coverage
 tools/build.sh coverage
 find build/coverage -name '*.gcda' -delete
 ctest --preset coverage -j "$(nproc)"

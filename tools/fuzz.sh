@@ -12,7 +12,7 @@ if [[ ! $seconds =~ ^[1-9][0-9]*$ ]]; then
 fi
 names=("${@:2}")
 if ((!${#names[@]})); then mapfile -t names < <(basename -s .cc fuzz/*.cc); fi
-tools/packages.sh build test clang
+tools/packages.sh build serve test clang
 tools/build.sh asan "${names[@]/#/fuzz_}"
 
 # An input takes milliseconds: what takes longer than the limits is a finding.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# tools/packages.sh PURPOSE...: sees to it that the Debian packages for each purpose (build, test, arm64, bench, clang,
-# coverage, tidy, npm) are there. Root installs what is missing; anyone else is told what to type. When nothing is
+# tools/packages.sh PURPOSE...: sees to it that the Debian packages for each purpose (build, serve, test, arm64, bench,
+# clang, coverage, tidy, npm) are there. Root installs what is missing; anyone else is told what to type. When nothing is
 # missing this takes milliseconds and no network.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,6 +10,7 @@ declare -A packages=(
   # libgtest-dev and libgmock-dev are here and not in test, so that run.sh and test.sh configure one build folder alike.
   [build]="g++ cmake ninja-build pkg-config libfmt-dev libspdlog-dev libexpected-dev nlohmann-json3-dev libcli11-dev
            libhwy-dev libpcre2-dev libutf8proc-dev libsodium-dev libhwloc-dev libedit-dev libgtest-dev libgmock-dev"
+  [serve]="libboost1.81-dev libssl-dev"
   [test]="binutils dpkg-dev file python3 python3-numpy python3-setuptools python3-venv python3-wheel qemu-user"
   [arm64]="g++-aarch64-linux-gnu"
   [bench]="libbenchmark-dev"

@@ -3,7 +3,7 @@
 # tools/tidy.sh [FILE...]: clang-format and clang-tidy over these sources, or over all; any finding fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-tools/packages.sh build bench clang tidy
+tools/packages.sh build serve bench clang tidy
 
 files=("$@")
 if ((!$#)); then
