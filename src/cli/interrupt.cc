@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <initializer_list>
 #include <iterator>
 
 #include "base/temporary_file.h"
@@ -19,7 +20,9 @@ namespace bitfetch {
 namespace {
 
 static_assert(std::atomic<bool>::is_always_lock_free);  // else a signal handler may not touch it
-std::atomic<bool> caught{false};
+static_assert(std::atomic<uint64_t>::is_always_lock_free);
+std::atomic<uint64_t> caught{0};  // a bit for each signal
+std::atomic<int> last{0};
 std::atomic<bool> interrupted{false};
 // Counts interruptions, for poll(): without it, one that comes just before poll() begins to wait
 // would go unnoticed.
@@ -28,7 +31,8 @@ int interruptions = -1;
 constexpr int kHarmless[] = {SIGCHLD, SIGCONT, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU};
 
 void OnSignal(int number) {
-  if (number != SIGINT || !caught || interrupted.exchange(true)) EndBySignal(number);
+  if ((caught >> number & 1) == 0 || interrupted.exchange(true)) EndBySignal(number);
+  last = number;
   const int saved = errno;
   const uint64_t one = 1;
   if (write(interruptions, &one, sizeof one) < 0) {
@@ -78,7 +82,11 @@ void EndBySignal(int number) {
   _exit(128 + number);  // the first process of a container does not die of a signal
 }
 
-void CatchInterrupts() { caught = true; }
+void CatchInterrupts(std::initializer_list<int> numbers) {
+  uint64_t bits = 0;
+  for (const int number : numbers) bits |= uint64_t{1} << number;
+  caught = bits;
+}
 
 const std::atomic<bool>& Interrupted() { return interrupted; }
 
@@ -99,6 +107,12 @@ bool WaitForInput(int fd, const std::function<void()>& on_signal) {
     if (on_signal) on_signal();
   }
   return false;
+}
+
+int WaitForInterrupt() {
+  pollfd waiting{interruptions, POLLIN, 0};
+  while (!interrupted || last == 0) poll(&waiting, 1, -1);
+  return last;
 }
 
 }  // namespace bitfetch

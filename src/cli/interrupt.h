@@ -4,7 +4,9 @@
 #define BITFETCH_CLI_INTERRUPT_H_
 
 #include <atomic>
+#include <csignal>
 #include <functional>
+#include <initializer_list>
 
 namespace bitfetch {
 
@@ -22,13 +24,16 @@ void HandleInterrupts();
 // signal's number; of others the program dies.
 [[noreturn]] void EndBySignal(int number);
 
-// From now on the first Ctrl-C only sets Interrupted(), for a command that ends in its own way; the
-// second one ends the program.
-void CatchInterrupts();
+// From now on the first of these signals (Ctrl-C is SIGINT) only sets Interrupted(), for a command
+// that ends in its own way; the second one ends the program.
+void CatchInterrupts(std::initializer_list<int> numbers = {SIGINT});
 
 // Whether there was a Ctrl-C since CatchInterrupts() or ForgetInterrupt().
 const std::atomic<bool>& Interrupted();
 void ForgetInterrupt();
+
+// Waits for one of those signals; which one it was.
+int WaitForInterrupt();
 
 // Waits until `fd` can be read; false: there was a Ctrl-C before. Calls `on_signal`, where given,
 // after any other signal that was handled meanwhile.

@@ -38,6 +38,7 @@ struct EngineOptions {
   // `context`; kHalfOfFreeMemory: what that holds.
   int64_t kv_tokens = 0;
   static constexpr int64_t kHalfOfFreeMemory = -1;
+  double kv_bytes = 0;  // if above 0: what these tokens may take, in place of their number
   KvTypes kv_types = {};
   PageSize pages = PageSize::kHuge;
   BlockPlacement placement = BlockPlacement::kContiguous;

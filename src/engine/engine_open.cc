@@ -58,10 +58,13 @@ double BlockBytes(const KvConfig& config) {
   return static_cast<double>(layout.block_bytes()) * config.layers;
 }
 
-// In tokens, whole blocks.
+// How many tokens so much memory holds, in whole blocks.
+int64_t TokensIn(double bytes, const KvConfig& config) {
+  return std::max<int64_t>(static_cast<int64_t>(bytes / BlockBytes(config)), 1) * kTileTokens;
+}
+
 int64_t HalfOfFreeMemory(const KvConfig& config) {
-  const double blocks = static_cast<double>(AvailableMemory()) / 2 / BlockBytes(config);
-  return std::max<int64_t>(static_cast<int64_t>(blocks), 1) * kTileTokens;
+  return TokensIn(static_cast<double>(AvailableMemory()) / 2, config);
 }
 
 Status CheckMemory(const std::string& path, const KvConfig& config) {
@@ -104,10 +107,20 @@ Result<std::unique_ptr<Engine>> Engine::Open(const std::string& path, const Engi
       options.context != 0
           ? options.context
           : std::min({config.context, options.max_default_context, HalfOfFreeMemory(kv)});
+  if (options.kv_bytes > 0) {
+    kv.limit = TokensIn(options.kv_bytes, kv);
+    if (options.context == 0) engine->context_ = std::min(engine->context_, kv.limit);
+  } else if (options.kv_tokens == EngineOptions::kHalfOfFreeMemory) {
+    kv.limit = std::max(engine->context_, HalfOfFreeMemory(kv));
+  } else {
+    kv.limit = std::max(engine->context_, options.kv_tokens);
+  }
   BITFETCH_RETURN_IF_ERROR(CheckContext(engine->model_->file(), engine->context_));
-  kv.limit = std::max(engine->context_, options.kv_tokens == EngineOptions::kHalfOfFreeMemory
-                                            ? HalfOfFreeMemory(kv)
-                                            : options.kv_tokens);
+  if (engine->context_ > kv.limit) {
+    return Fail(
+        "{}: a context of {} tokens needs more KV cache than the {:.2f} GB that all may have", path,
+        engine->context_, options.kv_bytes * 1e-9);
+  }
   BITFETCH_RETURN_IF_ERROR(CheckMemory(path, kv));
   auto blocks = BlockPool::Create(kv);
   if (!blocks) {

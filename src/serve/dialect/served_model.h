@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_SERVE_SERVED_MODEL_H_
-#define BITFETCH_SERVE_SERVED_MODEL_H_
+#ifndef BITFETCH_SERVE_DIALECT_SERVED_MODEL_H_
+#define BITFETCH_SERVE_DIALECT_SERVED_MODEL_H_
 
 #include <cstdint>
 #include <optional>
@@ -25,4 +25,4 @@ struct ServedModel {
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_SERVE_SERVED_MODEL_H_
+#endif  // BITFETCH_SERVE_DIALECT_SERVED_MODEL_H_

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "serve/running_task.h"
+#include "serve/schedule/running_task.h"
 
 #include <algorithm>
 
 #include "engine/embedding.h"
-#include "serve/token_logprobs.h"
+#include "serve/schedule/token_logprobs.h"
 #include "text/stop_strings.h"
 
 namespace bitfetch {

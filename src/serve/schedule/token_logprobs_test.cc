@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "serve/token_logprobs.h"
+#include "serve/schedule/token_logprobs.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_SERVE_ROW_PLAN_H_
-#define BITFETCH_SERVE_ROW_PLAN_H_
+#ifndef BITFETCH_SERVE_SCHEDULE_ROW_PLAN_H_
+#define BITFETCH_SERVE_SCHEDULE_ROW_PLAN_H_
 
 #include <cstdint>
 #include <span>
@@ -17,4 +17,4 @@ std::vector<int64_t> PlanRows(std::span<const int64_t> left, int64_t prefill_ste
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_SERVE_ROW_PLAN_H_
+#endif  // BITFETCH_SERVE_SCHEDULE_ROW_PLAN_H_

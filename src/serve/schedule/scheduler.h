@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_SERVE_SCHEDULER_H_
-#define BITFETCH_SERVE_SCHEDULER_H_
+#ifndef BITFETCH_SERVE_SCHEDULE_SCHEDULER_H_
+#define BITFETCH_SERVE_SCHEDULE_SCHEDULER_H_
 
 #include <chrono>
 #include <condition_variable>
@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "engine/engine.h"
-#include "serve/running_task.h"
+#include "serve/schedule/running_task.h"
 
 namespace bitfetch {
 
@@ -28,8 +28,12 @@ struct SchedulerOptions {
 struct SchedulerStats {
   int64_t running = 0;
   int64_t waiting = 0;
-  int64_t preemptions = 0;  // since the start
-  double kv_usage = 0;      // share of the KV blocks that running tasks hold
+  // Since the start; of prompts when their task is over.
+  int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;
+  int64_t tokens = 0;  // generated
+  int64_t preemptions = 0;
+  double kv_usage = 0;  // share of the KV blocks that running tasks hold
 };
 
 // Runs tasks on one engine, many at once: each pass takes the next token of every answer and pieces
@@ -77,7 +81,7 @@ class Scheduler {
   void MakeRoom(std::vector<int64_t>& rows);
   void Preempt();
   void Forget();
-  void Finished(int64_t tasks);
+  void Count(std::span<const Entry> over, int64_t tokens);
 
   Engine& engine_;
   const SchedulerOptions options_;
@@ -99,4 +103,4 @@ class Scheduler {
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_SERVE_SCHEDULER_H_
+#endif  // BITFETCH_SERVE_SCHEDULE_SCHEDULER_H_

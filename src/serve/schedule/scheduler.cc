@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "serve/scheduler.h"
+#include "serve/schedule/scheduler.h"
 
 #include <algorithm>
 #include <map>
@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "kv/tile.h"
-#include "serve/row_plan.h"
+#include "serve/schedule/row_plan.h"
 
 namespace bitfetch {
 namespace {
@@ -114,7 +114,7 @@ bool Scheduler::Wait() {
     cancelled_.clear();
   }
   for (const Entry& entry : dropped) entry.task->End(StopReason::kInterrupted);
-  Finished(std::ssize(dropped));
+  Count(dropped, 0);
   return go_on;
 }
 
@@ -130,7 +130,7 @@ bool Scheduler::Admit() {
   }
   if (Status started = entry.task->Start(engine_); !started) {
     entry.task->Fail(std::move(started).error());
-    Finished(1);
+    Count({&entry, 1}, 0);
     return true;
   }
   int64_t needed = NewBlocks(*entry.task, entry.task->left());
@@ -189,6 +189,7 @@ void Scheduler::Step() {
   }
   engine_.Logits(queries);
   for (size_t i = 0; i < queries.size(); ++i) takers[i]->OnLogits(queries[i]);
+  Count({}, std::ssize(queries));
 }
 
 // For so many rows of each task: the last tasks give way.
@@ -213,14 +214,22 @@ void Scheduler::Preempt() {
 
 // Those that are over.
 void Scheduler::Forget() {
-  Finished(std::erase_if(running_, [](const Entry& entry) { return entry.task->is_over(); }));
+  const auto over = std::stable_partition(
+      running_.begin(), running_.end(), [](const Entry& entry) { return !entry.task->is_over(); });
+  Count({over, running_.end()}, 0);
+  running_.erase(over, running_.end());
 }
 
-void Scheduler::Finished(int64_t tasks) {
+void Scheduler::Count(std::span<const Entry> over, int64_t tokens) {
   const BlockPool& pool = engine_.pool();
   const std::lock_guard lock(mutex_);
   stats_.kv_usage = 1 - static_cast<double>(pool.Available()) / pool.limit();
-  unfinished_ -= tasks;
+  stats_.tokens += tokens;
+  for (const Entry& entry : over) {
+    stats_.prompt_tokens += entry.task->counts().prompt_tokens;
+    stats_.cached_tokens += entry.task->counts().cached_tokens;
+  }
+  unfinished_ -= std::ssize(over);
   if (unfinished_ == 0) idle_.notify_all();
 }
 

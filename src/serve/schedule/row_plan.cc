@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "serve/row_plan.h"
+#include "serve/schedule/row_plan.h"
 
 #include <algorithm>
 

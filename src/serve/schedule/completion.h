@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_SERVE_COMPLETION_H_
-#define BITFETCH_SERVE_COMPLETION_H_
+#ifndef BITFETCH_SERVE_SCHEDULE_COMPLETION_H_
+#define BITFETCH_SERVE_SCHEDULE_COMPLETION_H_
 
 #include <cstdint>
 #include <string>
@@ -67,4 +67,4 @@ class CompletionListener {
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_SERVE_COMPLETION_H_
+#endif  // BITFETCH_SERVE_SCHEDULE_COMPLETION_H_

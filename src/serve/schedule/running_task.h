@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_SERVE_RUNNING_TASK_H_
-#define BITFETCH_SERVE_RUNNING_TASK_H_
+#ifndef BITFETCH_SERVE_SCHEDULE_RUNNING_TASK_H_
+#define BITFETCH_SERVE_SCHEDULE_RUNNING_TASK_H_
 
 #include <cstdint>
 #include <memory>
@@ -13,7 +13,7 @@
 #include "engine/engine.h"
 #include "engine/sequence.h"
 #include "machine/clock.h"
-#include "serve/completion.h"
+#include "serve/schedule/completion.h"
 #include "text/answer_text.h"
 #include "text/sampler.h"
 #include "text/tokenizer.h"
@@ -72,8 +72,7 @@ class RunningTask {
         tokens_(task_.prompt) {}
 
   bool NeedsPromptLogprobs() const {
-    return task_.prompt_logprobs && !was_read_ &&
-           prompt_logprobs_.size() + 1 < task_.prompt.size();
+    return task_.prompt_logprobs && !was_read_ && prompt_logprobs_.size() + 1 < task_.prompt.size();
   }
   void Tell(std::string text);
   void Finish();
@@ -92,9 +91,9 @@ class RunningTask {
   Stopwatch since_;  // it came, it was started first, the first token was drawn
   bool was_started_ = false;
   bool was_read_ = false;  // the prompt, to its end
-  int64_t computed_ = 0;  // tokens that some sequence of it has had
+  int64_t computed_ = 0;   // tokens that some sequence of it has had
 };
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_SERVE_RUNNING_TASK_H_
+#endif  // BITFETCH_SERVE_SCHEDULE_RUNNING_TASK_H_

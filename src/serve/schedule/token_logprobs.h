@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_SERVE_TOKEN_LOGPROBS_H_
-#define BITFETCH_SERVE_TOKEN_LOGPROBS_H_
+#ifndef BITFETCH_SERVE_SCHEDULE_TOKEN_LOGPROBS_H_
+#define BITFETCH_SERVE_SCHEDULE_TOKEN_LOGPROBS_H_
 
 #include <span>
 
 #include "base/logits.h"
-#include "serve/completion.h"
+#include "serve/schedule/completion.h"
 
 namespace bitfetch {
 
@@ -15,4 +15,4 @@ TokenLogprob LogprobOf(int id, std::span<const float> logits, int top);
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_SERVE_TOKEN_LOGPROBS_H_
+#endif  // BITFETCH_SERVE_SCHEDULE_TOKEN_LOGPROBS_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "serve/scheduler.h"
+#include "serve/schedule/scheduler.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 
 #include "engine/generate.h"
 #include "engine/read_tokenizer.h"
-#include "serve/token_logprobs.h"
+#include "serve/schedule/token_logprobs.h"
 
 namespace bitfetch {
 namespace {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef BITFETCH_SERVE_REPLY_H_
-#define BITFETCH_SERVE_REPLY_H_
+#ifndef BITFETCH_SERVE_DIALECT_REPLY_H_
+#define BITFETCH_SERVE_DIALECT_REPLY_H_
 
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
 
-#include "serve/completion.h"
+#include "serve/schedule/completion.h"
 
 // What the server asks of a dialect: requests to tasks, and events to what goes over the wire.
 namespace bitfetch {
@@ -48,4 +48,4 @@ struct CompletionRequest {
 
 }  // namespace bitfetch
 
-#endif  // BITFETCH_SERVE_REPLY_H_
+#endif  // BITFETCH_SERVE_DIALECT_REPLY_H_

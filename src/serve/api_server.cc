@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/api_server.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <future>
+#include <utility>
+
+#include "serve/api_handler.h"
+#include "serve/schedule/scheduler.h"
+
+namespace bitfetch {
+namespace {
+
+// How long clients have to take the end of what was finished when the server ends.
+constexpr std::chrono::seconds kLastWrites{2};
+
+}  // namespace
+
+class ApiServer::Impl {
+ public:
+  Impl(Engine* engine, ServedModel model, const ApiServerOptions& options, ApiKeys keys)
+      : options_(options),
+        model_(std::move(model)),
+        scheduler_(engine, options.scheduler),
+        log_(options.log, STDERR_FILENO),
+        handler_({.model = &model_,
+                  .scheduler = &scheduler_,
+                  .metrics = &metrics_,
+                  .log = &log_,
+                  .keys = std::move(keys),
+                  .cors_origin = options.cors_origin,
+                  .ping_interval = options.ping_interval}) {}
+
+  // No request comes in before what it needs is there, and none is under way when that goes.
+  ~Impl() {
+    if (http_) http_->Stop();
+    handler_.Stop();
+  }
+
+  Status Listen() {
+    http::Options http = options_.http;
+    http.error_body = [](int status, std::string_view message, std::string_view path) {
+      return ErrorBody(path, HttpError(status, std::string(message)));
+    };
+    BITFETCH_ASSIGN_OR_RETURN(
+        http_, http::Server::Listen(std::move(http), [this](http::Request request,
+                                                            std::shared_ptr<http::Response> to) {
+          handler_.Handle(std::move(request), std::move(to));
+        }));
+    return {};
+  }
+
+  const std::string& url() const { return http_->url(); }
+
+  bool Drain(std::chrono::seconds limit) {
+    handler_.Drain();
+    const bool finished = scheduler_.Drain(std::chrono::steady_clock::now() + limit);
+    const auto closed = std::make_shared<std::promise<void>>();
+    http_->Drain([closed] { closed->set_value(); });
+    closed->get_future().wait_for(kLastWrites);
+    return finished;
+  }
+
+ private:
+  const ApiServerOptions options_;
+  const ServedModel model_;
+  Scheduler scheduler_;
+  Metrics metrics_;
+  RequestLog log_;
+  ApiHandler handler_;
+  std::unique_ptr<http::Server> http_;
+};
+
+Result<std::unique_ptr<ApiServer>> ApiServer::Open(Engine* engine, ServedModel model,
+                                                   const ApiServerOptions& options) {
+  BITFETCH_ASSIGN_OR_RETURN(ApiKeys keys, ApiKeys::Create(options.keys));
+  auto impl = std::make_unique<Impl>(engine, std::move(model), options, std::move(keys));
+  BITFETCH_RETURN_IF_ERROR(impl->Listen());
+  return std::unique_ptr<ApiServer>(new ApiServer(std::move(impl)));
+}
+
+ApiServer::ApiServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ApiServer::~ApiServer() = default;
+const std::string& ApiServer::url() const { return impl_->url(); }
+bool ApiServer::Drain(std::chrono::seconds limit) { return impl_->Drain(limit); }
+
+}  // namespace bitfetch
