@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/json_value.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <type_traits>
 #include <utility>
 
 #include "base/file.h"
@@ -12,12 +15,12 @@ namespace {
 
 using Sax = nlohmann::json_sax<nlohmann::json>;
 
-constexpr size_t kMaxDepth = 16;
-constexpr size_t kMaxValues = 3'000'000;
 constexpr size_t kMaxFileBytes = size_t{64} << 20;
 
 class Builder : public Sax {
  public:
+  explicit Builder(const JsonLimits& limits) : limits_(limits) {}
+
   JsonValue&& Take() { return std::move(root_); }
   Error error() const { return {error_}; }
 
@@ -35,11 +38,12 @@ class Builder : public Sax {
   bool start_object(size_t) override { return Open(JsonValue::Object()); }
   bool key(std::string& key) override {
     auto& object = std::get<JsonValue::Object>(open_.back()->value);
-    const auto [member, is_new] = object.try_emplace(std::move(key));
-    member_ = &member->second;
-    return is_new || Refuse(fmt::format("has the key '{}' twice", Printable(member->first)));
+    member_ = &object.emplace_back(std::move(key), JsonValue()).second;
+    return true;
   }
-  bool end_object() override { return Close(); }
+  bool end_object() override {
+    return MeetRepetition(std::get<JsonValue::Object>(open_.back()->value)) && Close();
+  }
   bool start_array(size_t) override { return Open(JsonValue::List()); }
   bool end_array() override { return Close(); }
 
@@ -53,6 +57,24 @@ class Builder : public Sax {
     return false;
   }
 
+  // Sorting, since a lookup for each key would cost a hostile object's size squared.
+  bool MeetRepetition(JsonValue::Object& object) {
+    std::vector<size_t> by_key(object.size());
+    std::iota(by_key.begin(), by_key.end(), size_t{0});
+    const auto key = [&](size_t i) -> const std::string& { return object[i].first; };
+    std::ranges::stable_sort(by_key, {}, key);
+    std::vector<bool> is_repeated(object.size());
+    for (size_t i = 1; i < by_key.size(); ++i) {
+      if (key(by_key[i - 1]) != key(by_key[i])) continue;
+      if (limits_.refuses_repetition) {
+        return Refuse(fmt::format("has the key '{}' twice", Printable(key(by_key[i]))));
+      }
+      is_repeated[by_key[i - 1]] = true;
+    }
+    std::erase_if(object, [&](const auto& member) { return is_repeated[&member - &object[0]]; });
+    return true;
+  }
+
   template <class T>
   bool Add(T value) {
     JsonValue* place = Place();
@@ -61,7 +83,9 @@ class Builder : public Sax {
   }
   template <class T>
   bool Open(T value) {
-    if (open_.size() == kMaxDepth) return Refuse(fmt::format("is nested over {} deep", kMaxDepth));
+    if (open_.size() == limits_.max_depth) {
+      return Refuse(fmt::format("is nested over {} deep", limits_.max_depth));
+    }
     JsonValue* place = Place();
     if (place == nullptr) return false;
     place->value = std::move(value);
@@ -75,8 +99,8 @@ class Builder : public Sax {
 
   // Where the next value belongs; null where it is one too many.
   JsonValue* Place() {
-    if (++values_ > kMaxValues) {
-      Refuse(fmt::format("has more than {} values", kMaxValues));
+    if (++values_ > limits_.max_values) {
+      Refuse(fmt::format("has more than {} values", limits_.max_values));
       return nullptr;
     }
     if (open_.empty()) return &root_;
@@ -86,6 +110,7 @@ class Builder : public Sax {
     return member_;
   }
 
+  JsonLimits limits_;
   JsonValue root_;
   std::vector<JsonValue*> open_;  // from the root to the innermost
   JsonValue* member_ = nullptr;   // of the innermost, where that is an object
@@ -98,12 +123,12 @@ class Builder : public Sax {
 const JsonValue* JsonValue::Find(std::string_view key) const {
   const auto* object = As<Object>();
   if (object == nullptr) return nullptr;
-  const auto at = object->find(key);
+  const auto at = std::ranges::find(*object, key, &Object::value_type::first);
   return at == object->end() || at->second.As<std::monostate>() ? nullptr : &at->second;
 }
 
-Result<JsonValue> ParseJson(std::string_view text) {
-  Builder builder;
+Result<JsonValue> ParseJson(std::string_view text, const JsonLimits& limits) {
+  Builder builder(limits);
   if (!nlohmann::json::sax_parse(text, &builder)) return tl::unexpected(builder.error());
   return builder.Take();
 }
@@ -120,6 +145,35 @@ Result<JsonValue> ReadJsonFile(const std::string& path) {
 
 std::string QuoteJson(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string WriteJson(const JsonValue& value) {
+  const auto write_all = [](char open, char close, const auto& items, auto write) {
+    std::string json(1, open);
+    for (const auto& item : items) {
+      if (&item != &items.front()) json += ", ";
+      json += write(item);
+    }
+    return json + close;
+  };
+  return std::visit(
+      [&](const auto& is) -> std::string {
+        using T = std::decay_t<decltype(is)>;
+        if constexpr (std::is_same_v<T, std::monostate>) {
+          return "null";
+        } else if constexpr (std::is_same_v<T, std::string>) {
+          return QuoteJson(is);
+        } else if constexpr (std::is_same_v<T, JsonValue::List>) {
+          return write_all('[', ']', is, WriteJson);
+        } else if constexpr (std::is_same_v<T, JsonValue::Object>) {
+          return write_all('{', '}', is, [](const auto& member) {
+            return QuoteJson(member.first) + ": " + WriteJson(member.second);
+          });
+        } else {
+          return fmt::format("{}", is);
+        }
+      },
+      value.value);
 }
 
 }  // namespace bitfetch

@@ -18,7 +18,8 @@ TEST(JsonValue, HoldsEveryKind) {
   ASSERT_TRUE(document);
   const auto& object = *document->As<JsonValue::Object>();
   ASSERT_EQ(object.size(), 2u);
-  const auto& list = *object.at("a").As<JsonValue::List>();
+  EXPECT_EQ(object[0].first, "a");
+  const auto& list = *object[0].second.As<JsonValue::List>();
   ASSERT_EQ(list.size(), 6u);
   EXPECT_TRUE(list[0].As<std::monostate>());
   EXPECT_EQ(*list[1].As<bool>(), true);
@@ -26,8 +27,8 @@ TEST(JsonValue, HoldsEveryKind) {
   EXPECT_EQ(*list[3].As<double>(), 2.5);
   EXPECT_EQ(*list[4].As<double>(), 18446744073709551616.0);
   EXPECT_EQ(*list[5].As<std::string>(), "x\n");
-  const auto& inner = *object.at("b").As<JsonValue::Object>();
-  EXPECT_TRUE(inner.at("c").As<JsonValue::List>()->empty());
+  EXPECT_TRUE(object[1].second.Find<JsonValue::List>("c")->empty());
+  EXPECT_EQ(object[1].second.As<JsonValue::Object>()->size(), 2u);
   EXPECT_EQ(*ParseJson("7")->As<int64_t>(), 7);
 }
 
@@ -57,6 +58,32 @@ TEST(JsonValue, SaysWhatIsWrong) {
   std::string many = "[";
   for (int i = 0; i < 3'000'000; ++i) many += i % 2 == 0 ? "0," : "[],";
   EXPECT_EQ(error_of(many + "0]"), "has more than 3000000 values");
+}
+
+TEST(JsonValue, HasTheLimitsThatItIsGiven) {
+  const auto written = [](const std::string& text, const JsonLimits& limits) {
+    const auto document = ParseJson(text, limits);
+    return document ? WriteJson(*document) : document.error().message;
+  };
+  const JsonLimits limits = {.max_depth = 2, .max_values = 4, .refuses_repetition = false};
+  EXPECT_EQ(written("[[]]", limits), "[[]]");
+  EXPECT_EQ(written("[[[]]]", limits), "is nested over 2 deep");
+  EXPECT_EQ(written("[1,2,3]", limits), "[1, 2, 3]");
+  EXPECT_EQ(written("[1,2,3,4]", limits), "has more than 4 values");
+  EXPECT_EQ(written(R"({"b":1,"a":2,"b":3})", limits), R"({"a": 2, "b": 3})");
+
+  // In time, whatever the keys are.
+  std::string many = "{";
+  for (int i = 0; i < 400'000; ++i) many += fmt::format("\"{}\":0,", i);
+  EXPECT_EQ(
+      ParseJson(many + "\"0\":1}", {.refuses_repetition = false})->As<JsonValue::Object>()->size(),
+      400'000u);
+}
+
+TEST(JsonValue, IsWrittenAsItWasRead) {
+  const std::string text =
+      R"({"z": [null, true, -3, 2.5, 1e+30, "x\n\"é"], "a": {}, "": [], "b": {"c": 0.1}})";
+  EXPECT_EQ(WriteJson(*ParseJson(text)), text);
 }
 
 TEST(JsonValue, IsReadFromAFile) {

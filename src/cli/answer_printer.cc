@@ -25,7 +25,8 @@ Status AnswerPrinter::Finish() {
 }
 
 Status AnswerPrinter::Show(const std::vector<ThinkingStream::Part>& parts) {
-  for (const auto& [text, is_thinking] : parts) {
+  for (const auto& [text, kind] : parts) {
+    const bool is_thinking = kind != ThinkingStream::kSaid;
     if (is_thinking && hides_thinking_) {
       hidden_ += text.size();
       progress_.Show(fmt::format("thinking: {} bytes", hidden_));

@@ -81,7 +81,7 @@ class Fields {
  private:
   const JsonValue* Find(const char* key) {
     if (object_ == nullptr) return nullptr;
-    const auto at = object_->find(key);
+    const auto at = std::ranges::find(*object_, key, &JsonValue::Object::value_type::first);
     if (at == object_->end()) {
       Refuse({fmt::format("{}: {} is missing", what_, key)});
       return nullptr;

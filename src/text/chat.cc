@@ -43,11 +43,15 @@ Result<Chat> Chat::Create(const ChatTemplate& chat_template, const Tokenizer* to
   return Chat(chat_template.name, std::move(program), tokenizer, std::move(variables));
 }
 
-Result<ChatPrompt> Chat::Prompt(std::span<const Value> messages, const ChatPrompt& before,
-                                size_t* replaced) const {
+Result<TracedText> Chat::Render(std::span<const Value> messages) const {
   jinja::Dict variables = variables_;
   variables.Set("messages", std::vector<Value>(messages.begin(), messages.end()));
-  BITFETCH_ASSIGN_OR_RETURN(TracedText text, InTemplate(name_, jinja::Render(program_, variables)));
+  return InTemplate(name_, jinja::Render(program_, variables));
+}
+
+Result<ChatPrompt> Chat::Prompt(std::span<const Value> messages, const ChatPrompt& before,
+                                size_t* replaced) const {
+  BITFETCH_ASSIGN_OR_RETURN(TracedText text, Render(messages));
   std::vector<int> ids;
   size_t known = 0;
   if (text.StartsWith(before.text)) {

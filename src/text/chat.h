@@ -45,13 +45,17 @@ class Chat {
   static Result<Chat> Create(const ChatTemplate& chat_template, const Tokenizer* tokenizer,
                              ChatOptions options = {});
 
+  // The text that the template makes of these messages. Errors: what the template can't render, or
+  // refuses, with its name and line.
+  Result<TracedText> Render(std::span<const jinja::Value> messages) const;
+
   // What a model is to be given so that it answers these messages. Control tokens are where the
   // template's own text names them; texts of messages are read as text, whatever they contain or
   // complete. Broken UTF-8 in them as in Tokenizer::Encode().
   //
   // `before` is what a model was given and has answered. Where the conversation goes on from that
   // text, its ids stay as they are, also those that the model chose otherwise than Encode() would.
-  // Errors: what the template can't render, or refuses, with its name and line.
+  // Errors: Render's.
   Result<ChatPrompt> Prompt(std::span<const jinja::Value> messages, const ChatPrompt& before = {},
                             size_t* replaced = nullptr) const;
 

@@ -6,10 +6,16 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <utility>
 
 #include "base/math.h"
 
 namespace bitfetch {
+namespace {
+
+constexpr float kMaxLogit = std::numeric_limits<float>::max();  // differences stay numbers
+
+}  // namespace
 
 Random::Random(uint64_t seed) {
   for (uint64_t& word : state_) {
@@ -48,11 +54,25 @@ Result<Sampler> Sampler::Create(const SamplerOptions& options) {
   if (!(options.repeat_penalty > 0 && std::isfinite(options.repeat_penalty))) {
     return Fail("the repeat penalty must be above 0, not {}", options.repeat_penalty);
   }
+  for (const auto& [name, penalty] : {std::pair("frequency", options.frequency_penalty),
+                                      std::pair("presence", options.presence_penalty)}) {
+    if (!std::isfinite(penalty))
+      return Fail("the {} penalty must be finite, not {}", name, penalty);
+  }
+  for (const auto& [id, bias] : options.bias) {
+    if (std::isnan(bias) || bias == std::numeric_limits<float>::infinity()) {
+      return Fail("the bias of token {} must be finite or -inf, not {}", id, bias);
+    }
+  }
   if (options.repeat_window < 0) {
     return Fail("the window of the repeat penalty must be 0 or more, not {}",
                 options.repeat_window);
   }
   return Sampler(options);
+}
+
+Sampler::Sampler(const SamplerOptions& options) : options_(options), random_(options.seed) {
+  std::ranges::sort(options_.bias, {}, &Logit::id);
 }
 
 LogitsWanted Sampler::Wanted(std::span<const int> history) const {
@@ -66,12 +86,19 @@ LogitsWanted Sampler::Wanted(std::span<const int> history) const {
     wanted.top = 1;
     wanted.margin = 1e-9 - Log(options_.min_p);
   }
-  wanted.always = Penalized(history);
+  // The others are as they were, and their order with them.
+  std::vector<int>& always = wanted.always;
+  for (const Occurrence& occurrence : Penalized(history)) always.push_back(occurrence.id);
+  const auto penalized = static_cast<ptrdiff_t>(always.size());
+  for (const Logit& bias : options_.bias) always.push_back(bias.id);
+  std::inplace_merge(always.begin(), always.begin() + penalized, always.end());
+  always.erase(std::unique(always.begin(), always.end()), always.end());
   return wanted;
 }
 
 int Sampler::Sample(std::span<const Logit> logits, std::span<const int> history) {
   candidates_.assign(logits.begin(), logits.end());
+  AddBias();
   Penalize(history);
   // max_element() gives the first of equals.
   const Logit best = *std::ranges::max_element(candidates_, {}, &Logit::value);
@@ -87,24 +114,48 @@ int Sampler::Sample(std::span<const Logit> logits, std::span<const int> history)
   return Draw(best.value);
 }
 
-// The ids under the repeat penalty, ascending.
-std::vector<int> Sampler::Penalized(std::span<const int> history) const {
-  if (options_.repeat_penalty == 1) return {};
+// What the penalties are for, by id.
+std::vector<Sampler::Occurrence> Sampler::Penalized(std::span<const int> history) const {
+  if (options_.repeat_penalty == 1 && options_.frequency_penalty == 0 &&
+      options_.presence_penalty == 0) {
+    return {};
+  }
   const size_t window = std::min(history.size(), static_cast<size_t>(options_.repeat_window));
   std::vector<int> recent(history.end() - static_cast<ptrdiff_t>(window), history.end());
   std::ranges::sort(recent);
-  recent.erase(std::unique(recent.begin(), recent.end()), recent.end());
-  return recent;
+  std::vector<Occurrence> occurrences;
+  for (const int id : recent) {
+    if (occurrences.empty() || occurrences.back().id != id) occurrences.push_back({id, 0});
+    ++occurrences.back().count;
+  }
+  return occurrences;
+}
+
+// The candidate of this id; null: there is none, or one that is never drawn.
+Logit* Sampler::Find(int id) {
+  const auto found = std::ranges::lower_bound(candidates_, id, {}, &Logit::id);
+  const bool can_change =
+      found != candidates_.end() && found->id == id && std::isfinite(found->value);
+  return can_change ? &*found : nullptr;
+}
+
+void Sampler::AddBias() {
+  for (const Logit& bias : options_.bias) {
+    Logit* found = Find(bias.id);
+    if (found != nullptr) found->value = std::min(found->value + bias.value, kMaxLogit);
+  }
 }
 
 void Sampler::Penalize(std::span<const int> history) {
-  for (const int id : Penalized(history)) {
-    const auto found = std::ranges::lower_bound(candidates_, id, {}, &Logit::id);
-    if (found == candidates_.end() || found->id != id) continue;
+  for (const auto& [id, count] : Penalized(history)) {
+    Logit* found = Find(id);
+    if (found == nullptr) continue;
     const double logit = found->value;
-    const double penalized =
+    const double repeated =
         logit > 0 ? logit / options_.repeat_penalty : logit * options_.repeat_penalty;
-    constexpr double kMax = std::numeric_limits<float>::max();  // differences stay numbers
+    const double penalized =
+        repeated - (count * options_.frequency_penalty + options_.presence_penalty);
+    constexpr double kMax = kMaxLogit;
     found->value = static_cast<float>(std::clamp(penalized, -kMax, kMax));
   }
 }

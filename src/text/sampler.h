@@ -34,7 +34,10 @@ struct SamplerOptions {
   double min_p = 0;  // in [0, 1]: those at least so likely remain, as a share of the likeliest
   double repeat_penalty =
       1;  // above 0: a logit that occurred is divided by it if positive, else multiplied
-  int repeat_window = 64;  // in how many of the last tokens it must have occurred
+  double frequency_penalty = 0;  // what a logit loses for each time that it occurred
+  double presence_penalty = 0;   // what it loses if it occurred
+  int repeat_window = 64;        // in how many of the last tokens it must have occurred
+  std::vector<Logit> bias = {};  // what is added to logits, in any order; -inf: never drawn
   uint64_t seed = 0;
 };
 
@@ -42,10 +45,11 @@ struct SamplerOptions {
 inline constexpr SamplerOptions kUsualSampling = {
     .temperature = 0.8, .top_k = 40, .top_p = 0.95, .min_p = 0.05};
 
-// Draws tokens. Steps and their order are llama.cpp's: repeat penalty, top-k, top-p, min-p (these
-// two on probabilities before the temperature), temperature, draw. Equal logits go by id, the
-// lowest first; sums run in the order of ids: the same logits, options and seed give the same
-// tokens on every machine.
+// Draws tokens. Steps and their order are llama.cpp's: bias, repeat penalty, frequency and presence
+// penalties (after the repeat penalty of the same logit, and over the same window), top-k, top-p,
+// min-p (these two on probabilities before the temperature), temperature, draw. Equal logits go by
+// id, the lowest first; sums run in the order of ids: the same logits, options and seed give the
+// same tokens on every machine.
 class Sampler {
  public:
   // An error names the option that is out of its range.
@@ -66,9 +70,16 @@ class Sampler {
     return a.value != b.value ? a.value > b.value : a.id < b.id;
   }
 
-  explicit Sampler(const SamplerOptions& options) : options_(options), random_(options.seed) {}
+  struct Occurrence {
+    int id;
+    int count;
+  };
 
-  std::vector<int> Penalized(std::span<const int> history) const;
+  explicit Sampler(const SamplerOptions& options);
+
+  std::vector<Occurrence> Penalized(std::span<const int> history) const;
+  Logit* Find(int id);
+  void AddBias();
   void Penalize(std::span<const int> history);
   void KeepTopK();
   void KeepTopP(float best_logit);
@@ -76,7 +87,7 @@ class Sampler {
 
   SamplerOptions options_;
   Random random_;
-  std::vector<Logit> candidates_;  // those that remain, penalized, by id
+  std::vector<Logit> candidates_;  // those that remain, biased and penalized, by id
   std::vector<double> weights_;    // of each candidate
 };
 

@@ -125,6 +125,31 @@ TEST(Sampler, RepeatPenaltyDividesPositiveAndMultipliesNegativeLogits) {
   EXPECT_EQ(SampleOnce({.repeat_penalty = 2, .repeat_window = 0}, {4, 3}, {0}), 0);
 }
 
+TEST(Sampler, FrequencyAndPresencePenaltiesAreSubtracted) {
+  EXPECT_EQ(SampleOnce({.frequency_penalty = 0.6}, {4, 3}, {0}), 0);
+  EXPECT_EQ(SampleOnce({.frequency_penalty = 0.6}, {4, 3}, {0, 0}), 1) << "each time";
+  EXPECT_EQ(SampleOnce({.presence_penalty = 0.6}, {4, 3}, {0, 0}), 0) << "once";
+  EXPECT_EQ(SampleOnce({.presence_penalty = 1.1}, {4, 3}, {0}), 1);
+  EXPECT_EQ(SampleOnce({.presence_penalty = -1.1}, {4, 3}, {1}), 1);
+  EXPECT_EQ(SampleOnce({.presence_penalty = 1.1, .repeat_window = 1}, {4, 3, 0}, {0, 2}), 0);
+  // The repeat penalty first: 4 / 2 - 1 is less than 1.5, (4 - 1) / 2 would not be.
+  EXPECT_EQ(SampleOnce({.repeat_penalty = 2, .presence_penalty = 1}, {4, 1.4f}, {0}), 1);
+}
+
+TEST(Sampler, BiasIsAddedFirst) {
+  EXPECT_EQ(SampleOnce({.bias = {{1, 1.5f}}}, {4, 3}), 1);
+  EXPECT_EQ(SampleOnce({.bias = {{1, 0.5f}}}, {4, 3}), 0);
+  EXPECT_EQ(SampleOnce({.bias = {{9, 100}, {0, -2}}}, {4, 3}), 1) << "in any order";
+  // (-1 + 3) / 2, not -1 * 2 + 3.
+  EXPECT_EQ(SampleOnce({.repeat_penalty = 2, .bias = {{0, 3}}}, {-1, 1.1f}, {0}), 1);
+  EXPECT_EQ(SampleOnce({.repeat_penalty = 2, .bias = {{0, 3}}}, {-1, 0.9f}, {0}), 0);
+  SamplerOptions never = {.temperature = 1000, .bias = {{0, kNegativeInfinity}}};
+  EXPECT_EQ(Drawn(never, {9, 1, 2}), (std::set<int>{1, 2}));
+  never.repeat_penalty = 1e-300;  // raises what occurred beyond all numbers, but not from there
+  EXPECT_EQ(SampleOnce(never, {9, 1, 2}, {0, 1}), 1);
+  EXPECT_EQ(SampleOnce({.bias = {{1, 3e38f}}}, {1, 3e38f}), 1);
+}
+
 // The whole chain once more, without any shortcut, over random logits with many ties.
 TEST(Sampler, SameAsTheDefinition) {
   std::mt19937 random(17);
@@ -201,18 +226,25 @@ TEST(Sampler, TheWantedLogitsAreEnough) {
     const auto pick = [&](std::initializer_list<double> values) {
       return values.begin()[random() % values.size()];
     };
-    const SamplerOptions options = {.temperature = pick({0, 0.3, 1, 2}),
-                                    .top_k = static_cast<int>(pick({0, 0, 1, 5, 40, 1000})),
-                                    .top_p = pick({1, 1, 0.9, 0.3}),
-                                    .min_p = pick({0, 0.02, 0.5, std::exp(-1.25), 1}),
-                                    .repeat_penalty = pick({1, 1, 0.5, 1.5, 10}),
-                                    .repeat_window = static_cast<int>(pick({0, 3, 1000})),
-                                    .seed = static_cast<uint64_t>(round)};
+    SamplerOptions options = {.temperature = pick({0, 0.3, 1, 2}),
+                              .top_k = static_cast<int>(pick({0, 0, 1, 5, 40, 1000})),
+                              .top_p = pick({1, 1, 0.9, 0.3}),
+                              .min_p = pick({0, 0.02, 0.5, std::exp(-1.25), 1}),
+                              .repeat_penalty = pick({1, 1, 0.5, 1.5, 10}),
+                              .frequency_penalty = pick({0, 0, 0.7, -2}),
+                              .presence_penalty = pick({0, 0, 2, -0.3}),
+                              .repeat_window = static_cast<int>(pick({0, 3, 1000})),
+                              .seed = static_cast<uint64_t>(round)};
+    for (int i = static_cast<int>(random() % 4); i > 0; --i) {
+      options.bias.push_back(
+          {static_cast<int>(random() % 200), static_cast<float>(pick({-100, -1, 2.5, 100}))});
+      if (random() % 8 == 0) options.bias.back().value = kNegativeInfinity;
+    }
     Sampler from_all = Make(options);
     Sampler from_wanted = Make(options);
     std::vector<int> history = {-1, 1 << 20};  // nothing that there is
     for (int draw = 0; draw < 5; ++draw) {
-      std::vector<float> logits(1 + random() % 200);
+      std::vector<float> logits(5 + random() % 200);  // more than are never drawn
       for (float& logit : logits) {
         logit = static_cast<float>(static_cast<int>(random() % 41) - 20) / 4;
       }
@@ -283,6 +315,10 @@ TEST(Sampler, RefusesOptionsOutOfRange) {
     EXPECT_THAT(why_not({.repeat_penalty = bad}),
                 HasSubstr("the repeat penalty must be above 0, not "));
   }
+  EXPECT_EQ(why_not({.frequency_penalty = inf}), "the frequency penalty must be finite, not inf");
+  EXPECT_EQ(why_not({.presence_penalty = nan}), "the presence penalty must be finite, not nan");
+  EXPECT_EQ(why_not({.bias = {{7, INFINITY}}}),
+            "the bias of token 7 must be finite or -inf, not inf");
   EXPECT_THAT(why_not({.repeat_window = -1}),
               HasSubstr("the window of the repeat penalty must be 0 or more"));
   EXPECT_EQ(why_not({.temperature = 0.7, .top_k = 40, .top_p = 1, .min_p = 1}), "");

@@ -26,7 +26,8 @@ std::vector<ThinkingStream::Part> ThinkingStream::Feed(std::string_view text) {
 
 std::vector<ThinkingStream::Part> ThinkingStream::Finish() {
   std::vector<Part> parts;
-  Emit(held_.size(), at_ == kInside || at_ == kBehind, &parts);
+  if (at_ == kInside) Emit(held_.find_last_not_of(kBlanks) + 1, kThought, &parts);
+  Emit(held_.size(), at_ == kBefore || at_ == kAnswer ? kSaid : kMark, &parts);
   return parts;
 }
 
@@ -37,42 +38,47 @@ bool ThinkingStream::Step(std::vector<Part>* parts) {
   switch (at_) {
     case kBefore:
       if (rest.starts_with(kBegin)) {
-        Emit(blanks + kBegin.size(), /*is_thinking=*/true, parts);
-        at_ = kInside;
+        Emit(blanks + kBegin.size(), kMark, parts);
+        at_ = kBegun;
         return true;
       }
       if (kBegin.starts_with(rest)) return false;
       at_ = kAnswer;
       return true;
     case kInside: {
-      if (const size_t end = held_.find(kEnd); end != std::string::npos) {
-        Emit(end + kEnd.size(), /*is_thinking=*/true, parts);
-        at_ = kBehind;
-        return true;
+      const size_t end = held_.find(kEnd);
+      size_t kept = 0;  // what may begin the mark
+      if (end == std::string::npos) {
+        kept = std::min(kEnd.size() - 1, held_.size());
+        while (!held_.ends_with(kEnd.substr(0, kept))) --kept;
       }
-      size_t kept = std::min(kEnd.size() - 1, held_.size());
-      while (!held_.ends_with(kEnd.substr(0, kept))) --kept;
-      Emit(held_.size() - kept, /*is_thinking=*/true, parts);
-      return false;
+      const std::string_view thought(held_.data(), std::min(end, held_.size() - kept));
+      const size_t size = thought.find_last_not_of(kBlanks) + 1;
+      Emit(size, kThought, parts);
+      if (end == std::string::npos) return false;
+      Emit(end + kEnd.size() - size, kMark, parts);
+      at_ = kBehind;
+      return true;
     }
+    case kBegun:
     case kBehind:
-      Emit(blanks, /*is_thinking=*/true, parts);
+      Emit(blanks, kMark, parts);
       if (held_.empty()) return false;
-      at_ = kAnswer;
+      at_ = at_ == kBegun ? kInside : kAnswer;
       return true;
     case kAnswer:
-      Emit(held_.size(), /*is_thinking=*/false, parts);
+      Emit(held_.size(), kSaid, parts);
       return false;
   }
   return false;
 }
 
-void ThinkingStream::Emit(size_t size, bool is_thinking, std::vector<Part>* parts) {
+void ThinkingStream::Emit(size_t size, Kind kind, std::vector<Part>* parts) {
   if (size == 0) return;
-  if (!parts->empty() && parts->back().is_thinking == is_thinking) {
+  if (!parts->empty() && parts->back().kind == kind) {
     parts->back().text += held_.substr(0, size);
   } else {
-    parts->push_back({held_.substr(0, size), is_thinking});
+    parts->push_back({held_.substr(0, size), kind});
   }
   held_.erase(0, size);
 }

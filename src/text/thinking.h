@@ -12,17 +12,17 @@ namespace bitfetch {
 bool EndsInThinking(std::string_view prompt);
 
 // Tells what a model thinks from what it says: an answer may begin with <think> ... </think>, after
-// white space. The marks, and white space around them, count as thinking; later ones are text. It
-// does not matter how the answer is cut.
+// white space. White space around the marks goes with them; later ones are text. It does not matter
+// how the answer is cut.
 class ThinkingStream {
  public:
+  enum Kind { kMark, kThought, kSaid };
   struct Part {
     std::string text;
-    bool is_thinking;
-    bool operator==(const Part&) const = default;
+    Kind kind;
   };
 
-  explicit ThinkingStream(bool begins_inside) : at_(begins_inside ? kInside : kBefore) {}
+  explicit ThinkingStream(bool begins_inside) : at_(begins_inside ? kBegun : kBefore) {}
 
   // What can be told now: none or a few parts, none of them empty.
   std::vector<Part> Feed(std::string_view text);
@@ -30,12 +30,12 @@ class ThinkingStream {
   std::vector<Part> Finish();
 
  private:
-  // Before <think>, before </think>, behind it, in the answer proper.
-  enum Place { kBefore, kInside, kBehind, kAnswer };
+  // Before <think>, behind it, in the thoughts, behind </think>, in the answer proper.
+  enum Place { kBefore, kBegun, kInside, kBehind, kAnswer };
 
   // Moves on as far as `held_` tells; whether it did.
   bool Step(std::vector<Part>* parts);
-  void Emit(size_t size, bool is_thinking, std::vector<Part>* parts);
+  void Emit(size_t size, Kind kind, std::vector<Part>* parts);
 
   Place at_;
   std::string held_;
