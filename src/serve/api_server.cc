@@ -25,8 +25,8 @@ class ApiServer::Impl {
   Impl(Engine* engine, ServedModel model, const ApiServerOptions& options, ApiKeys keys)
       : options_(options),
         model_(std::move(model)),
-        scheduler_(engine, options.scheduler),
         log_(options.log, STDERR_FILENO),
+        scheduler_(engine, options.scheduler),
         handler_({.model = &model_,
                   .scheduler = &scheduler_,
                   .metrics = &metrics_,
@@ -68,9 +68,9 @@ class ApiServer::Impl {
  private:
   const ApiServerOptions options_;
   const ServedModel model_;
-  Scheduler scheduler_;
   Metrics metrics_;
   RequestLog log_;
+  Scheduler scheduler_;  // its thread tells the two above until it ends
   ApiHandler handler_;
   std::unique_ptr<http::Server> http_;
 };

@@ -17,8 +17,8 @@
 namespace bitfetch {
 
 struct ApiServerOptions {
-  http::Options http;  // but for error_body
-  SchedulerOptions scheduler;
+  http::Options http = {};  // but for error_body
+  SchedulerOptions scheduler = {};
   std::vector<std::string> keys =
       {};                        // one of which a request must have; none: no request needs one
   std::string cors_origin = {};  // whose pages may ask (Access-Control-Allow-Origin); empty: none

@@ -19,6 +19,7 @@
 #include "cli/output.h"
 #include "engine/read_chat_template.h"
 #include "engine/read_tokenizer.h"
+#include "serve/api_keys.h"
 #include "serve/api_server.h"
 
 namespace bitfetch {
