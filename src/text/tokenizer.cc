@@ -47,6 +47,7 @@ Status Tokenizer::AddTokens(const Vocabulary& vocabulary, std::span<const TokenU
       continue;
     }
     bytes_[i] = model_->Bytes(token, use.kind);
+    max_token_bytes_ = std::max(max_token_bytes_, bytes_[i].size());
     if (use.kind == TokenUse::kUserDefined) {
       if (!IsUtf8(token)) return Fail("user-defined token {} is not UTF-8", id);
       if (use.is_first) user_defined.push_back({model_->Spelt(token), id});
@@ -102,6 +103,12 @@ Result<std::string> Tokenizer::Decode(std::span<const int> ids) const {
   }
   if (add_space_prefix_ && bytes.starts_with(' ')) bytes.erase(0, 1);
   return bytes;
+}
+
+size_t Tokenizer::MaxTextBytes(int64_t tokens) const {
+  // Normal form C takes at most so many bytes for one (three Hangul letters to a syllable, say).
+  constexpr size_t kMaxShrinking = 3;
+  return kMaxShrinking * max_token_bytes_ * static_cast<size_t>(tokens);
 }
 
 std::optional<int> Tokenizer::ControlToken(std::string_view name) const {

@@ -64,6 +64,9 @@ class Tokenizer {
   // Where an answer ends: see StopTokens(Vocabulary).
   const std::vector<int>& StopTokens() const { return stop_tokens_; }
 
+  // No text of more bytes is of so few tokens.
+  size_t MaxTextBytes(int64_t tokens) const;
+
   int size() const { return static_cast<int>(bytes_.size()); }
   int bos() const { return bos_; }  // -1: none
   int eos() const { return eos_; }  // -1: none
@@ -83,6 +86,7 @@ class Tokenizer {
   Markers user_defined_and_control_;
   std::vector<int> stop_tokens_;
   std::string name_;
+  size_t max_token_bytes_ = 0;
   int bos_ = -1;
   int eos_ = -1;
   bool add_bos_ = false;

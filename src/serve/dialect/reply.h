@@ -2,6 +2,8 @@
 #ifndef BITFETCH_SERVE_DIALECT_REPLY_H_
 #define BITFETCH_SERVE_DIALECT_REPLY_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
@@ -24,6 +26,14 @@ struct ApiError {
 template <class T>
 using ApiResult = tl::expected<T, ApiError>;
 
+// What an answer says or depends on and the request's body does not have.
+struct RequestOrigin {
+  std::string id;           // letters and digits, of no other request
+  int64_t created = 0;      // in seconds since 1970
+  uint64_t seed = 0;        // where the body has none: another one for each request
+  std::string client = {};  // CompletionTask::client
+};
+
 // Writes the answer to a request of one or more tasks, by their numbers. Streamed, each function
 // returns what is to be sent now (server-sent events); else only Finish has something, the whole
 // body. One thread at a time uses a reply.
@@ -34,6 +44,8 @@ class Reply {
   virtual std::string OnPrompt(size_t task, std::vector<TokenLogprob> logprobs) = 0;
   virtual std::string OnPiece(size_t task, CompletionPiece piece) = 0;
   virtual std::string OnEnd(size_t task, const CompletionEnd& end) = 0;
+  // Of a stream, where nothing else was sent for a while.
+  virtual std::string Ping() { return ": ping\n\n"; }
   // All tasks have ended well.
   virtual std::string Finish() = 0;
   // It can't be finished: an event of a stream, or the body in place of the answer.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "text/chat.h"
+#include "text/sampler.h"
 #include "text/tokenizer.h"
 
 namespace bitfetch {
@@ -17,10 +18,10 @@ struct ServedModel {
   std::string id;       // the file's name
   int64_t created = 0;  // of the file, in seconds since 1970
   Tokenizer tokenizer;
-  std::optional<ChatTemplate> chat_template;  // none: no conversations
-  int64_t context = 0;                        // tokens of a sequence
-  bool embeds = false;                        // embeddings, and no text
-  SamplerOptions sampling = kUsualSampling;   // what a request that says nothing gets
+  std::optional<ChatTemplate> chat_template = {};  // none: no conversations
+  int64_t context = 0;                             // tokens of a sequence
+  bool embeds = false;                             // embeddings, and no text
+  SamplerOptions sampling = kUsualSampling;        // what a request that says nothing gets
 };
 
 }  // namespace bitfetch

@@ -18,7 +18,6 @@ struct CompletionTask {
   std::vector<int> prompt;  // at least one token, and fewer than the context has
   SamplerOptions sampling = kUsualSampling;
   GenerateOptions generate = {};
-  bool ignore_eos = false;  // tokens that end an answer are never drawn
   // How many of the likeliest tokens are told at each place, beside the one that was drawn; -1: no
   // probabilities at all. For the tokens of the prompt too, if asked for.
   int top_logprobs = -1;
@@ -37,7 +36,8 @@ struct TokenLogprob {
 // A step of an answer: whole characters, nothing of a stop string.
 struct CompletionPiece {
   std::string text;  // may be empty: characters and stop strings are held back
-  std::vector<TokenLogprob> logprobs = {};  // of the tokens since the last piece, if asked for
+  // Of the tokens since the last piece, a stop token included, if asked for.
+  std::vector<TokenLogprob> logprobs = {};
 };
 
 struct CompletionEnd {

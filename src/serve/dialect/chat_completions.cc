@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/dialect/chat_completions.h"
+
+#include <utility>
+
+#include "serve/dialect/chat_messages.h"
+#include "serve/dialect/chat_reply.h"
+#include "serve/dialect/constraints.h"
+#include "serve/dialect/generation_fields.h"
+#include "text/thinking.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr int kMaxTopLogprobs = 20;
+
+void ReadChatLogprobs(const Field& request, bool* wanted, CompletionTask* task) {
+  request["logprobs"].Get(wanted);
+  if (!*wanted) return request["top_logprobs"].RefuseUnsupported();
+  task->top_logprobs = 0;
+  request["top_logprobs"].Get(&task->top_logprobs, 0, kMaxTopLogprobs);
+}
+
+}  // namespace
+
+ApiResult<CompletionRequest> ReadChatCompletion(const ServedModel& model, std::string_view body,
+                                                const RequestOrigin& origin) {
+  BITFETCH_RETURN_IF_ERROR(CheckWrites(model));
+  BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
+  std::optional<ApiError> error;
+  const Field request(json, &error);
+  std::string any_model;
+  request["model"].Get(&any_model);
+  CompletionTask task = ReadGeneration(request, model, origin, /*max_temperature=*/2);
+  ReadStops(request["stop"], &task);
+  ReadMaxTokens(request["max_tokens"], &task);
+  ReadMaxTokens(request["max_completion_tokens"], &task);
+  ReadResponseFormat(request["response_format"]);
+  RefuseUnsupported(request,
+                    {"functions", "function_call", "audio", "web_search_options", "prediction"});
+  for (const Field& modality : request["modalities"].Items()) {
+    std::string text;
+    modality.GetOneOf(&text, {"text"});
+  }
+
+  OpenAiReplyOptions options = {.id = "chatcmpl-" + origin.id, .created = origin.created};
+  ReadChatLogprobs(request, &options.logprobs, &task);
+  ReadChoices(request["n"], &options.choices);
+  ReadStreaming(request, &options.stream, &options.include_usage);
+  const Conversation conversation = ReadChatMessages(request, model);
+  if (error) return tl::unexpected(*std::move(error));
+
+  BITFETCH_ASSIGN_OR_RETURN(ConversationPrompt prompt,
+                            WriteConversation(model, conversation, "messages"));
+  task.prompt = std::move(prompt.ids);
+  CompletionRequest read;
+  read.stream = options.stream;
+  AddChoices(task, options.choices, &read.tasks);
+  read.reply = std::make_unique<ChatReply>(
+      model, std::move(options),
+      AnswerStream(EndsInThinking(prompt.text), conversation.offers_tools));
+  return read;
+}
+
+}  // namespace bitfetch

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_SERVE_DIALECT_CONVERSATION_H_
+#define BITFETCH_SERVE_DIALECT_CONVERSATION_H_
+
+#include <cstddef>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json_value.h"
+#include "serve/dialect/field.h"
+#include "serve/dialect/reply.h"
+#include "serve/dialect/served_model.h"
+#include "text/chat.h"
+
+namespace bitfetch {
+
+// What a chat template is given, whichever dialect it came in.
+struct Conversation {
+  std::vector<jinja::Value> messages;
+  ChatOptions options;
+  bool offers_tools = false;
+  size_t bytes = 0;  // of all texts
+
+  void Add(jinja::Dict message) { messages.emplace_back(std::move(message)); }
+};
+
+// A message, and the text of which it is made.
+jinja::Dict NewMessage(std::string role, std::string content, Conversation* conversation);
+
+// A call that an assistant made, for its message's list `tool_calls`.
+jinja::Value ToolCallValue(std::string name, std::string arguments);
+
+// Somebody else's JSON, for templates.
+jinja::Value ToValue(const JsonValue& json);
+
+// A tool as OpenAI's chat completions have it, which templates expect. Parts that are null are left
+// out.
+jinja::Value FunctionTool(const JsonValue& name, const JsonValue* description,
+                          const JsonValue* parameters);
+
+// The tools that a model may call. An error of `field` where the model can't: those can whose
+// template and answers have calls as Qwen3's do.
+void OfferTools(const Field& field, const ServedModel& model, std::vector<jinja::Value> tools,
+                Conversation* conversation);
+bool CallsTools(const ServedModel& model);
+
+// A text, or the parts of these types (whose text is in their `text`), each on a line. Parts of
+// other types, images above all, are errors that name them.
+std::string ReadContent(const Field& content, std::initializer_list<std::string_view> types);
+
+// What reasoning_effort means to models that either think or don't: none and minimal that they
+// don't.
+void ReadEffort(const Field& effort, Conversation* conversation);
+
+// An error where the model writes no text.
+ApiResult<void> CheckWrites(const ServedModel& model);
+
+struct ConversationPrompt {
+  std::string text;
+  std::vector<int> ids;  // that CheckPrompt() finds nothing wrong with
+};
+
+// Errors name `param`, the field that has the messages.
+ApiResult<TracedText> RenderConversation(const ServedModel& model, const Conversation& conversation,
+                                         std::string_view param);
+ApiResult<ConversationPrompt> WriteConversation(const ServedModel& model,
+                                                const Conversation& conversation,
+                                                std::string_view param);
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_SERVE_DIALECT_CONVERSATION_H_
