@@ -6,6 +6,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 
 #include "base/error.h"
+#include "serve/http/framing.h"
 #include "serve/http/target.h"
 
 namespace bitfetch::http {
@@ -42,6 +43,8 @@ class RequestReader::Parser : public beast::http::basic_parser<true> {
     while (state_ == State::kHeader || state_ == State::kBody) {
       const std::string_view rest = bytes.substr(taken);
       if (rest.empty() || (!got_some() && rest == "\r")) break;
+      // Chunks always end in so many bytes, and Beast asserts that it sees them together.
+      if (state_ == State::kBody && chunked() && rest.size() < kLastChunk.size()) break;
       beast::error_code error;
       const State before = state_;
       const size_t now = put(boost::asio::const_buffer(rest.data(), rest.size()), error);

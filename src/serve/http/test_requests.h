@@ -95,7 +95,7 @@ inline std::vector<BadRequest> BadRequests() {
       {"chunked_twice", post(chunked + chunked, "0\r\n\r\n"), 400},
       {"chunked_in_http10", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
       {"chunk_of_no_digits", post(chunked, "xyz\r\n"), 400},
-      {"chunk_of_a_negative_size", post(chunked, "-1\r\n"), 400},
+      {"chunk_of_a_negative_size", post(chunked, "-1\r\na\r\n"), 400},
       {"chunk_beyond_64_bits", post(chunked, "10000000000000000\r\nabc"), 400},
       {"chunk_of_64_bits", post(chunked, "ffffffffffffffff\r\nabc"), 413},
       {"chunks_over_the_limit", post(chunked, "3c\r\n" + std::string(60, 'a') + "\r\n29\r\n"), 413},
