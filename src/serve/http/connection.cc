@@ -216,13 +216,13 @@ void Connection::Refuse(const Refusal& refusal) {
     path = reader_->request().path;
     framing.head_only = reader_->request().method == "HEAD";
   }
-  const std::string body = shared_.options.error_body(refusal.status, refusal.message, path);
-  reader_.reset();
-  in_ = {};
-  CountBody(0);
   Head head{.status = refusal.status};
   if (refusal.status == 503) head.more.emplace_back("Retry-After", "1");
+  const std::string body = shared_.options.error_body(refusal.status, refusal.message, path);
   Answer(framing, path)->Send(head, body);
+  reader_.reset();  // which `refusal` may be of
+  in_ = {};
+  CountBody(0);
 }
 
 std::shared_ptr<Response> Connection::Answer(const Framing& framing, std::string path) {

@@ -33,6 +33,7 @@ void Exchange::Start(const Head& head) {
   const std::lock_guard lock(mutex_);
   if (!IsOpen() || started_) return;
   started_ = true;
+  if (framing_.http10) framing_.keep_alive = false;  // what ends the stream is the connection's end
   unsent_ = FormatHead(head, framing_, std::nullopt);
   last_write_ = Clock::now();
   Wake();

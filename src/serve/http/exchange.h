@@ -21,7 +21,7 @@ class Exchange : public Response {
  public:
   // `wake` has the connection call Take soon; called with the mutex held, until Detach.
   Exchange(const Framing& framing, size_t max_unsent, std::function<void()> wake)
-      : framing_(framing), max_unsent_(max_unsent), wake_(std::move(wake)) {}
+      : max_unsent_(max_unsent), framing_(framing), wake_(std::move(wake)) {}
 
   // What the handler gets: once the last copy goes, `abandoned` is sent unless there is an answer.
   static std::shared_ptr<Response> Handle(std::shared_ptr<Exchange> exchange,
@@ -47,6 +47,7 @@ class Exchange : public Response {
   // is whole.
   void Detach();
 
+  // Of an answer that is whole.
   bool keep_alive() const { return framing_.keep_alive; }
 
  private:
@@ -56,10 +57,10 @@ class Exchange : public Response {
   void AppendPiece(std::string_view piece);
   void Abandon(const std::function<std::string()>& body);
 
-  const Framing framing_;
   const size_t max_unsent_;
 
   std::mutex mutex_;  // of all that follows
+  Framing framing_;
   std::function<void()> wake_;
   bool woken_ = false;
   std::string unsent_;

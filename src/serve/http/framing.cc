@@ -38,7 +38,7 @@ std::string FormatHead(const Head& head, const Framing& framing, std::optional<s
   for (const auto& [name, value] : head.more) add(name, value);
   if (length && HasBody(head.status)) add("Content-Length", fmt::to_string(*length));
   if (!length && !framing.http10) add("Transfer-Encoding", "chunked");
-  if (!framing.keep_alive || (!length && framing.http10)) {
+  if (!framing.keep_alive) {
     add("Connection", "close");
   } else if (framing.http10) {
     add("Connection", "keep-alive");

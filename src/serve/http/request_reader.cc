@@ -6,6 +6,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 
 #include "base/error.h"
+#include "serve/http/framing.h"
 #include "serve/http/target.h"
 
 namespace bitfetch::http {
@@ -23,6 +24,9 @@ Refusal Explain(const beast::error_code& error) {
   return {400, fmt::format("not a valid HTTP request: {}", error.message())};
 }
 
+// The first record of a handshake (RFC 8446, section 5.1).
+bool LooksLikeTls(std::string_view bytes) { return bytes.starts_with("\x16\x03"); }
+
 }  // namespace
 
 class RequestReader::Parser : public beast::http::basic_parser<true> {
@@ -39,12 +43,17 @@ class RequestReader::Parser : public beast::http::basic_parser<true> {
     while (state_ == State::kHeader || state_ == State::kBody) {
       const std::string_view rest = bytes.substr(taken);
       if (rest.empty() || (!got_some() && rest == "\r")) break;
+      // Chunks always end in so many bytes, and Beast asserts that it sees them together.
+      if (state_ == State::kBody && chunked() && rest.size() < kLastChunk.size()) break;
       beast::error_code error;
       const State before = state_;
       const size_t now = put(boost::asio::const_buffer(rest.data(), rest.size()), error);
       taken += now;
       const bool needs_more = error == beast::http::error::need_more;
-      if (error && !needs_more) Refuse(Explain(error));
+      if (error && !needs_more) {
+        Refuse(LooksLikeTls(rest) ? Refusal{400, "this port speaks plain HTTP, and the client TLS"}
+                                  : Explain(error));
+      }
       LimitLines(before, now, needs_more ? rest.size() - now : 0);
       if (needs_more) break;
     }

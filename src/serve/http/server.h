@@ -27,8 +27,8 @@ using ErrorBody =
 struct Options {
   std::string host = "127.0.0.1";  // a name, or an IPv4 or IPv6 address
   int port = 0;                    // 0: any that is free
-  std::string tls_cert;            // PEM, with the chain; empty: no TLS
-  std::string tls_key;
+  std::string tls_cert = {};       // PEM, with the chain; empty: no TLS
+  std::string tls_key = {};
 
   size_t max_connections = 4096;          // more are answered 503
   size_t max_header = size_t{64} << 10;   // bytes; larger: 431
@@ -42,7 +42,7 @@ struct Options {
       30'000};  // the same of an answer that waits for the client
   std::chrono::milliseconds idle_timeout{120'000};  // between two requests of a connection
 
-  ErrorBody error_body;  // must be set
+  ErrorBody error_body = {};  // must be set
 };
 
 // An HTTP/1.1 (and 1.0) server: keep-alive, pipelining, chunked bodies, TLS by OpenSSL; one thread

@@ -65,37 +65,155 @@ TEST(Server, AnswersPipelinedRequestsInOrder) {
   late.join();
 }
 
-TEST(Server, StreamsInChunks) {
+TEST(Server, AnswersHeadWithoutABody) {
+  const auto server = StartServer(Echo);
+  TestClient client(server->port());
+  client.Send("HEAD /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.ReadUntil("\r\n\r\n"), HasSubstr("\r\nContent-Length: 9\r\n"));
+  EXPECT_THAT(client.ReadResponse(), EndsWith("\r\n\r\nGET /b  "));
+}
+
+TEST(Server, SendsNoBodyWhereThereIsNone) {
   const auto server = StartServer([](const Request&, const std::shared_ptr<Response>& response) {
-    response->Start({.content_type = "text/event-stream", .more = {{"Cache-Control", "no-cache"}}});
-    response->Write("data: 1\n\n");
-    response->Write("");
-    response->Write("data: 22\n\n");
-    response->Finish();
+    response->Send({.status = 204, .content_type = ""}, "");
   });
   TestClient client(server->port());
+  client.Send("OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string response = client.ReadToEnd();
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 204 No Content\r\n"));
+  EXPECT_THAT(response, Not(HasSubstr("Content-")));
+  EXPECT_THAT(response, EndsWith("\r\nConnection: close\r\n\r\n"));
+}
+
+TEST(Server, SpeaksHttp10) {
+  const auto server = StartServer(Echo);
+  TestClient client(server->port());
+  client.Send("GET /a HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
+  EXPECT_THAT(client.ReadResponse(), HasSubstr("\r\nConnection: keep-alive\r\n"));
+  client.Send("GET /b HTTP/1.0\r\n\r\n");
+  const std::string response = client.ReadToEnd();
+  EXPECT_THAT(response, HasSubstr("\r\nConnection: close\r\n"));
+  EXPECT_THAT(response, EndsWith("\r\n\r\nGET /b  "));
+}
+
+TEST(Server, ContinuesWhenTheClientWaits) {
+  const auto server = StartServer(Echo);
+  TestClient client(server->port());
   for (int i = 0; i < 2; ++i) {
-    client.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    EXPECT_THAT(client.ReadUntil("\r\n\r\n"), HasSubstr("\r\nTransfer-Encoding: chunked\r\n"));
-    EXPECT_EQ(client.ReadUntil("0\r\n\r\n"), "9\r\ndata: 1\n\n\r\na\r\ndata: 22\n\n\r\n0\r\n\r\n");
+    client.Send(
+        "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n");
+    EXPECT_EQ(client.ReadUntil("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+    client.Send("2\r\nab\r\n0\r\n\r\n");
+    EXPECT_THAT(client.ReadResponse(), EndsWith("\r\n\r\nPOST /  ab"));
   }
 }
 
-TEST(Server, TellsWhenTheClientLeaves) {
-  std::promise<void> closed;
-  std::shared_ptr<Response> kept;
-  const auto server = StartServer([&](const Request&, std::shared_ptr<Response> response) {
-    response->OnClosed([&] { closed.set_value(); });
-    kept = std::move(response);
+TEST(Server, TakesABodyOfTheLargestSize) {
+  const auto server =
+      StartServer([](const Request& request, const std::shared_ptr<Response>& response) {
+        response->Send({}, request.body);
+      });
+  TestClient client(server->port());
+  client.Send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 16777216\r\n\r\n");
+  client.Send(std::string(16 << 20, 'a'));
+  EXPECT_THAT(client.ReadResponse(), EndsWith(std::string(16 << 20, 'a')));
+}
+
+TEST(Server, NamesRequestsAndClients) {
+  const auto server =
+      StartServer([](const Request& request, const std::shared_ptr<Response>& response) {
+        response->Send({}, std::to_string(request.id) + " " + request.peer);
+      });
+  TestClient client(server->port());
+  client.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.ReadResponse(), HasSubstr("\r\n\r\n1 127.0.0.1:"));
+  EXPECT_THAT(client.ReadResponse(), HasSubstr("\r\n\r\n2 127.0.0.1:"));
+}
+
+TEST(Server, SaysWhereItListens) {
+  const auto server = StartServer(Echo);
+  EXPECT_EQ(server->url(), "http://127.0.0.1:" + std::to_string(server->port()));
+  auto v6 = Server::Listen({.host = "::1", .error_body = TestErrorBody}, Echo);
+  if (!v6) GTEST_SKIP() << v6.error().message;
+  EXPECT_EQ((*v6)->url(), "http://[::1]:" + std::to_string((*v6)->port()));
+}
+
+TEST(Server, ErrorsSayWhyItCannotListen) {
+  const auto server = StartServer(Echo);
+  const auto error = [](const std::string& host, int port) {
+    auto listening =
+        Server::Listen({.host = host, .port = port, .error_body = TestErrorBody}, Echo);
+    return listening ? "" : listening.error().message;
+  };
+  const int port = server->port();
+  EXPECT_EQ(error("127.0.0.1", port),
+            "cannot listen on 127.0.0.1 port " + std::to_string(port) + ": Address already in use");
+  EXPECT_EQ(error("127.0.0.1", 65536), "65536 is no port: they go to 65535");
+  EXPECT_THAT(error("192.0.2.1", 0), StartsWith("cannot listen on 192.0.2.1 port 0: "));
+  EXPECT_THAT(error("a b", 0), StartsWith("cannot listen on a b port 0: "));
+}
+
+TEST(Server, FinishesWhatIsUnderWayWhenItDrains) {
+  std::promise<std::shared_ptr<Response>> asked;
+  std::atomic<bool> drained = false;
+  std::promise<void> done;
+  const auto server = StartServer([&](const Request& request, std::shared_ptr<Response> response) {
+    if (request.path == "/slow") return asked.set_value(std::move(response));
+    response->Send({}, "{}");
+  });
+  TestClient idle(server->port());
+  idle.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  idle.ReadResponse();
+  TestClient half_sent(server->port());
+  half_sent.Send("GET / HTTP/1.1\r\n");
+  TestClient slow(server->port());
+  slow.Send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto response = asked.get_future().get();
+
+  server->Drain([&] {
+    drained = true;
+    done.set_value();
+  });
+  EXPECT_EQ(idle.ReadToEnd(), "");
+  half_sent.Send("Host: x\r\n\r\n");
+  EXPECT_THAT(half_sent.ReadToEnd(), StartsWith("HTTP/1.1 503 "));
+  EXPECT_FALSE(TestClient(server->port()).connected());
+  EXPECT_FALSE(drained);
+  response->Send({}, "done");
+  EXPECT_THAT(slow.ReadToEnd(), EndsWith("\r\n\r\ndone"));
+  slow.Close();
+  half_sent.Close();
+  done.get_future().get();
+}
+
+TEST(Server, StopsAtOnce) {
+  std::promise<std::shared_ptr<Response>> asked;
+  auto server = StartServer([&](const Request&, std::shared_ptr<Response> response) {
+    asked.set_value(std::move(response));
   });
   TestClient client(server->port());
   client.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  client.Close();
-  EXPECT_EQ(closed.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
-  kept->Send({}, "nobody hears it");
-  bool at_once = false;
-  kept->OnClosed([&] { at_once = true; });
-  EXPECT_TRUE(at_once);
+  const auto response = asked.get_future().get();
+  bool closed = false;
+  response->OnClosed([&] { closed = true; });
+  server.reset();
+  EXPECT_TRUE(closed);
+  EXPECT_EQ(client.ReadToEnd(), "");
+  response->Send({}, "nobody hears it");
+}
+
+TEST(Server, RunsWhatIsPosted) {
+  const auto server = StartServer(Echo);
+  std::promise<std::thread::id> ran;
+  server->Post([&] { ran.set_value(std::this_thread::get_id()); });
+  EXPECT_NE(ran.get_future().get(), std::this_thread::get_id());
+}
+
+TEST(Server, AnswersForAHandlerThatDoesNot) {
+  const auto server = StartServer([](const Request&, const std::shared_ptr<Response>&) {});
+  TestClient client(server->port());
+  client.Send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.ReadResponse(), StartsWith("HTTP/1.1 500 "));
 }
 
 }  // namespace

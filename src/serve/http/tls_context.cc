@@ -3,19 +3,12 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
-#include <system_error>
+#include "base/file.h"
 
 namespace bitfetch::http {
 namespace {
-
-// What OpenSSL says of the last failure, without its numbers.
-std::string Reason() {
-  const unsigned long code = ERR_peek_last_error();  // NOLINT(google-runtime-int)
-  if (ERR_SYSTEM_ERROR(code)) return std::generic_category().message(ERR_GET_REASON(code));
-  const char* const reason = ERR_reason_error_string(code);
-  return reason != nullptr ? reason : "unknown error";
-}
 
 int NoPassphrase(char*, int, int, void*) { return -1; }
 
@@ -25,9 +18,12 @@ void FreeTlsContext::operator()(SSL_CTX* context) const { SSL_CTX_free(context);
 
 Result<TlsContext> MakeTlsContext(const std::string& cert_path, const std::string& key_path) {
   if (cert_path.empty() || key_path.empty()) return Fail("TLS needs a certificate and a key");
-  ERR_clear_error();
+  for (const std::string& path :
+       {cert_path, key_path}) {  // OpenSSL says nothing of use about files
+    BITFETCH_RETURN_IF_ERROR(MappedFile::Open(path));
+  }
   TlsContext context(SSL_CTX_new(TLS_server_method()));
-  if (context == nullptr) return Fail("TLS: {}", Reason());
+  if (context == nullptr) return Fail("OpenSSL has no TLS here");
   SSL_CTX* const tls = context.get();
   SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);
   SSL_CTX_set_options(tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF |
@@ -38,10 +34,15 @@ Result<TlsContext> MakeTlsContext(const std::string& cert_path, const std::strin
   SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_default_passwd_cb(tls, NoPassphrase);
   if (SSL_CTX_use_certificate_chain_file(tls, cert_path.c_str()) != 1) {
-    return Fail("{}: no certificate: {}", cert_path, Reason());
+    return Fail("{}: has no certificate in PEM", cert_path);
   }
+  ERR_clear_error();
   if (SSL_CTX_use_PrivateKey_file(tls, key_path.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return Fail("{}: no key for the certificate of {}: {}", key_path, cert_path, Reason());
+    const int reason = ERR_GET_REASON(ERR_peek_last_error());
+    if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH) {
+      return Fail("{}: is not the key of {}", key_path, cert_path);
+    }
+    return Fail("{}: has no key in PEM, or one with a passphrase", key_path);
   }
   return context;
 }
