@@ -128,6 +128,10 @@ const JsonValue* JsonValue::Find(std::string_view key) const {
 }
 
 Result<JsonValue> ParseJson(std::string_view text, const JsonLimits& limits) {
+  // nlohmann's parser takes it for the text's end.
+  if (const size_t at = text.find('\0'); at != std::string_view::npos) {
+    return Fail("is no JSON: wrong at byte {}", at + 1);
+  }
   Builder builder(limits);
   if (!nlohmann::json::sax_parse(text, &builder)) return tl::unexpected(builder.error());
   return builder.Take();

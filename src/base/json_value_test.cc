@@ -50,6 +50,7 @@ TEST(JsonValue, SaysWhatIsWrong) {
   for (const char* text : {"", "{", "[1,]", "{\"a\" 1}", "1 2", "nul", "\"\xff\""}) {
     EXPECT_THAT(error_of(text), StartsWith("is no JSON: wrong at byte ")) << text;
   }
+  EXPECT_EQ(error_of(std::string("[1]\0x", 5)), "is no JSON: wrong at byte 4");
   EXPECT_EQ(error_of("[1, x]"), "is no JSON: wrong at byte 5");
   EXPECT_EQ(error_of(R"({"a": 1, "b\n": 2, "b\n": 3})"), R"(has the key 'b\x0a' twice)");
   EXPECT_EQ(error_of(std::string(16, '[') + std::string(16, ']')), "");

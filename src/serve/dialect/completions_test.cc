@@ -56,7 +56,7 @@ TEST_F(CompletionsTest, PromptsAreTextsOrTokens) {
 
 TEST_F(CompletionsTest, SaysWhichPromptIsWrong) {
   EXPECT_EQ(Prompts(R"({"prompt": ["a", []]})"),
-            "400 'prompt[1]' is empty, and an answer can only go on from a token | prompt[1] | "
+            "400 'prompt[1]' is empty, and a model needs a token at least | prompt[1] | "
             "invalid_value");
   EXPECT_EQ(
       Prompts(R"({"prompt": [["a"]]})"),

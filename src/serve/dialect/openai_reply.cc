@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/dialect/openai_reply.h"
 
+#include <algorithm>
+
 #include "serve/dialect/error_body.h"
 #include "serve/dialect/server_sent_event.h"
 
@@ -82,7 +84,7 @@ void OpenAiReply::AddTimings(JsonObject* object) const {
   const int64_t read = end.prompt_tokens - end.cached_tokens;
   timings.Add("cache_n", end.cached_tokens);
   add("prompt", read, read, end.prompt_seconds);
-  add("predicted", end.tokens, end.tokens - 1, end.generate_seconds);
+  add("predicted", end.tokens, std::max<int64_t>(end.tokens - 1, 0), end.generate_seconds);
   object->Add("timings", timings);
 }
 

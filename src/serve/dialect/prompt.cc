@@ -24,10 +24,10 @@ ApiResult<void> CheckBytes(const ServedModel& model, size_t bytes, std::string_v
 ApiResult<void> CheckPrompt(const ServedModel& model, const std::vector<int>& ids,
                             std::string_view param) {
   if (ids.empty()) {
-    return tl::unexpected(ApiError{
-        .message = fmt::format("'{}' is empty, and an answer can only go on from a token", param),
-        .param = std::string(param),
-        .code = "invalid_value"});
+    return tl::unexpected(
+        ApiError{.message = fmt::format("'{}' is empty, and a model needs a token at least", param),
+                 .param = std::string(param),
+                 .code = "invalid_value"});
   }
   if (std::ssize(ids) < model.context) return {};
   return TooLong(model, fmt::format("{} tokens", ids.size()), param);

@@ -3,7 +3,6 @@
 #define BITFETCH_SERVE_DIALECT_TEST_SERVED_MODEL_H_
 
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 
 #include <string>
 #include <string_view>
@@ -26,11 +25,9 @@ inline ServedModel TestServedModel(std::string_view chat_template = kTestTemplat
   AddToken("<|im_start|>", kControlToken, &vocabulary);
   AddToken("<|im_end|>", kControlToken, &vocabulary);
   vocabulary.add_bos = true;
-  Result<Tokenizer> tokenizer = Tokenizer::Create(vocabulary);
-  EXPECT_TRUE(tokenizer) << tokenizer.error().message;
   return {.id = "tiny",
           .created = 1700000000,
-          .tokenizer = *std::move(tokenizer),
+          .tokenizer = *Tokenizer::Create(vocabulary),
           .chat_template = ChatTemplate{"mine", std::string(chat_template)},
           .context = 1000};
 }

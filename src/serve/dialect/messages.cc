@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/dialect/messages.h"
+
+#include <utility>
+
+#include "serve/dialect/constraints.h"
+#include "serve/dialect/conversation.h"
+#include "serve/dialect/generation_fields.h"
+#include "serve/dialect/json_object.h"
+#include "serve/dialect/messages_reply.h"
+
+namespace bitfetch {
+
+using jinja::Value;
+
+namespace {
+
+// What a user says; before it the results of tools, which are messages of their own for templates.
+void ReadUserMessage(const Field& content, const ServedModel& model, Conversation* conversation) {
+  std::string text;
+  bool has_results = false;
+  if (!content.Is<JsonValue::List>()) content.Get(&text);
+  const std::vector<Field> blocks =
+      content.Is<JsonValue::List>() ? content.Items() : std::vector<Field>();
+  for (const Field& block : blocks) {
+    std::string type;
+    block.Require();
+    block["type"].GetOneOf(&type, {"text", "tool_result"});
+    if (type == "tool_result") {
+      if (!CallsTools(model)) {
+        block.Refuse("is the result of a tool, and this model's chat template has no tools",
+                     "unsupported_value");
+      }
+      block["tool_use_id"].Require();
+      conversation->Add(NewMessage("tool", ReadContent(block["content"], {"text"}), conversation));
+      has_results = true;
+      continue;
+    }
+    std::string part;
+    block["text"].Require();
+    block["text"].Get(&part);
+    if (!text.empty()) text += '\n';
+    text += part;
+  }
+  if (!text.empty() || !has_results) {
+    conversation->Add(NewMessage("user", std::move(text), conversation));
+  }
+}
+
+void ReadAssistantMessage(const Field& content, Conversation* conversation) {
+  std::string text, thoughts;
+  std::vector<Value> calls;
+  if (!content.Is<JsonValue::List>()) content.Get(&text);
+  const std::vector<Field> blocks =
+      content.Is<JsonValue::List>() ? content.Items() : std::vector<Field>();
+  for (const Field& block : blocks) {
+    std::string type, part;
+    block.Require();
+    block["type"].GetOneOf(&type, {"text", "thinking", "tool_use"});
+    if (type == "tool_use") {
+      block["name"].Require();
+      block["name"].Get(&part);
+      const JsonValue* input = block["input"].value();
+      std::string arguments = input == nullptr ? "{}" : WriteJson(*input);
+      conversation->bytes += arguments.size();
+      calls.push_back(ToolCallValue(std::move(part), std::move(arguments)));
+      continue;
+    }
+    const Field said = block[type == "text" ? "text" : "thinking"];
+    said.Require();
+    said.Get(&part);
+    std::string& all = type == "text" ? text : thoughts;
+    if (!all.empty()) all += '\n';
+    all += part;
+  }
+  jinja::Dict message = NewMessage("assistant", std::move(text), conversation);
+  if (!thoughts.empty()) {
+    conversation->bytes += thoughts.size();
+    message.Set("reasoning_content", Value::Foreign(std::move(thoughts)));
+  }
+  if (!calls.empty()) message.Set("tool_calls", std::move(calls));
+  conversation->Add(std::move(message));
+}
+
+void ReadMessageTools(const Field& request, const ServedModel& model, Conversation* conversation) {
+  std::vector<Value> tools;
+  for (const Field& tool : request["tools"].Items()) {
+    std::string type = "custom", name;
+    tool.Require();
+    tool["type"].GetOneOf(&type, {"custom"});
+    tool["name"].Require();
+    tool["name"].Get(&name);
+    if (!tool["name"].given()) continue;
+    tools.push_back(FunctionTool(*tool["name"].value(), tool["description"].value(),
+                                 tool["input_schema"].value()));
+  }
+  const Field choice = request["tool_choice"];
+  std::string type = "auto";
+  choice["type"].GetOneOf(&type, {"auto", "none", "any", "tool"});
+  if (type == "any" || type == "tool") RefuseForcedTool(choice);
+  if (type != "none") OfferTools(request["tools"], model, std::move(tools), conversation);
+}
+
+Conversation ReadConversation(const Field& request, const ServedModel& model) {
+  Conversation conversation;
+  if (request["system"].given()) {
+    conversation.Add(NewMessage("system", ReadContent(request["system"], {"text"}), &conversation));
+  }
+  const Field messages = request["messages"];
+  messages.Require();
+  const std::vector<Field> items = messages.Items();
+  if (items.empty()) messages.Refuse("must hold a message at least");
+  std::string role;
+  for (const Field& message : items) {
+    message.Require();
+    message["role"].Require();
+    message["role"].GetOneOf(&role, {"user", "assistant"});
+    message["content"].Require();
+    if (role == "user") {
+      ReadUserMessage(message["content"], model, &conversation);
+    } else {
+      ReadAssistantMessage(message["content"], &conversation);
+    }
+  }
+  if (role == "assistant") {
+    messages.Refuse("must end with the user's: an answer that is begun already is not supported",
+                    "unsupported_value");
+  }
+  ReadMessageTools(request, model, &conversation);
+
+  // Whoever asks for none expects none.
+  std::string thinking = "disabled";
+  request["thinking"]["type"].GetOneOf(&thinking, {"enabled", "disabled", "adaptive"});
+  conversation.options.enable_thinking = thinking != "disabled";
+  RefuseUnsupported(request, {"mcp_servers", "container", "context_management", "output_format"});
+  return conversation;
+}
+
+}  // namespace
+
+ApiResult<CompletionRequest> ReadMessages(const ServedModel& model, std::string_view body,
+                                          const RequestOrigin& origin) {
+  BITFETCH_RETURN_IF_ERROR(CheckWrites(model));
+  BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
+  std::optional<ApiError> error;
+  const Field request(json, &error);
+  std::string any_model;
+  request["model"].Get(&any_model);
+  CompletionTask task = ReadGeneration(request, model, origin, /*max_temperature=*/1);
+  ReadStops(request["stop_sequences"], &task);
+  ReadMaxTokens(request["max_tokens"], &task);
+  CompletionRequest read;
+  request["stream"].Get(&read.stream);
+  const Conversation conversation = ReadConversation(request, model);
+  if (error) return tl::unexpected(*std::move(error));
+
+  BITFETCH_ASSIGN_OR_RETURN(ConversationPrompt prompt,
+                            WriteConversation(model, conversation, "messages"));
+  task.prompt = std::move(prompt.ids);
+  read.reply = std::make_unique<MessagesReply>(
+      model, origin.id, std::ssize(task.prompt), read.stream,
+      AnswerStream(EndsInThinking(prompt.text), conversation.offers_tools));
+  read.tasks.push_back(std::move(task));
+  return read;
+}
+
+ApiResult<std::string> CountMessageTokens(const ServedModel& model, std::string_view body) {
+  BITFETCH_RETURN_IF_ERROR(CheckWrites(model));
+  BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
+  std::optional<ApiError> error;
+  const Conversation conversation = ReadConversation(Field(json, &error), model);
+  if (error) return tl::unexpected(*std::move(error));
+  BITFETCH_ASSIGN_OR_RETURN(const ConversationPrompt prompt,
+                            WriteConversation(model, conversation, "messages"));
+  return Json(JsonObject().Add("input_tokens", prompt.ids.size())).text;
+}
+
+}  // namespace bitfetch

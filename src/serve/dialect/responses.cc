@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/dialect/responses.h"
+
+#include <utility>
+
+#include "serve/dialect/constraints.h"
+#include "serve/dialect/conversation.h"
+#include "serve/dialect/generation_fields.h"
+#include "serve/dialect/responses_reply.h"
+
+namespace bitfetch {
+
+using jinja::Value;
+
+namespace {
+
+// Items of an input, in which what a model thinks, says and calls in one turn are several:
+// templates have them as one message.
+class InputReader {
+ public:
+  InputReader(const ServedModel& model, Conversation* conversation)
+      : model_(model), conversation_(*conversation) {}
+
+  void Read(const Field& item) {
+    std::string type = "message";
+    item.Require();
+    item["type"].GetOneOf(&type, {"message", "reasoning", "function_call", "function_call_output"});
+    if (type == "message") {
+      ReadMessage(item);
+    } else if (type == "reasoning") {
+      if (!calls_.empty() || has_text_) Flush();
+      AddLine(ReadContent(item["content"], {"reasoning_text"}), &thoughts_);
+    } else if (type == "function_call") {
+      std::string name, arguments;
+      item["name"].Require();
+      item["name"].Get(&name);
+      item["arguments"].Get(&arguments);
+      conversation_.bytes += arguments.size();
+      calls_.push_back(ToolCallValue(std::move(name), std::move(arguments)));
+    } else {
+      Flush();
+      if (!CallsTools(model_)) {
+        item.Refuse("is the result of a tool, and this model's chat template has no tools",
+                    "unsupported_value");
+      }
+      item["output"].Require();
+      conversation_.Add(
+          NewMessage("tool", ReadContent(item["output"], {"input_text"}), &conversation_));
+    }
+  }
+
+  // Ends the model's turn.
+  void Flush() {
+    if (!has_text_ && calls_.empty()) {
+      thoughts_.clear();  // that led to nothing
+      return;
+    }
+    jinja::Dict message = NewMessage("assistant", std::exchange(text_, {}), &conversation_);
+    conversation_.bytes += thoughts_.size();
+    if (!thoughts_.empty()) {
+      message.Set("reasoning_content", Value::Foreign(std::exchange(thoughts_, {})));
+    }
+    if (!calls_.empty()) message.Set("tool_calls", std::exchange(calls_, {}));
+    has_text_ = false;
+    conversation_.Add(std::move(message));
+  }
+
+ private:
+  static void AddLine(const std::string& line, std::string* text) {
+    if (!text->empty()) *text += '\n';
+    *text += line;
+  }
+
+  void ReadMessage(const Field& item) {
+    std::string role;
+    item["role"].Require();
+    item["role"].GetOneOf(&role, {"system", "developer", "user", "assistant"});
+    item["content"].Require();
+    std::string text = ReadContent(item["content"], {"input_text", "output_text"});
+    if (role == "assistant") {
+      if (has_text_ || !calls_.empty()) Flush();
+      text_ = std::move(text);
+      has_text_ = true;
+      return;
+    }
+    Flush();
+    conversation_.Add(
+        NewMessage(role == "user" ? "user" : "system", std::move(text), &conversation_));
+  }
+
+  const ServedModel& model_;
+  Conversation& conversation_;
+  std::string thoughts_, text_;
+  bool has_text_ = false;
+  std::vector<Value> calls_;
+};
+
+void ReadResponseTools(const Field& request, const ServedModel& model, Conversation* conversation) {
+  std::vector<Value> tools;
+  for (const Field& tool : request["tools"].Items()) {
+    std::string type, name;
+    tool.Require();
+    tool["type"].Require();
+    tool["type"].GetOneOf(&type, {"function"});
+    tool["name"].Require();
+    tool["name"].Get(&name);
+    if (!tool["name"].given()) continue;
+    tools.push_back(FunctionTool(*tool["name"].value(), tool["description"].value(),
+                                 tool["parameters"].value()));
+  }
+  const Field choice = request["tool_choice"];
+  if (choice.Is<JsonValue::Object>()) return RefuseForcedTool(choice);
+  std::string word = "auto";
+  choice.GetOneOf(&word, {"none", "auto", "required"});
+  if (word == "required") RefuseForcedTool(choice);
+  if (word != "none") OfferTools(request["tools"], model, std::move(tools), conversation);
+}
+
+Conversation ReadInput(const Field& request, const ServedModel& model) {
+  Conversation conversation;
+  if (request["instructions"].given()) {
+    std::string text;
+    request["instructions"].Get(&text);
+    conversation.Add(NewMessage("system", std::move(text), &conversation));
+  }
+  const Field input = request["input"];
+  input.Require();
+  if (input.Is<JsonValue::List>()) {
+    InputReader reader(model, &conversation);
+    for (const Field& item : input.Items()) reader.Read(item);
+    reader.Flush();
+  } else {
+    std::string text;
+    input.Get(&text);
+    conversation.Add(NewMessage("user", std::move(text), &conversation));
+  }
+  if (conversation.messages.empty()) input.Refuse("must hold a message at least");
+  ReadResponseTools(request, model, &conversation);
+  ReadEffort(request["reasoning"]["effort"], &conversation);
+  return conversation;
+}
+
+}  // namespace
+
+ApiResult<CompletionRequest> ReadResponse(const ServedModel& model, std::string_view body,
+                                          const RequestOrigin& origin) {
+  BITFETCH_RETURN_IF_ERROR(CheckWrites(model));
+  BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
+  std::optional<ApiError> error;
+  const Field request(json, &error);
+  std::string any_model;
+  request["model"].Get(&any_model);
+  CompletionTask task = ReadGeneration(request, model, origin, /*max_temperature=*/2);
+  ReadMaxTokens(request["max_output_tokens"], &task);
+  ReadResponseFormat(request["text"]["format"]);
+  RefuseUnsupported(request, {"previous_response_id", "conversation", "background", "prompt",
+                              "max_tool_calls", "top_logprobs"});
+  std::string truncation;
+  request["truncation"].GetOneOf(&truncation, {"disabled"});
+  CompletionRequest read;
+  request["stream"].Get(&read.stream);
+  const Conversation conversation = ReadInput(request, model);
+  if (error) return tl::unexpected(*std::move(error));
+
+  BITFETCH_ASSIGN_OR_RETURN(ConversationPrompt prompt,
+                            WriteConversation(model, conversation, "input"));
+  task.prompt = std::move(prompt.ids);
+  read.reply = std::make_unique<ResponsesReply>(
+      model, origin, task, read.stream,
+      AnswerStream(EndsInThinking(prompt.text), conversation.offers_tools));
+  read.tasks.push_back(std::move(task));
+  return read;
+}
+
+}  // namespace bitfetch
