@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What `cmake --install` and CPack give: the program, that of the benchmarks beside it, the library as one shared object
+# What `cmake --install` and CPack give: the program, those that it goes on as beside it, the library as one shared object
 # that shows include/bitfetch/ and nothing else, and what find_package(bitfetch) and pkg-config look for.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -9,7 +9,7 @@ target_link_libraries(libbitfetch PRIVATE bitfetch_engine)
 target_include_directories(libbitfetch INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                                                  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 # Templates of the standard library would be seen all the same. What nothing of bitfetch.h reaches, such as chat
-# templates and conversion, stays out.
+# templates, stays out.
 target_link_options(libbitfetch PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map -Wl,--gc-sections)
 set_property(TARGET libbitfetch APPEND PROPERTY LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map)
 set_target_properties(libbitfetch PROPERTIES OUTPUT_NAME bitfetch EXPORT_NAME bitfetch VERSION ${PROJECT_VERSION}
@@ -17,7 +17,7 @@ set_target_properties(libbitfetch PROPERTIES OUTPUT_NAME bitfetch EXPORT_NAME bi
 
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME bitfetch)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bitfetch)
-install(TARGETS bitfetch bitfetch-bench RUNTIME)
+install(TARGETS ${programs} RUNTIME)
 install(TARGETS libbitfetch EXPORT bitfetch LIBRARY)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES debian-copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)

@@ -4,19 +4,17 @@ if(NOT BITFETCH_TESTS)
   return()
 endif()
 
-# The tests of the command line run the programs as a user does; those of the benchmarks theirs at once, since under an
-# emulator no program starts another.
+# The tests of the command line run the programs as a user does.
 list(JOIN CMAKE_CROSSCOMPILING_EMULATOR "|" emulator)
-foreach(test_and_program "cli_test;bitfetch" "cli_bench_test;bitfetch-bench")
-  list(GET test_and_program 0 test)
-  list(GET test_and_program 1 program)
-  add_dependencies(${test} ${program})
-  target_compile_definitions(${test} PRIVATE BITFETCH_PROGRAM="$<TARGET_FILE:${program}>"
-                                             BITFETCH_EMULATOR="${emulator}")
+foreach(test cli_test cli_bench_test cli_convert_test)
+  add_dependencies(${test} ${programs})
+  target_compile_definitions(${test} PRIVATE BITFETCH_PROGRAM="$<TARGET_FILE:bitfetch>" BITFETCH_EMULATOR="${emulator}")
 endforeach()
 if(NOT CMAKE_CROSSCOMPILING)
-  add_test(NAME program.bench_is_reached COMMAND bitfetch bench attention --help)
-  set_tests_properties(program.bench_is_reached PROPERTIES PASS_REGULAR_EXPRESSION "usage: bitfetch bench attention")
+  foreach(command bench convert)
+    add_test(NAME program.${command}_is_reached COMMAND bitfetch ${command} --help)
+    set_tests_properties(program.${command}_is_reached PROPERTIES PASS_REGULAR_EXPRESSION "usage: bitfetch ${command}")
+  endforeach()
 endif()
 
 set(python ${CMAKE_COMMAND} -E env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3)

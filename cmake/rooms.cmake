@@ -12,10 +12,11 @@ endif()
 set(common_headers <algorithm> <cstdint> <functional> <memory> <optional> <span> <string> <string_view> <utility>
                    <vector> <fmt/format.h> <tl/expected.hpp>)
 
-# bitfetch_room(FOLDER [COLD] [ROOMS room...] [LIBS library...]): no time is spent on optimising a COLD one, which waits
-# for people, files and kernels.
+# bitfetch_room(FOLDER [COLD] [ROOMS room...] [LIBS library...] [TEST_ROOMS room...]): no time is spent on optimising a
+# COLD one, which waits for people, files and kernels. TEST_ROOMS are what its tests alone use, whichever way that arrow
+# goes.
 function(bitfetch_room folder)
-  cmake_parse_arguments(ARG "COLD" "" "ROOMS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "COLD" "" "ROOMS;LIBS;TEST_ROOMS" ${ARGN})
   set(dir ${PROJECT_SOURCE_DIR}/src/${folder})
   string(REPLACE "/" "_" name ${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
@@ -44,7 +45,8 @@ function(bitfetch_room folder)
   target_link_libraries(bitfetch_${name} ${scope} ${ARG_ROOMS} ${ARG_LIBS})
 
   if(BITFETCH_TESTS AND tests)
-    bitfetch_program(${name}_test ${tests} ROOMS ${name} LIBS GTest::gmock GTest::gtest_main FOLDER tests)
+    bitfetch_program(${name}_test ${tests} ROOMS ${ARG_TEST_ROOMS} ${name}
+                     LIBS GTest::gmock GTest::gtest_main FOLDER tests)
     target_compile_definitions(${name}_test PRIVATE BITFETCH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     # GoogleTest is half of the time that a test takes to compile, and optimising the test itself most of the rest.
     # GCC 12 warns of what std::string's operator+ never does (GCC bugs 105329 and 105651).

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "base/json_value.h"
+#include "convert/hf_config.h"
 #include "fuzz/check.h"
-#include "model/hf_config.h"
 
 namespace bitfetch {
 namespace {

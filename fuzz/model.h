@@ -9,7 +9,7 @@
 #include <string>
 
 #include "base/temp_dir.h"
-#include "engine/synth.h"
+#include "convert/synth.h"
 #include "fuzz/check.h"
 
 namespace bitfetch {

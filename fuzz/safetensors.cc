@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A file that claims to hold tensors goes as far as a conversion would take it: the header, and
 // each matrix as ternary weights of the shape that it has.
-#include "model/safetensors.h"
+#include "convert/safetensors.h"
 
 #include <cmath>
 #include <vector>
 
+#include "convert/hf_ternary.h"
 #include "fuzz/check.h"
 #include "fuzz/memory_file.h"
-#include "model/hf_ternary.h"
 
 namespace bitfetch {
 namespace {

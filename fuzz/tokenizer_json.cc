@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as a tokenizer.json: an error in one line, or a vocabulary whose tokenizer, if it makes
 // one, encodes and decodes.
-#include "text/tokenizer_json.h"
+#include "convert/tokenizer_json.h"
 
 #include <string_view>
 

@@ -13,11 +13,12 @@ prefix=$scratch/prefix
 cmake --install "$build" --prefix "$prefix" >/dev/null
 [[ $("$prefix/bin/bitfetch" tokenize -m "$root/models/tiny.gguf" -p a) =~ ^[0-9,]+$ ]]
 
-# The benchmarks are reached where they were installed, and missed in one line where they were not.
+# The other programs are reached where they were installed, and missed in one line where they were not.
+"$prefix/bin/bitfetch" synth --out "$scratch/synth.gguf"
 "$prefix/bin/bitfetch" bench attention --help >/dev/null
 rm "$prefix/bin/bitfetch-bench"
 if "$prefix/bin/bitfetch" bench attention --help 2>"$scratch/said"; then exit 1; fi
-grep -q "^error: the benchmarks are not built ($prefix/bin/bitfetch-bench is missing): " "$scratch/said"
+grep -q "^error: .bench. is not built ($prefix/bin/bitfetch-bench is missing): " "$scratch/said"
 [[ $(wc -l <"$scratch/said") == 1 ]]
 
 cmake -S "$root/examples" -B "$scratch/examples" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
@@ -46,7 +47,7 @@ fi
 (cd "$scratch" && cpack --config "$build/CPackConfig.cmake" -B "$scratch/packed" >/dev/null)
 deb=$(echo "$scratch"/packed/bitfetch_*.deb)
 dpkg-deb --extract "$deb" "$scratch/unpacked"
-for file in bin/bitfetch bin/bitfetch-bench share/doc/bitfetch/LICENSE; do
+for file in bin/bitfetch bin/bitfetch-bench bin/bitfetch-convert share/doc/bitfetch/LICENSE; do
   [[ -f $scratch/unpacked/usr/$file ]]
 done
 dpkg-deb --field "$deb" Depends
@@ -62,7 +63,7 @@ dpkg-deb --field "$deb" Depends | grep "^bitfetch (= $("$prefix/bin/bitfetch" --
 # The licence of each library that is compiled in is named: what the binaries define in its namespace, which is also the
 # name of its folder of headers, gives it away.
 copyright=$scratch/unpacked/usr/share/doc/bitfetch/copyright
-libraries=$(nm --demangle --defined-only "$build"/bitfetch{,-bench} "$libdir/libbitfetch.so" |
+libraries=$(nm --demangle --defined-only "$build"/bitfetch{,-bench,-convert} "$libdir/libbitfetch.so" |
   sed -nE 's/^[0-9a-f]+ . ([a-z]+ )*([A-Za-z_]+)::.*/\2/p' | grep -vxE 'bitfetch.*|std|__gnu_cxx' | sort -u)
 [[ $libraries == *CLI*fmt*nlohmann* ]]
 for library in $libraries; do

@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "base/temp_dir.h"
-#include "engine/synth.h"
+#include "convert/synth.h"
 #include "engine/test_profile.h"
 
 namespace {

@@ -10,8 +10,8 @@
 #include "base/temp_dir.h"
 #include "cli/test_commands.h"
 #include "cli/test_program.h"
-#include "engine/synth_tokenizer.h"
-#include "engine/test_hf_folder.h"
+#include "convert/synth_tokenizer.h"
+#include "convert/test_hf_folder.h"
 #include "model/test_model.h"
 
 namespace bitfetch {
@@ -396,33 +396,6 @@ TEST_F(CliTest, TuneGoesOnWhereNothingCanBeKept) {
   EXPECT_EQ(tune.code, 0);
   EXPECT_THAT(tune.out, HasSubstr("latency"));
   EXPECT_THAT(tune.err, HasSubstr("warning: the profile is not kept: "));
-}
-
-// --- synth
-
-TEST_F(CliTest, SynthWritesAModelThatRuns) {
-  const std::string model = dir_.Path("m.gguf");
-  const Finished synth =
-      RunProgram({"synth", "-o", model, "--shape", "tiny", "--layers", "1", "--arch", "llama",
-                  "--type", "TQ1_0", "--embedding", "BF16", "--own-output", "--vocab", "261"});
-  EXPECT_EQ(synth.code, 0) << synth.err;
-  EXPECT_EQ(synth.out, "");
-  EXPECT_EQ(synth.err, "");
-  const Finished generate = RunProgram(
-      {"generate", "-m", model, "-p", "x", "-n", "3", "--seed", "1", "--prefetch", "64"});
-  EXPECT_EQ(generate.code, 0) << generate.err;
-}
-
-TEST_F(CliTest, OptionsChangeTheShapeInAnyOrder) {
-  for (const auto& options : {std::vector<std::string>{"--shape", "tiny", "--layers", "1"},
-                              std::vector<std::string>{"--layers", "1", "--shape", "tiny"},
-                              std::vector<std::string>{"--layers", "1"}}) {
-    std::vector<std::string> arguments = {"synth", "-o", dir_.Path("m.gguf")};
-    arguments.insert(arguments.end(), options.begin(), options.end());
-    ASSERT_EQ(RunProgram(arguments).code, 0);
-    EXPECT_THAT(RunProgram({"info", "-m", dir_.Path("m.gguf")}).out,
-                MatchesRegex("(.|\n)*layers +1, 256 wide(.|\n)*"));
-  }
 }
 
 }  // namespace

@@ -16,8 +16,6 @@ void AddDetokenize(Command& program);
 void AddLogits(Command& program);
 void AddEmbed(Command& program);
 void AddPerplexity(Command& program);
-void AddSynth(Command& program);
-void AddConvert(Command& program);
 
 }  // namespace bitfetch
 

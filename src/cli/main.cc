@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string>
 #include <string_view>
 #include <vector>
 
-#include "cli/bench_program.h"
 #include "cli/commands.h"
+#include "cli/other_programs.h"
 #include "cli/output.h"
 #include "cli/program_main.h"
 
@@ -29,8 +30,8 @@ int Run(int given_argc, char** given_argv) {
   std::vector<char*> words = WithoutWordsForFlags(given_argc, given_argv);
   const int argc = static_cast<int>(words.size()) - 1;
   char** argv = words.data();
-  if (argc > 1 && std::string_view(argv[1]) == "bench") {
-    SayError(RunBenchProgram(argv).message);
+  if (const OtherProgram* other = argc > 1 ? FindOtherProgram(argv[1]) : nullptr) {
+    SayError(GoOnAs(*other, argv).message);
     return kExitError;
   }
   Command program(
@@ -63,10 +64,10 @@ Exit codes:
   AddLogits(program);
   AddEmbed(program);
   AddPerplexity(program);
-  AddSynth(program);
-  AddConvert(program);
-  // For the list of commands alone: RunBenchProgram is what runs.
-  program.Add("bench", {.usage = {}, .summary = kBenchSummary, .more = {}});
+  for (const OtherProgram& other : kOtherPrograms) {  // for the list of commands alone
+    program.Add(std::string(other.command),
+                {.usage = {}, .summary = std::string(other.summary), .more = {}});
+  }
   return program.Main(argc, argv);
 }
 

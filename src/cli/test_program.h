@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <mutex>
 #include <sstream>
@@ -22,6 +23,8 @@
 #include <utility>
 #include <vector>
 
+#include "cli/other_programs.h"
+
 namespace bitfetch {
 
 struct Finished {
@@ -29,6 +32,14 @@ struct Finished {
   std::string out;
   std::string err;
 };
+
+// What `bitfetch` goes on as with these arguments: under an emulator no program starts another.
+inline std::string ProgramOf(const std::vector<std::string>& arguments) {
+  const OtherProgram* other = arguments.empty() ? nullptr : FindOtherProgram(arguments[0]);
+  std::filesystem::path path = BITFETCH_PROGRAM;
+  if (other != nullptr) path.replace_filename(other->program);
+  return path;
+}
 
 // The program while it runs. What it writes is read all the time.
 class Program {
@@ -41,7 +52,7 @@ class Program {
     std::vector<std::string> words;
     std::istringstream emulator(BITFETCH_EMULATOR);
     for (std::string word; std::getline(emulator, word, '|');) words.push_back(word);
-    words.emplace_back(BITFETCH_PROGRAM);
+    words.push_back(ProgramOf(arguments));
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     argv.reserve(words.size() + 1);

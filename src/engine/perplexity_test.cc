@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/temp_dir.h"
+#include "convert/synth.h"
 #include "engine/read_tokenizer.h"
-#include "engine/synth.h"
 #include "text/sampler.h"
 
 namespace bitfetch {

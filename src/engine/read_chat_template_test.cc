@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/temp_dir.h"
-#include "model/gguf_writer.h"
+#include "convert/gguf_writer.h"
 #include "text/chat_form.h"
 #include "text/test_vocabulary.h"
 

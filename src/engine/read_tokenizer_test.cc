@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/temp_dir.h"
-#include "model/gguf_writer.h"
+#include "convert/gguf_writer.h"
 #include "text/test_vocabulary.h"
 
 namespace bitfetch {

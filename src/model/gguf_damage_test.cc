@@ -11,9 +11,9 @@
 #include <string>
 
 #include "base/temp_dir.h"
+#include "convert/gguf_writer.h"
 #include "model/dequantize.h"
 #include "model/gguf_reader.h"
-#include "model/gguf_writer.h"
 #include "model/model_config.h"
 #include "model/ternary_codes.h"
 #include "model/ternary_groups.h"

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/temp_dir.h"
-#include "model/gguf_writer.h"
+#include "convert/gguf_writer.h"
 
 namespace bitfetch {
 namespace {

@@ -10,7 +10,7 @@
 #include <span>
 
 #include "base/temp_dir.h"
-#include "model/gguf_writer.h"
+#include "convert/gguf_writer.h"
 #include "model/test_model.h"
 
 namespace bitfetch {

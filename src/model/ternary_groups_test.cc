@@ -12,8 +12,8 @@
 
 #include "base/float16.h"
 #include "base/temp_dir.h"
+#include "convert/gguf_writer.h"
 #include "model/dequantize.h"
-#include "model/gguf_writer.h"
 
 namespace bitfetch {
 namespace {

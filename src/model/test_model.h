@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/float16.h"
-#include "model/gguf_writer.h"
+#include "convert/gguf_writer.h"
 #include "model/layer_plan.h"
 #include "model/ternary_codes.h"
 #include "model/ternary_groups.h"

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "base/json_value.h"
+#include "convert/tokenizer_json.h"
 #include "text/normal_form.h"
 #include "text/piece_alphabet.h"
 #include "text/tokenizer.h"
-#include "text/tokenizer_json.h"
 
 namespace bitfetch {
 namespace {

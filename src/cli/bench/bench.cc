@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/bench/commands.h"
-#include "cli/bench_program.h"
+#include "cli/other_programs.h"
 
 namespace bitfetch {
 
@@ -9,7 +9,7 @@ void AddBench(Command& program) {
       "bench",
       {.usage =
            "attention | batch | decode | distance | memory | misses | prefill | report [options]",
-       .summary = kBenchSummary,
+       .summary = std::string(FindOtherProgram("bench")->summary),
        .more = R"(examples:
   bitfetch bench attention
   bitfetch bench batch -m models/tiny.gguf --sequences 1,8

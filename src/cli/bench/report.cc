@@ -12,7 +12,7 @@
 #include "cli/bench/runs.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
-#include "engine/synth.h"
+#include "convert/synth.h"
 #include "kernels/kernels.h"
 #include "machine/clock.h"
 #include "machine/probe.h"
