@@ -142,8 +142,7 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
 TEST_F(CliTest, EveryExampleInHelpRunsAsItStands) {
   if (!std::string_view(BITFETCH_EMULATOR).empty()) GTEST_SKIP() << "a shell runs them";
   ASSERT_EQ(symlink(BITFETCH_SOURCE_DIR "/models", dir_.Path("models").c_str()), 0);
-  TestHfFolder(dir_.Path("bitnet-b1.58-2B-4T-bf16"), SynthShapeNamed("tiny").value(),
-               HfForm::kTraining)
+  TestHfFolder(dir_.Path("bitnet-b1.58-2B-4T-bf16"), HfModel("bitnet-b1.58"), HfForm::kTraining)
       .Write();
   int examples = 0;
   for (const std::string& name : kCommands) {

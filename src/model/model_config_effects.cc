@@ -46,18 +46,6 @@ Status Check(const GgufReader& gguf, const std::string& key, std::string_view ha
               Printable(value), harmless);
 }
 
-std::string_view ActivationName(Activation activation) {
-  switch (activation) {
-    case Activation::kSquaredRelu:
-      return "relu2";
-    case Activation::kSilu:
-      return "silu";
-    case Activation::kGelu:
-      return "gelu_pytorch_tanh";
-  }
-  __builtin_unreachable();
-}
-
 // A factor without a type is linear; with the type "none" it has no effect, and YaRN is computed.
 Status CheckRopeScaling(const GgufReader& gguf, const std::string& prefix) {
   const std::string type = prefix + "type";
