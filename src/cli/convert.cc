@@ -41,9 +41,9 @@ void AddConvert(Command& program) {
        .summary = "write a Hugging Face folder as a GGUF file",
        .more =
            R"(The folder holds config.json, model.safetensors or its shards, and tokenizer.json. Its weights are
-ternary already (packed, or floats of three values, in all of a matrix or in each group of 64), or
-those that a BitNet model was trained with, which are rounded as in training. Anything else is refused: it would write nonsense. At the end FILE
-is replaced, if it is a GGUF file.
+ternary already (packed, or floats of three values in a matrix or in each 64 columns of a row), or
+those that a BitNet model was trained with, which are rounded as in training. Anything else is
+refused: it would write nonsense. At the end FILE is replaced, if it is a GGUF file.
 
 example:
   bitfetch convert bitnet-b1.58-2B-4T-bf16 --out 2b4t.gguf)"});

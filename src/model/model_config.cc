@@ -83,8 +83,8 @@ Status ReadWindow(const GgufReader& gguf, const ConfigReader& keys, ModelConfig*
   const Architecture& architecture = *config->architecture;
   BITFETCH_ASSIGN_OR_RETURN(const int64_t window,
                             gguf.Get<int64_t>(keys.Key("attention.sliding_window"), 0));
-  if (window == 0 || architecture.window_period == 0) return {};
   config->window = window;
+  if (window == 0 || architecture.window_period == 0) return {};
   BITFETCH_ASSIGN_OR_RETURN(config->window_period,
                             keys.Size("attention.sliding_window_pattern", ModelConfig::kMaxLayers,
                                       architecture.window_period));

@@ -41,7 +41,7 @@ struct ModelConfig {
   // Every layer but each of this number has a window, and turns by a theta of its own; 0: all turn
   // alike.
   int64_t window_period = 0;
-  int64_t window = 0;  // tokens
+  int64_t window = 0;  // tokens; 0: none
   float window_rope_theta = 0;
   Yarn yarn = {};
   float rms_epsilon = 0;

@@ -106,6 +106,10 @@ Status CheckEffects(const GgufReader& gguf, std::string_view architecture,
     BITFETCH_RETURN_IF_ERROR(std::visit(
         [&](const auto& harmless) { return Check(gguf, name, harmless); }, key.harmless));
   }
+  if (const std::string_view key = gguf.KeyWith(".hadamard."); !key.empty()) {
+    return Fail("{}: metadata key {} asks for a rotation of activations, which is not supported",
+                gguf.path(), key);
+  }
   return CheckRopeScaling(gguf, fmt::format("{}.rope.scaling.", architecture));
 }
 
