@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 
 #include "base/sanitized.h"
 #include "base/temp_dir.h"
@@ -17,8 +18,10 @@
 namespace bitfetch {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
+using ::testing::StartsWith;
 
 const std::vector<std::string> kCommands = {"generate", "chat",       "info",   "tune",
                                             "tokenize", "detokenize", "logits", "perplexity",
@@ -142,8 +145,7 @@ TEST_F(CliTest, BadUsageIsSaidInOneLineAndAHint) {
 TEST_F(CliTest, EveryExampleInHelpRunsAsItStands) {
   if (!std::string_view(BITFETCH_EMULATOR).empty()) GTEST_SKIP() << "a shell runs them";
   ASSERT_EQ(symlink(BITFETCH_SOURCE_DIR "/models", dir_.Path("models").c_str()), 0);
-  TestHfFolder(dir_.Path("bitnet-b1.58-2B-4T-bf16"), SynthShapeNamed("tiny").value(),
-               HfForm::kTraining)
+  TestHfFolder(dir_.Path("bitnet-b1.58-2B-4T-bf16"), HfModel("bitnet-b1.58"), HfForm::kTraining)
       .Write();
   int examples = 0;
   for (const std::string& name : kCommands) {
@@ -347,9 +349,65 @@ TEST_F(CliTest, InfoTellsOfTheModel) {
   const Finished info = RunProgram({"info", "-m", kModel});
   EXPECT_EQ(info.code, 0);
   EXPECT_EQ(info.err, "");
-  for (const char* fact : {"bitnet-b1.58", "512 tokens", "I2_S", "2048 tokens", "4 heads of 64"}) {
+  for (const char* fact :
+       {"bitnet-b1.58", "512 tokens", "I2_S", "2048 tokens", "4 heads of 64", "for 1000 tokens",
+        "memory for weights", "\nruns here                 yes\n"}) {
     EXPECT_THAT(info.out, HasSubstr(fact));
   }
+}
+
+// Of any sound file, though nothing can be done with it.
+TEST_F(CliTest, InfoTellsWhyAModelDoesNotRun) {
+  const std::string path = dir_.Path("m.gguf");
+  struct Change {
+    std::string key;  // to be added, with the value 2
+    std::string from, to;
+  };
+  const auto last_line = [&](const TestModel& model, const Change& change) {
+    TestModelWriter writer(model);
+    if (!change.key.empty()) writer.writer().Add<uint32_t>(change.key, 2);
+    EXPECT_TRUE(writer.Write(path));
+    if (!change.from.empty()) {
+      std::ifstream file(path, std::ios::binary);
+      std::string text(std::istreambuf_iterator<char>(file), {});
+      for (size_t at = 0; (at = text.find(change.from, at)) != std::string::npos;) {
+        text.replace(at, change.to.size(), change.to);
+      }
+      WriteText(path, text);
+    }
+    const Finished info = RunProgram({"info", "-m", path});
+    EXPECT_EQ(info.code, 0) << info.err;
+    EXPECT_THAT(info.out, AllOf(HasSubstr("test model"), HasSubstr("architecture  "),
+                                HasSubstr("parameters  "), HasSubstr("tokenizer  ")));
+    return info.out.substr(info.out.rfind('\n', info.out.size() - 2) + 1);
+  };
+  const TestModel gemma3 = {.architecture = "gemma3"}, qwen3 = {.architecture = "qwen3"};
+  EXPECT_EQ(
+      last_line(qwen3, {}),
+      "runs here                 yes, on ids of tokens alone: it has no tokenizer that can be "
+      "used\n");
+  EXPECT_THAT(last_line(gemma3, {.key = "gemma3.attention.sliding_window", .from = {}, .to = {}}),
+              HasSubstr("yes, in a context of at most 2 tokens, on ids"));
+  EXPECT_EQ(last_line(qwen3, {.key = "qwen3.hadamard.block_size", .from = {}, .to = {}}),
+            "does not run: metadata key qwen3.hadamard.block_size asks for a rotation of "
+            "activations, which is not supported\n");
+  EXPECT_EQ(last_line(qwen3, {.key = "split.count", .from = {}, .to = {}}),
+            "does not run: is one of the 2 parts of a split model: join them first "
+            "(llama-gguf-split --merge)\n");
+  EXPECT_THAT(last_line(gemma3, {.key = {}, .from = "gemma3", .to = "qwen35"}),
+              StartsWith("does not run: architecture 'qwen35' is not supported: there are "));
+  EXPECT_EQ(last_line(qwen3, {.key = {}, .from = "blk.1.ffn_up", .to = "blk.1.ffn_xx"}),
+            "does not run: tensor blk.1.ffn_up.weight is missing\n");
+  TestModel groups = qwen3;
+  groups.linear = TensorType::kPQ2_0;
+  EXPECT_THAT(last_line(groups, {.key = {},
+                                 .from = std::string("\x8e\0\0\0", 4),
+                                 .to = std::string("\x8f\0\0\0", 4)}),
+              StartsWith("does not run: tensor blk.0.attn_q.weight is of type 143 (PTQ1_0, "));
+  EXPECT_THAT(
+      RunProgram({"info", "-m", path}).out,
+      HasSubstr(
+          "  type 143                1.18 million parameters in 14 tensors, not supported\n"));
 }
 
 // Older files have groups of 128 under the number that now stands for groups of 64.

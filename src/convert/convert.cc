@@ -5,359 +5,249 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <limits>
-#include <numeric>
-#include <optional>
 #include <set>
-#include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "base/float16.h"
 #include "base/json_value.h"
 #include "base/printable.h"
+#include "convert/convert_tensor.h"
 #include "convert/gguf_writer.h"
 #include "convert/hf_config.h"
-#include "convert/hf_ternary.h"
-#include "convert/safetensors.h"
-#include "convert/tokenizer_json.h"
+#include "convert/hf_tokenizer.h"
 #include "convert/write_model_config.h"
-#include "convert/write_tokenizer.h"
-#include "model/dequantize.h"
-#include "model/ternary_codes.h"
+#include "model/layer_plan.h"
 
 namespace bitfetch {
 namespace {
 
-constexpr int64_t kElementsAtOnce = int64_t{1} << 20;
-constexpr size_t kMaxTemplateBytes = size_t{1} << 20;
-constexpr uint32_t kFileTypeI2S = 40;  // BitNet's number for files of this type
+constexpr uint32_t kFileTypeI2S = 40;   // BitNet's number for files of this type
+constexpr uint32_t kFileTypeQ2_0 = 41;  // llama.cpp's
 
-// A tensor of the model, where it comes from and what it becomes.
-struct Planned {
-  const HfTensor* tensor;
-  const SafeTensor* weight;
-  const SafeTensor* scale;  // null: none
-  std::string name;         // in GGUF
-  TensorType type;
-  int64_t rows;
-  int64_t cols;
-};
-
-bool FileExists(const std::string& path) {
+// What a mistyped --out must not replace: a text, or a file of the folder itself.
+Status CheckWay(const std::string& out) {
   std::error_code ignored;
-  return std::filesystem::exists(path, ignored);
-}
-
-// The document, or null where there is no such file.
-Result<JsonValue> ReadJsonIfThere(const std::string& path) {
-  if (!FileExists(path)) return JsonValue();
-  return ReadJsonFile(path);
-}
-
-Error AboutFile(const std::string& path, const Error& error) {
-  return {fmt::format("{}: {}", path, error.message)};
+  if (!std::filesystem::is_regular_file(out, ignored)) return {};
+  std::array<char, 4> magic{};
+  std::ifstream(out, std::ios::binary).read(magic.data(), magic.size());
+  if (std::string_view(magic.data(), magic.size()) == "GGUF") return {};
+  return Fail("{}: is in the way: it exists and is no GGUF file", out);
 }
 
 class Converter {
  public:
-  Converter(const std::string& folder, const ConvertOptions& options, const Progress& progress)
-      : folder_(folder), options_(options), progress_(progress) {}
+  Converter(const std::string& folder, const ConvertOptions& options)
+      : folder_(folder), options_(options) {}
 
-  Status Convert(const std::string& out) {
+  Status Convert(const std::string& out, const Progress& progress) {
     BITFETCH_RETURN_IF_ERROR(ReadFolder());
-    BITFETCH_RETURN_IF_ERROR(Plan());
-    DeclareMetadata();
-    BITFETCH_RETURN_IF_ERROR(DeclareTokenizer());
+    BITFETCH_RETURN_IF_ERROR(FindTensors());
+    BITFETCH_RETURN_IF_ERROR(ChooseTypes());
+    BITFETCH_RETURN_IF_ERROR(Declare());
     BITFETCH_RETURN_IF_ERROR(CheckWay(out));
     BITFETCH_RETURN_IF_ERROR(writer_.Open(out));
-    for (const Planned& planned : plan_) {
-      BITFETCH_RETURN_IF_ERROR(IsTernary(planned.type) ? WriteTernary(planned)
-                                                       : WriteFloats(planned));
+    TensorConverter converter(rules_, writer_, total_bytes_, progress);
+    for (const TensorToConvert& tensor : found_) {
+      BITFETCH_RETURN_IF_ERROR(converter.Write(tensor));
     }
     return writer_.Commit();
   }
 
  private:
-  std::string InFolder(std::string_view name) const { return fmt::format("{}/{}", folder_, name); }
-
   Status ReadFolder() {
-    const std::string path = InFolder("config.json");
-    if (!FileExists(path)) {
+    const std::string path = folder_ + "/config.json";
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) {
       return Fail("{}: has no config.json: wanted the folder of a Hugging Face model", folder_);
     }
     BITFETCH_ASSIGN_OR_RETURN(config_json_, ReadJsonFile(path));
-    auto config = ReadHfConfig(config_json_);
-    if (!config) return tl::unexpected(AboutFile(path, config.error()));
-    config_ = *config;
-    rules_ = {.round = config_.is_ternary || options_.assume_bitnet,
-              .scale_divides = config_.scale_divides};
+    BITFETCH_ASSIGN_OR_RETURN(config_,
+                              ReadHfConfig(config_json_).map_error([&](const Error& error) {
+                                return Error{fmt::format("{}: {}", path, error.message)};
+                              }));
     BITFETCH_ASSIGN_OR_RETURN(tensors_, Safetensors::OpenFolder(folder_));
     return {};
   }
 
-  Status Plan() {
-    std::set<const SafeTensor*> found;
-    for (const HfTensor& tensor : HfModelTensors()) {
-      const bool is_head = tensor.hf == kHfHead;
-      const SafeTensor* weight = tensors_.Find(fmt::format("{}.weight", tensor.hf));
-      if (is_head && (weight == nullptr || config_.tied)) {
-        found.insert(weight);
-        continue;
+  Status FindTensors() {
+    ModelConfig& shape = config_.shape;
+    // Models without a head are saved without the name that sets them apart from it.
+    const std::string prefix = tensors_.Find("embed_tokens.weight") != nullptr ? "" : "model.";
+    const auto is_there = [&](std::string_view stem) {
+      return tensors_.Find(fmt::format("{}.weight", stem)) != nullptr;
+    };
+    shape.input_norms =
+        shape.architecture->may_have_input_norms &&
+        is_there(fmt::format("{}layers.0.{}.norm", prefix, shape.architecture->layer.attn_q.hf));
+    // Such norms are those of the class that rounds.
+    rules_ = {.round = config_.is_ternary || options_.assume_bitnet || shape.input_norms,
+              .scale_divides = config_.scale_divides};
+
+    BITFETCH_RETURN_IF_ERROR(
+        Find(prefix + "embed_tokens", "token_embd", shape.hidden, shape.vocab));
+    BITFETCH_RETURN_IF_ERROR(FindNorm(prefix + "norm", "output_norm", shape.hidden));
+    if (is_there("lm_head") && !config_.tied) {
+      BITFETCH_RETURN_IF_ERROR(Find("lm_head", "output", shape.hidden, shape.vocab));
+    }
+    outside_layers_ = found_.size();
+    LayerPlan unread;
+    const std::vector<LayerTensor> layer_tensors = LayerTensors(shape, unread);
+    for (int64_t layer = 0; layer < shape.layers; ++layer) {
+      for (const LayerTensor& tensor : layer_tensors) {
+        const std::string hf = fmt::format("{}layers.{}.{}", prefix, layer, tensor.hf_name);
+        const std::string gguf = fmt::format("blk.{}.{}", layer, tensor.name);
+        if (tensor.norm != nullptr) {
+          BITFETCH_RETURN_IF_ERROR(FindNorm(hf, gguf, tensor.cols));
+          continue;
+        }
+        BITFETCH_RETURN_IF_ERROR(Find(hf, gguf, tensor.cols, tensor.rows));
+        const bool turns =
+            tensor.matrix == &unread.attn_q.weights || tensor.matrix == &unread.attn_k.weights;
+        if (turns && shape.architecture->rope_form == RopeForm::kAdjacentPairs) {
+          found_.back().paired_head_dim = shape.head_dim;
+        }
       }
-      const TensorType type = tensor.rows == HfSize::kOne ? TensorType::kF32 : TensorType::kF16;
-      BITFETCH_RETURN_IF_ERROR(PlanTensor(tensor, "", "", type, &found));
     }
-    for (int64_t layer = 0; layer < config_.shape.layers; ++layer) {
-      const std::string hf = fmt::format("model.layers.{}.", layer);
-      const std::string gguf = fmt::format("blk.{}.", layer);
-      for (const HfTensor& tensor : config_.architecture->layer) {
-        const TensorType type = tensor.rows == HfSize::kOne ? TensorType::kF32 : options_.weights;
-        BITFETCH_RETURN_IF_ERROR(PlanTensor(tensor, hf, gguf, type, &found));
-      }
-    }
-    for (const auto& [name, tensor] : tensors_.tensors()) {
-      // What older files hold of RoPE follows from its theta.
-      if (found.contains(tensor) || name.ends_with("rotary_emb.inv_freq")) continue;
-      return Fail("{}: tensor {} is not part of a model of architecture {}", tensor->file->path(),
-                  Printable(name), config_.architecture->hf);
-    }
-    return CheckIsTernary();
+    return CheckAllWereFound();
   }
 
-  Status PlanTensor(const HfTensor& tensor, const std::string& hf_prefix,
-                    const std::string& gguf_prefix, TensorType type,
-                    std::set<const SafeTensor*>* found) {
-    const std::string name = fmt::format("{}{}.weight", hf_prefix, tensor.hf);
-    Planned planned{.tensor = &tensor,
-                    .weight = tensors_.Find(name),
-                    .scale = IsTernary(type) ? tensors_.Find(name + "_scale") : nullptr,
-                    .name = fmt::format("{}{}.weight", gguf_prefix, tensor.gguf),
-                    .type = type,
-                    .rows = config_.Size(tensor.rows),
-                    .cols = config_.Size(tensor.cols)};
-    if (planned.weight == nullptr) return Fail("{}: tensor {} is missing", folder_, name);
-    found->insert(planned.weight);
-    found->insert(planned.scale);
-    const int64_t elements = planned.rows * planned.cols;
-    if (elements % PackElements(type) != 0) {
-      return Fail("{}: tensor {} has {} x {} weights: {} needs a multiple of {}", folder_, name,
-                  planned.rows, planned.cols, TensorTypeName(type), PackElements(type));
+  // Of two tensors under their names without ".weight".
+  Status Find(const std::string& hf, const std::string& gguf, int64_t cols, int64_t rows) {
+    const std::string name = hf + ".weight";
+    TensorToConvert tensor{.weight = tensors_.Find(name),
+                           .scale = tensors_.Find(name + "_scale"),
+                           .name = gguf + ".weight",
+                           .type = TensorType::kF16,
+                           .rows = rows,
+                           .cols = cols};
+    if (config_.mlx_group != 0) {
+      tensor.mlx = {tensors_.Find(hf + ".scales"), tensors_.Find(hf + ".biases"),
+                    config_.mlx_group};
     }
-    std::vector<int64_t> shape = {planned.cols};
-    if (tensor.rows != HfSize::kOne) shape.push_back(planned.rows);
-    writer_.AddTensor(planned.name, type, shape);
-    total_bytes_ += TensorBytes(type, elements);
-    plan_.push_back(std::move(planned));
+    if (tensor.weight == nullptr) return Fail("{}: tensor {} is missing", folder_, name);
+    found_.push_back(std::move(tensor));
     return {};
   }
 
-  // Of a model that does not say so: before anything is written.
-  Status CheckIsTernary() {
-    if (rules_.round) return {};
+  Status FindNorm(const std::string& hf, const std::string& gguf, int64_t size) {
+    BITFETCH_RETURN_IF_ERROR(Find(hf, gguf, size, 1));
+    TensorToConvert& norm = found_.back();
+    norm.type = TensorType::kF32;
+    norm.is_vector = true;
+    const bool before_projection = norm.name.ends_with("_norm_in.weight");
+    if (config_.shape.architecture->hf_norms_less_one && !before_projection) norm.plus = 1;
+    return {};
+  }
+
+  Status CheckAllWereFound() const {
+    std::set<const SafeTensor*> found;
+    for (const TensorToConvert& tensor : found_) {
+      found.insert({tensor.weight, tensor.scale, tensor.mlx.scales, tensor.mlx.biases});
+    }
+    for (const auto& [name, tensor] : tensors_.tensors()) {
+      // A head that is the embedding, and what older files hold of RoPE, which follows from theta.
+      if (found.contains(tensor) || name == "lm_head.weight" ||
+          name.ends_with("rotary_emb.inv_freq")) {
+        continue;
+      }
+      return FailAbout(*tensor, "is not part of a model of this architecture");
+    }
+    return {};
+  }
+
+  // Before anything is written.
+  Status ChooseTypes() {
+    const auto layers = found_.begin() + static_cast<std::ptrdiff_t>(outside_layers_);
     const auto first =
-        std::ranges::find_if(plan_, [](const Planned& planned) { return IsTernary(planned.type); });
-    const auto matrix =
-        HfTernary::Open(*first->weight, first->scale, first->rows, first->cols, rules_);
-    if (matrix) return {};
+        std::find_if(layers, found_.end(), [](const auto& tensor) { return !tensor.is_vector; });
+    BITFETCH_ASSIGN_OR_RETURN(weights_, TypeOf(*first));
+    for (auto tensor = found_.begin(); tensor != found_.end(); ++tensor) {
+      if (tensor->is_vector) continue;
+      if (tensor >= layers ||
+          (IsTernaryByGroup(weights_) && HasTernaryGroups(*tensor, tensor->rows))) {
+        tensor->type = weights_;
+      }
+    }
+    return {};
+  }
+
+  // As asked for, or as the first matrix is.
+  Result<TensorType> TypeOf(const TensorToConvert& first) const {
+    if (options_.weights == TensorType::kQ2_0) return TensorType::kQ2_0;
+    if (!options_.weights && config_.mlx_group != 0) return TensorType::kQ2_0;
+    if (rules_.round) return TensorType::kI2_S;
+    const auto matrix = HfTernary::Open(*first.weight, first.scale, first.rows, first.cols, rules_);
+    if (matrix) return TensorType::kI2_S;
+    if (!options_.weights && HasTernaryGroups(first, 1)) return TensorType::kQ2_0;
     return Fail(
         "{}; and config.json has no quantization_config that says that they become so: if they are "
         "what a BitNet model was trained with, give --assume-bitnet",
         matrix.error().message);
   }
 
-  void DeclareMetadata() {
-    ModelConfig shape = config_.shape;
+  // In its first rows.
+  static bool HasTernaryGroups(const TensorToConvert& tensor, int64_t rows) {
+    auto matrix = HfGroups::Open(*tensor.weight, tensor.mlx, tensor.rows, tensor.cols);
+    if (!matrix) return false;
+    std::vector<uint8_t> codes(static_cast<size_t>(tensor.cols));
+    std::vector<uint16_t> scales(codes.size() / HfGroups::kColumns);
+    BoundedReading reading(*tensor.weight);
+    for (int64_t row = 0; row < rows; ++row) {
+      if (!matrix->ReadRow(row, codes, scales)) return false;
+      reading.Add(static_cast<int64_t>(tensor.weight->data.size()) / tensor.rows);
+    }
+    return true;
+  }
+
+  Status Declare() {
+    ModelConfig& shape = config_.shape;
     std::error_code ignored;
     shape.name = std::filesystem::canonical(folder_, ignored).filename().string();
-    WriteModelConfig(config_.architecture->gguf, shape, writer_);
-    writer_.Add<uint32_t>("general.file_type", kFileTypeI2S);
-  }
-
-  Status DeclareTokenizer() {
-    const std::string path = InFolder("tokenizer.json");
-    if (!FileExists(path)) {
-      return Fail("{}: has no tokenizer.json{}", folder_,
-                  FileExists(InFolder("tokenizer.model"))
-                      ? ", and SentencePiece's tokenizer.model is not read yet"
-                      : "");
-    }
-    BITFETCH_ASSIGN_OR_RETURN(const JsonValue tokenizer, ReadJsonFile(path));
-    BITFETCH_ASSIGN_OR_RETURN(const JsonValue config,
-                              ReadJsonIfThere(InFolder("tokenizer_config.json")));
-    auto vocabulary = ReadTokenizerJson(tokenizer, config, options_.pre);
-    if (!vocabulary) return tl::unexpected(AboutFile(path, vocabulary.error()));
-    const auto tokens = static_cast<int64_t>(vocabulary->tokens.size());
-    if (tokens > config_.shape.vocab) {
-      return Fail("{}: has {} tokens, and the model {}", path, tokens, config_.shape.vocab);
-    }
-    for (int64_t id = tokens; id < config_.shape.vocab; ++id) {
-      vocabulary->tokens.push_back(fmt::format("[PAD{}]", id));
-      vocabulary->types.push_back(kUnusedToken);
-      if (!vocabulary->scores.empty()) vocabulary->scores.push_back(vocabulary->scores.back());
-    }
-    if (vocabulary->eos < 0) vocabulary->eos = EosOfModel();
-    // Whatever a reader would find wrong with it, before hours of work.
-    const auto checked = Tokenizer::Create(*vocabulary);
-    if (!checked) return tl::unexpected(AboutFile(path, checked.error()));
-    WriteTokenizer(*vocabulary, writer_);
-    BITFETCH_ASSIGN_OR_RETURN(const std::string chat_template, ChatTemplate(config));
-    if (!chat_template.empty()) {
-      writer_.Add<std::string>("tokenizer.chat_template", chat_template);
-    }
-    return {};
-  }
-
-  // As config.json has it, or the first of several; -1: none.
-  int EosOfModel() const {
-    const JsonValue* eos = config_json_.Find("eos_token_id");
-    const auto* list = eos == nullptr ? nullptr : eos->As<JsonValue::List>();
-    if (list != nullptr) eos = list->empty() ? nullptr : &list->front();
-    const auto* id = eos == nullptr ? nullptr : eos->As<int64_t>();
-    return id != nullptr && *id >= 0 && *id < config_.shape.vocab ? static_cast<int>(*id) : -1;
-  }
-
-  // A file of its own in newer folders; else one text, or the one of several that is the default.
-  Result<std::string> ChatTemplate(const JsonValue& tokenizer_config) const {
-    const std::string path = InFolder("chat_template.jinja");
-    if (FileExists(path)) {
-      BITFETCH_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
-      if (file.bytes().size() > kMaxTemplateBytes) {
-        return Fail("{}: is of {} bytes: only {} are read", path, file.bytes().size(),
-                    kMaxTemplateBytes);
+    WriteModelConfig(shape.architecture->name, shape, writer_);
+    for (const TensorToConvert& tensor : found_) {
+      const int64_t elements = tensor.rows * tensor.cols;
+      const int64_t in_packs = tensor.type == TensorType::kI2_S ? elements : tensor.cols;
+      if (in_packs % PackElements(tensor.type) != 0) {
+        return FailAbout(*tensor.weight, "has {} x {} weights: {} needs a multiple of {}",
+                         tensor.rows, tensor.cols, TensorTypeName(tensor.type),
+                         PackElements(tensor.type));
       }
-      return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-    }
-    if (const auto* text = tokenizer_config.Find<std::string>("chat_template")) return *text;
-    if (const auto* list = tokenizer_config.Find<JsonValue::List>("chat_template")) {
-      for (const JsonValue& each : *list) {
-        const auto* name = each.Find<std::string>("name");
-        const auto* text = each.Find<std::string>("template");
-        if (name != nullptr && *name == "default" && text != nullptr) return *text;
+      const bool has_scale = tensor.scale != nullptr && !IsTernary(tensor.type);
+      if (has_scale || (tensor.mlx.scales != nullptr && !IsTernaryByGroup(tensor.type))) {
+        return FailAbout(*tensor.weight, "has scales beside it, which {} has no place for",
+                         TensorTypeName(tensor.type));
       }
+      std::vector<int64_t> sizes = {tensor.cols};
+      if (!tensor.is_vector) sizes.push_back(tensor.rows);
+      writer_.AddTensor(tensor.name, tensor.type, sizes);
+      total_bytes_ += TensorBytes(tensor.type, elements);
     }
-    return std::string();
-  }
-
-  // What a mistyped --out must not replace: a text, or a file of the folder itself.
-  static Status CheckWay(const std::string& out) {
-    std::error_code ignored;
-    if (!std::filesystem::is_regular_file(out, ignored)) return {};
-    std::array<char, 4> magic{};
-    std::ifstream(out, std::ios::binary).read(magic.data(), magic.size());
-    if (std::string_view(magic.data(), magic.size()) == "GGUF") return {};
-    return Fail("{}: is in the way: it exists and is no GGUF file", out);
-  }
-
-  // The row of the file that becomes this one.
-  int64_t SourceRow(const Planned& planned, int64_t row) const {
-    if (!planned.tensor->pairs) return row;
-    const int64_t dim = config_.shape.head_dim;
-    const int64_t in_head = row % dim;
-    return row - in_head + in_head % 2 * (dim / 2) + in_head / 2;
-  }
-
-  // Calls write(first row, rows) for a tensor's rows, a number of them at a time of which any
-  // `unit` are whole packs.
-  template <class Write>
-  Status WriteRows(const Planned& planned, int64_t unit, const Write& write) {
-    const int64_t at_once = std::max<int64_t>(kElementsAtOnce / (planned.cols * unit), 1) * unit;
-    BoundedReading reading(*planned.weight);
-    for (int64_t row = 0; row < planned.rows; row += at_once) {
-      const int64_t rows = std::min(at_once, planned.rows - row);
-      BITFETCH_RETURN_IF_ERROR(write(row, rows));
-      reading.Add(rows * (static_cast<int64_t>(planned.weight->data.size()) / planned.rows));
-    }
-    return {};
-  }
-
-  Status Append(std::span<const std::byte> bytes) {
-    BITFETCH_RETURN_IF_ERROR(writer_.Append(bytes));
-    written_bytes_ += static_cast<int64_t>(bytes.size());
-    if (progress_) progress_(written_bytes_, total_bytes_);
-    return {};
-  }
-
-  Status WriteTernary(const Planned& planned) {
-    BITFETCH_ASSIGN_OR_RETURN(
-        HfTernary matrix,
-        HfTernary::Open(*planned.weight, planned.scale, planned.rows, planned.cols, rules_));
-    const int64_t cols = planned.cols;
-    const int64_t pack = PackElements(planned.type);
-    BITFETCH_RETURN_IF_ERROR(
-        WriteRows(planned, pack / std::gcd(cols, pack), [&](int64_t row, int64_t rows) -> Status {
-          codes_.resize(static_cast<size_t>(rows * cols));
-          for (int64_t i = 0; i < rows; ++i) {
-            BITFETCH_RETURN_IF_ERROR(
-                matrix.ReadRow(SourceRow(planned, row + i),
-                               std::span(codes_).subspan(static_cast<size_t>(i * cols),
-                                                         static_cast<size_t>(cols))));
-          }
-          bytes_.resize(codes_.size() / static_cast<size_t>(pack) *
-                        static_cast<size_t>(PackBytes(planned.type)));
-          PackI2S(codes_, bytes_.data());
-          return Append(bytes_);
-        }));
-    return Append(I2STrailer(matrix.scale()));
-  }
-
-  Status WriteFloats(const Planned& planned) {
-    const SafeTensor& weight = *planned.weight;
-    const auto from = weight.FloatType();
-    const std::vector<int64_t> shape = planned.tensor->rows == HfSize::kOne
-                                           ? std::vector<int64_t>{planned.cols}
-                                           : std::vector<int64_t>{planned.rows, planned.cols};
-    if (!from || weight.shape != shape) {
-      return Fail("{}: tensor {} is {} [{}]: wanted floats [{}]", weight.file->path(), weight.name,
-                  weight.dtype, fmt::join(weight.shape, ", "), fmt::join(shape, ", "));
-    }
-    const int64_t row_bytes = static_cast<int64_t>(weight.data.size()) / planned.rows;
-    return WriteRows(planned, 1, [&](int64_t row, int64_t rows) -> Status {
-      values_.resize(static_cast<size_t>(rows * planned.cols));
-      DequantizeRow(*from, weight.data.data() + row * row_bytes, rows * planned.cols,
-                    values_.data());
-      constexpr float kMaxF16 = 65504;
-      const float max =
-          planned.type == TensorType::kF16 ? kMaxF16 : std::numeric_limits<float>::max();
-      if (const auto wrong =
-              std::ranges::find_if(values_, [&](float value) { return !(std::abs(value) <= max); });
-          wrong != values_.end()) {
-        return Fail("{}: tensor {} is damaged: it has {}", weight.file->path(), weight.name,
-                    *wrong);
-      }
-      if (planned.type == TensorType::kF32) return Append(std::as_bytes(std::span(values_)));
-      halves_.resize(values_.size());
-      std::ranges::transform(values_, halves_.begin(), F32ToF16);
-      return Append(std::as_bytes(std::span(halves_)));
-    });
+    writer_.Add<uint32_t>("general.file_type",
+                          IsTernaryByGroup(weights_) ? kFileTypeQ2_0 : kFileTypeI2S);
+    return WriteHfTokenizer(folder_, config_json_, shape.vocab, options_.pre, writer_);
   }
 
   const std::string& folder_;
   const ConvertOptions& options_;
-  const Progress& progress_;
   JsonValue config_json_;
-  HfConfig config_{};
+  HfConfig config_;
   HfTernaryRules rules_{};
   Safetensors tensors_;
-  std::vector<Planned> plan_;
+  std::vector<TensorToConvert> found_;
+  size_t outside_layers_ = 0;  // so many, at the beginning
+  TensorType weights_ = TensorType::kI2_S;
   GgufWriter writer_;
-  int64_t written_bytes_ = 0;
   int64_t total_bytes_ = 0;
-  std::vector<uint8_t> codes_;
-  std::vector<float> values_;
-  std::vector<uint16_t> halves_;
-  std::vector<std::byte> bytes_;
 };
 
 }  // namespace
 
 Status ConvertModel(const std::string& folder, const std::string& out,
                     const ConvertOptions& options, const Progress& progress) {
-  return Converter(folder, options, progress).Convert(out);
+  return Converter(folder, options).Convert(out, progress);
 }
 
 }  // namespace bitfetch

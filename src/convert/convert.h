@@ -2,6 +2,7 @@
 #ifndef BITFETCH_CONVERT_CONVERT_H_
 #define BITFETCH_CONVERT_CONVERT_H_
 
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -11,7 +12,8 @@
 namespace bitfetch {
 
 struct ConvertOptions {
-  TensorType weights = TensorType::kI2_S;  // of the ternary matrices
+  // Of the ternary matrices, I2_S or Q2_0; none: what they are.
+  std::optional<TensorType> weights;
   // Rounds floats to ternary weights though config.json does not say that they are to be.
   bool assume_bitnet = false;
   std::string pre;  // the pre-tokenizer, where tokenizer.json's pattern is not known; see there
@@ -19,7 +21,9 @@ struct ConvertOptions {
 
 // Writes the model in a Hugging Face folder (config.json, safetensors, tokenizer.json and, where
 // there is one, tokenizer_config.json) as a GGUF file, with the names that public converters give.
-// Norms become F32, the embedding and the output head F16, all else ternary (hf_ternary.h).
+// Norms become F32; the matrices of layers I2_S where they are ternary with one scale each, or are
+// to be rounded so (convert/hf_ternary.h), and Q2_0 where they are ternary by group
+// (convert/hf_groups.h); the embedding and the output head Q2_0 too where they are so, else F16.
 // Costs about as long as reading the weights, once or twice, and a few hundred MB of memory,
 // whatever the model. `progress` hears of bytes written.
 //

@@ -9,7 +9,6 @@
 #include <limits>
 #include <vector>
 
-#include "base/printable.h"
 #include "model/dequantize.h"
 
 namespace bitfetch {
@@ -17,13 +16,6 @@ namespace {
 
 constexpr int kCodesInByte = 4;
 constexpr float kMinMean = 1e-5f;
-
-template <class... Args>
-tl::unexpected<Error> FailAbout(const SafeTensor& tensor, fmt::format_string<Args...> format,
-                                Args&&... args) {
-  return Fail("{}: tensor {} {}", tensor.file->path(), Printable(tensor.name),
-              fmt::format(format, std::forward<Args>(args)...));
-}
 
 Result<float> ReadScale(const SafeTensor& tensor) {
   const auto type = tensor.FloatType();

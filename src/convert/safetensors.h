@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/printable.h"
 #include "model/tensor_type.h"
 
 namespace bitfetch {
@@ -33,6 +34,14 @@ struct SafeTensor {
   // F32, F16 or BF16; none for other dtypes.
   std::optional<TensorType> FloatType() const;
 };
+
+// What is wrong with a tensor: "is of shape [3]".
+template <class... Args>
+tl::unexpected<Error> FailAbout(const SafeTensor& tensor, fmt::format_string<Args...> format,
+                                Args&&... args) {
+  return Fail("{}: tensor {} {}", tensor.file->path(), Printable(tensor.name),
+              fmt::format(format, std::forward<Args>(args)...));
+}
 
 // Keeps a tensor that is read from front to back from filling the memory of this process: every now
 // and then what was read of its file is let go (MappedFile::LetGo).

@@ -139,17 +139,7 @@ Status CheckShape(const SynthShape& shape) {
   if (shape.input_norms && !FindArchitecture(shape.architecture)->may_have_input_norms) {
     return Fail("{} has no norm before every projection", shape.architecture);
   }
-  if (shape.heads % shape.kv_heads != 0) {
-    return Fail("{} heads are not a multiple of {} KV heads", shape.heads, shape.kv_heads);
-  }
-  if (shape.head_dim % ModelConfig::kHeadDimStep != 0) {
-    return Fail("heads of {} dimensions are not possible: wanted a multiple of {}", shape.head_dim,
-                ModelConfig::kHeadDimStep);
-  }
-  if (shape.heads * shape.head_dim > ModelConfig::kMaxWidth) {
-    return Fail("{} heads of {} dimensions are not possible: wanted at most {} together",
-                shape.heads, shape.head_dim, ModelConfig::kMaxWidth);
-  }
+  BITFETCH_RETURN_IF_ERROR(CheckHeads(shape.heads, shape.kv_heads, shape.head_dim));
   if (!IsTernary(shape.weights) && !IsTernaryByGroup(shape.weights)) {
     return Fail("weights of type {} are not possible: wanted I2_S, TQ1_0, TQ2_0, Q2_0 or PQ2_0",
                 TensorTypeName(shape.weights));

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -13,12 +15,13 @@
 #include <vector>
 
 #include "base/file.h"
-#include "convert/synth.h"
+#include "convert/synth_tokenizer.h"
 #include "convert/test_safetensors.h"
 #include "convert/test_tokenizer_json.h"
 #include "model/dequantize.h"
 #include "model/gguf_reader.h"
 #include "model/ternary_codes.h"
+#include "model/test_model.h"
 
 namespace bitfetch {
 
@@ -26,26 +29,34 @@ namespace bitfetch {
 enum class HfForm {
   kPacked,         // with a scale that multiplies
   kPackedDivided,  // with one that divides
-  kThreeValues,
-  kTraining,  // floats around what they round to
+  kThreeValues,    // of the whole matrix, or of each group where weights are by group
+  kTraining,       // floats around what they round to
+  kMlx,            // two bits by group
 };
 
-// A folder with the weights of a synthetic model, and config.json and tokenizer.json for it, as
+// A model with a tokenizer, large enough for one.
+inline TestModel HfModel(const std::string& architecture) {
+  return {.architecture = architecture, .vocab = 512, .group_codes = 3};
+}
+
+// A folder with the weights of a random model, and config.json and tokenizer.json for it, as
 // transformers would save them; parts may be changed before it is written.
 class TestHfFolder {
  public:
-  TestHfFolder(std::string path, const SynthShape& shape, HfForm form)
-      : path_(std::move(path)), shape_(shape), form_(form) {
+  TestHfFolder(std::string path, const TestModel& model, HfForm form)
+      : path_(std::move(path)), model_(model), form_(form) {
     std::filesystem::create_directory(path_);
     gguf_path_ = path_ + ".gguf";
-    EXPECT_TRUE(WriteSynthModel(gguf_path_, shape, {}));
+    TestModelWriter writer(model);
+    AddSynthTokenizer(model.vocab, writer.writer());
+    EXPECT_TRUE(writer.Write(gguf_path_));
     const GgufReader gguf = *GgufReader::Open(gguf_path_);
     for (const GgufTensor& tensor : gguf.tensors()) AddTensor(tensor);
     SetConfig();
     SetTokenizer(gguf);
   }
 
-  // The same model as synth wrote it.
+  // The same model in GGUF.
   const std::string& gguf_path() const { return gguf_path_; }
   const std::string& path() const { return path_; }
 
@@ -78,9 +89,9 @@ class TestHfFolder {
   }
 
  private:
-  bool IsLlama() const { return shape_.architecture == "llama"; }
+  bool Is(std::string_view architecture) const { return model_.architecture == architecture; }
 
-  static std::string HfName(std::string_view gguf) {
+  std::string HfName(std::string_view gguf) const {
     static const std::map<std::string_view, std::string_view> kNames = {
         {"token_embd", "model.embed_tokens"},
         {"output_norm", "model.norm"},
@@ -89,6 +100,8 @@ class TestHfFolder {
         {"attn_q", "self_attn.q_proj"},
         {"attn_k", "self_attn.k_proj"},
         {"attn_v", "self_attn.v_proj"},
+        {"attn_q_norm", "self_attn.q_norm"},
+        {"attn_k_norm", "self_attn.k_norm"},
         {"attn_output", "self_attn.o_proj"},
         {"attn_sub_norm", "self_attn.attn_sub_norm"},
         {"ffn_norm", "post_attention_layernorm"},
@@ -96,35 +109,84 @@ class TestHfFolder {
         {"ffn_up", "mlp.up_proj"},
         {"ffn_down", "mlp.down_proj"},
         {"ffn_sub_norm", "mlp.ffn_sub_norm"}};
+    static const std::map<std::string_view, std::string_view> kGemma = {
+        {"post_attention_norm", "post_attention_layernorm"},
+        {"ffn_norm", "pre_feedforward_layernorm"},
+        {"post_ffw_norm", "post_feedforward_layernorm"}};
+    static const std::map<std::string_view, std::string_view> k1BitLlm = {
+        {"attn_sub_norm", "self_attn.inner_attn_ln"}, {"ffn_sub_norm", "mlp.ffn_layernorm"}};
     gguf.remove_suffix(std::string_view(".weight").size());
-    if (!gguf.starts_with("blk.")) return fmt::format("{}.weight", kNames.at(gguf));
+    if (!gguf.starts_with("blk.")) return std::string(kNames.at(gguf));
     const size_t dot = gguf.find('.', 4);
-    return fmt::format("model.layers.{}.{}.weight", gguf.substr(4, dot - 4),
-                       kNames.at(gguf.substr(dot + 1)));
+    const std::string layer = fmt::format("model.layers.{}.", gguf.substr(4, dot - 4));
+    std::string_view name = gguf.substr(dot + 1);
+    constexpr std::string_view kInputNorm = "_norm_in";
+    if (name.ends_with(kInputNorm)) {
+      name.remove_suffix(kInputNorm.size());
+      return fmt::format("{}{}.norm", layer, kNames.at(name));
+    }
+    const auto& own = Is("gemma3") ? kGemma : Is("bitnet") ? k1BitLlm : kNames;
+    return layer + std::string(own.contains(name) ? own.at(name) : kNames.at(name));
   }
 
   void AddTensor(const GgufTensor& tensor) {
-    const std::string name = HfName(tensor.name);
+    const std::string stem = HfName(tensor.name), name = stem + ".weight";
     if (IsTernary(tensor.type)) return AddTernary(tensor, name);
     std::vector<float> values(static_cast<size_t>(tensor.elements));
-    DequantizeRow(tensor.type, tensor.data.data(), tensor.elements, values.data());
-    const bool is_norm = tensor.rows() == 1;
-    AddFloats(name, is_norm ? "BF16" : "F16",
-              is_norm ? std::vector{tensor.cols()} : std::vector{tensor.rows(), tensor.cols()},
-              values);
+    for (int64_t row = 0; row < tensor.rows(); ++row) {
+      DequantizeRow(tensor.type, tensor.Row(SourceRow(tensor, row)), tensor.cols(),
+                    values.data() + row * tensor.cols());
+    }
+    const std::vector<int64_t> shape = {tensor.rows(), tensor.cols()};
+    if (tensor.rows() == 1) {
+      if (Is("gemma3") && !name.ends_with("_proj.norm.weight")) {
+        for (float& value : values) --value;
+      }
+      AddFloats(name, "F32", {tensor.cols()}, values);
+    } else if (form_ == HfForm::kMlx && IsTernaryByGroup(tensor.type)) {
+      AddMlx(stem, PackElements(tensor.type), shape, values);
+    } else {
+      AddFloats(name, "F16", shape, values);
+    }
+  }
+
+  // The halves of a head that llama's RoPE turns together lie apart here.
+  int64_t SourceRow(const GgufTensor& tensor, int64_t row) const {
+    if (!Is("llama") ||
+        !(tensor.name.ends_with("attn_q.weight") || tensor.name.ends_with("attn_k.weight"))) {
+      return row;
+    }
+    const int64_t in_head = row % model_.head_dim, half = model_.head_dim / 2;
+    return row - in_head + in_head % half * 2 + in_head / half;
+  }
+
+  void AddMlx(const std::string& stem, int64_t group, const std::vector<int64_t>& shape,
+              const std::vector<float>& values) {
+    std::string words(values.size() / 4, '\0');
+    std::vector<float> scales, biases;
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (i % static_cast<size_t>(group) == 0) {
+        float scale = 0;
+        for (int64_t j = 0; j < group; ++j) scale = std::max(scale, std::abs(values[i + j]));
+        scales.push_back(scale);
+        biases.push_back(-scale);
+      }
+      const int code = 1 + (values[i] > 0) - (values[i] < 0);
+      words[i / 4] |= static_cast<char>(code << 2 * (i % 4));
+    }
+    tensors[stem + ".weight"] = {"U32", {shape[0], shape[1] / 16}, words};
+    AddFloats(stem + ".scales", "F16", {shape[0], shape[1] / group}, scales);
+    AddFloats(stem + ".biases", "F16", {shape[0], shape[1] / group}, biases);
   }
 
   void AddTernary(const GgufTensor& tensor, const std::string& name) {
     const TernaryMatrix matrix = *ReadTernary(tensor, gguf_path_);
-    const int64_t rows = matrix.rows, cols = matrix.cols, dim = shape_.head_dim;
-    // The halves of a head that llama's RoPE turns together lie apart here.
-    const bool apart = IsLlama() && (tensor.name.ends_with("attn_q.weight") ||
-                                     tensor.name.ends_with("attn_k.weight"));
+    const int64_t rows = matrix.rows, cols = matrix.cols;
     std::vector<int> codes;
     for (int64_t row = 0; row < rows; ++row) {
-      const int64_t in_head = row % dim, half = dim / 2;
-      const int64_t from = apart ? row - in_head + in_head % half * 2 + in_head / half : row;
-      for (int64_t col = 0; col < cols; ++col) codes.push_back(matrix.Code(from, col));
+      for (int64_t col = 0; col < cols; ++col) {
+        codes.push_back(matrix.Code(SourceRow(tensor, row), col));
+      }
     }
     if (form_ == HfForm::kThreeValues || form_ == HfForm::kTraining) {
       std::vector<float> values;
@@ -133,7 +195,6 @@ class TestHfFolder {
         const float off = form_ == HfForm::kTraining ? static_cast<float>(i % 7) / 32 - 0.09f : 0;
         values.push_back((weight + off) * matrix.scale);
       }
-      // The synthetic scale has more bits than BF16.
       return AddFloats(name, "F32", {rows, cols}, values);
     }
     std::string packed(static_cast<size_t>(rows / 4 * cols), '\0');
@@ -149,21 +210,42 @@ class TestHfFolder {
   }
 
   void SetConfig() {
-    std::string quantization;
-    if (form_ != HfForm::kThreeValues) {
-      quantization =
+    static const std::map<std::string_view, std::pair<const char*, const char*>> kKinds = {
+        {"bitnet-b1.58", {"BitNetForCausalLM", "relu2"}},
+        {"bitnet", {"BitnetForCausalLM", "silu"}},
+        {"llama", {"LlamaForCausalLM", "silu"}},
+        {"qwen3", {"Qwen3ForCausalLM", "silu"}},
+        {"gemma3", {"Gemma3ForCausalLM", "gelu_pytorch_tanh"}}};
+    const auto [hf_class, activation] = kKinds.at(model_.architecture);
+    std::string more;
+    if (form_ == HfForm::kMlx) {
+      more = fmt::format(R"("quantization":{{"group_size":{},"bits":2}},)",
+                         PackElements(model_.linear));
+    } else if (form_ != HfForm::kThreeValues) {
+      more =
           fmt::format(R"("quantization_config":{{"quant_method":"bitnet","linear_class":"{}"}},)",
                       form_ == HfForm::kPackedDivided ? "bitlinear" : "autobitlinear");
     }
+    if (model_.window != 0) {
+      more += fmt::format(R"("sliding_window":{},"sliding_window_pattern":2,)"
+                          R"("rope_local_base_freq":10000.0,)",
+                          model_.window);
+    }
+    const std::string scaling =
+        model_.yarn_factor == 1
+            ? "null"
+            : fmt::format(
+                  R"({{"rope_type":"yarn","factor":{},"original_max_position_embeddings":{}}})",
+                  model_.yarn_factor, model_.context / 4);
     files["config.json"] = fmt::format(
-        R"({{"architectures":["{}"],{}"hidden_act":"{}","num_hidden_layers":{},"hidden_size":{},)"
+        R"({{"architectures":["{}"],{}"{}":"{}","num_hidden_layers":{},"hidden_size":{},)"
         R"("intermediate_size":{},"num_attention_heads":{},"num_key_value_heads":{},"head_dim":{},)"
-        R"("vocab_size":{},"max_position_embeddings":{},"rms_norm_eps":1e-05,"rope_theta":{:.1f},)"
-        R"("rope_scaling":null,"tie_word_embeddings":{},"eos_token_id":[300,301]}})",
-        IsLlama() ? "LlamaForCausalLM" : "BitNetForCausalLM", quantization,
-        IsLlama() ? "silu" : "relu2", shape_.layers, shape_.hidden, shape_.ffn, shape_.heads,
-        shape_.kv_heads, shape_.head_dim, shape_.vocab, shape_.context, shape_.rope_theta,
-        !shape_.own_output);
+        R"("vocab_size":{},"max_position_embeddings":{},"rms_norm_eps":1e-05,)"
+        R"("rope_theta":500000.0,"rope_scaling":{},"tie_word_embeddings":{},)"
+        R"("eos_token_id":[300,301]}})",
+        hf_class, more, Is("gemma3") ? "hidden_activation" : "hidden_act", activation,
+        model_.layers, model_.hidden, model_.ffn, model_.heads, model_.kv_heads, model_.head_dim,
+        model_.vocab, model_.context, scaling, !model_.own_output);
   }
 
   void SetTokenizer(const GgufReader& gguf) {
@@ -179,7 +261,7 @@ class TestHfFolder {
   }
 
   std::string path_;
-  SynthShape shape_;
+  TestModel model_;
   HfForm form_;
   std::string gguf_path_;
 };

@@ -30,6 +30,11 @@ void WriteModelConfig(std::string_view architecture, const ModelConfig& config,
   add("attention.value_length", config.head_dim);
   writer.Add<float>(key("attention.layer_norm_rms_epsilon"), config.rms_epsilon);
   writer.Add<float>(key("rope.freq_base"), config.rope_theta);
+  if (config.window_period != 0) {
+    add("attention.sliding_window", config.window);
+    add("attention.sliding_window_pattern", config.window_period);
+    writer.Add<float>(key("rope.freq_base_swa"), config.window_rope_theta);
+  }
   if (config.yarn.factor == 1) return;
   writer.Add<std::string_view>(key("rope.scaling.type"), "yarn");
   writer.Add<float>(key("rope.scaling.factor"), static_cast<float>(config.yarn.factor));

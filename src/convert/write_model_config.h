@@ -9,8 +9,8 @@
 
 namespace bitfetch {
 
-// The metadata that ReadModelConfig reads back, for `architecture`, by whichever of its names, and
-// without windows. config.architecture is not looked at.
+// The metadata that ReadModelConfig reads back, for `architecture`, by whichever of its names.
+// config.architecture is not looked at.
 void WriteModelConfig(std::string_view architecture, const ModelConfig& config, GgufWriter& writer);
 
 }  // namespace bitfetch

@@ -129,12 +129,17 @@ class GgufParser {
     return true;
   }
 
+  // The first is told.
+  void SetObstacle(const tl::unexpected<Error>& error) {
+    if (!reader_->obstacle_) reader_->obstacle_ = error.value();
+  }
+
   Status CheckSplit() {
     BITFETCH_ASSIGN_OR_RETURN(const int64_t parts, reader_->Get<int64_t>("split.count", 1));
     if (parts > 1) {
-      return FailFile(
+      SetObstacle(FailFile(
           "is one of the {} parts of a split model: join them first (llama-gguf-split --merge)",
-          parts);
+          parts));
     }
     return {};
   }
@@ -167,7 +172,14 @@ class GgufParser {
     if (!Read(&number) || !Read(&offset))
       return FailCut(fmt::format("the table at tensor {}", name));
     const Result<TensorType> type = TensorTypeOf(number);
-    if (!type) return FailFile("tensor {} {}", name, type.error().message);
+    if (!type) {
+      SetObstacle(FailFile("tensor {} {}", name, type.error().message));
+      GgufReader::TypeCount& count = reader_->other_types_[number];
+      ++count.tensors;
+      count.elements += tensor.elements;
+      other_offsets_.push_back(offset);
+      return {};
+    }
     tensor.type = *type;
     const int64_t pack = PackElements(*type);
     const int64_t in_packs = *type == TensorType::kI2_S ? tensor.elements : tensor.cols();
@@ -176,7 +188,7 @@ class GgufParser {
                       *type == TensorType::kI2_S ? "a total" : "rows", in_packs, pack,
                       TensorTypeName(*type));
     }
-    if (!reader_->tensor_index_.emplace(tensor.name, index).second) {
+    if (!reader_->tensor_index_.emplace(tensor.name, reader_->tensors_.size()).second) {
       return FailFile("tensor {} occurs twice", name);
     }
     reader_->tensors_.push_back(tensor);
@@ -224,7 +236,8 @@ class GgufParser {
   // Whether Q2_0 is in groups of 128, which take less: tensors have no room for groups of 64, and
   // all of them just that for groups of 128. Else a file was cut.
   bool HasOldQ2_0(uint64_t data_bytes, uint64_t alignment) const {
-    std::vector<uint64_t> places = offsets_;
+    std::vector<uint64_t> places = other_offsets_;
+    places.insert(places.end(), offsets_.begin(), offsets_.end());
     places.push_back(data_bytes);
     std::sort(places.begin(), places.end());
     bool too_small = false;
@@ -269,14 +282,29 @@ class GgufParser {
   const std::byte* end_;
   uint64_t key_count_ = 0;
   uint64_t tensor_count_ = 0;
-  std::vector<uint64_t> offsets_;  // of the tensors, as the table says
+  std::vector<uint64_t> offsets_;        // of the tensors, as the table says
+  std::vector<uint64_t> other_offsets_;  // of those of types that are not read
 };
 
 Result<GgufReader> GgufReader::Open(const std::string& path, bool mmap, const Progress& progress) {
+  BITFETCH_ASSIGN_OR_RETURN(GgufReader reader, OpenAny(path, mmap, progress));
+  if (reader.obstacle_) return tl::unexpected(*reader.obstacle_);
+  return reader;
+}
+
+Result<GgufReader> GgufReader::OpenAny(const std::string& path, bool mmap,
+                                       const Progress& progress) {
   BITFETCH_ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path, mmap, progress));
   GgufReader reader(std::move(file));
   BITFETCH_RETURN_IF_ERROR(GgufParser(&reader).Parse());
   return reader;
+}
+
+std::string_view GgufReader::KeyWith(std::string_view part) const {
+  for (const auto& [key, value] : values_) {
+    if (key.find(part) != key.npos) return key;
+  }
+  return {};
 }
 
 Result<const GgufValue*> GgufReader::Find(std::string_view key) const {

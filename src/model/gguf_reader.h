@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,6 +47,18 @@ class GgufReader {
   static Result<GgufReader> Open(const std::string& path, bool mmap = true,
                                  const Progress& progress = {});
 
+  // The same of any sound file, for telling what it is. What keeps Open() from reading it is kept
+  // as obstacle(): it is a part of a model, or has tensors of types that are not read, which are
+  // other_types() and not in tensors().
+  static Result<GgufReader> OpenAny(const std::string& path, bool mmap = true,
+                                    const Progress& progress = {});
+  struct TypeCount {
+    int64_t tensors = 0;
+    int64_t elements = 0;
+  };
+  const std::optional<Error>& obstacle() const { return obstacle_; }
+  const std::map<uint32_t, TypeCount>& other_types() const { return other_types_; }  // by number
+
   const std::string& path() const { return file_.path(); }
   bool mapped() const { return file_.mapped(); }
   void LetGo(std::span<const std::byte> part) const { file_.LetGo(part); }  // MappedFile::LetGo
@@ -59,6 +72,7 @@ class GgufReader {
   // std::string_view. Without a fallback, a key that is missing is an error; one of another type
   // always is.
   bool Has(std::string_view key) const { return values_.contains(key); }
+  std::string_view KeyWith(std::string_view part) const;  // the first that has it; empty: none
   template <class T>
   Result<T> Get(std::string_view key) const;
   template <class T>
@@ -84,6 +98,8 @@ class GgufReader {
   MappedFile file_;
   uint32_t version_ = 0;
   bool old_q2_0_ = false;
+  std::optional<Error> obstacle_;
+  std::map<uint32_t, TypeCount> other_types_;
   std::map<std::string_view, GgufValue> values_;
   std::vector<GgufTensor> tensors_;
   std::map<std::string_view, size_t> tensor_index_;

@@ -48,10 +48,11 @@ struct LayerPlan {
   }
 };
 
-// A tensor of a layer: its name in a file without "blk.N." and ".weight", its shape, and the place
-// in the plan for what is read from it: one of the two.
+// A tensor of a layer: its names in files (as TensorName has them), its shape, and the place in the
+// plan for what is read from it: one of the two.
 struct LayerTensor {
-  std::string name;
+  std::string name;     // GGUF's
+  std::string hf_name;  // Hugging Face's
   int64_t cols = 0;
   int64_t rows = 1;
   std::vector<float>* norm = nullptr;  // [cols]

@@ -11,6 +11,13 @@
 #include "model/ternary_groups.h"
 
 namespace bitfetch {
+
+struct TernaryJob {
+  const GgufTensor* tensor;
+  TernaryMatrix* out;
+  float scale;  // times that of the tensor itself
+};
+
 namespace {
 
 // Finds tensors of the shape that the configuration asks for.
@@ -76,12 +83,6 @@ class TensorFinder {
   std::set<const GgufTensor*> found_;
 };
 
-struct TernaryJob {
-  const GgufTensor* tensor;
-  TernaryMatrix* out;
-  float scale;  // times that of the tensor itself
-};
-
 Status Read(const TernaryJob& job, const std::string& path) {
   BITFETCH_ASSIGN_OR_RETURN(*job.out, ReadTernary(*job.tensor, path));
   job.out->scale *= job.scale;
@@ -109,16 +110,34 @@ Status ReadTernaryTensors(const std::vector<TernaryJob>& jobs, const std::string
 
 }  // namespace
 
+struct Model::ToRead {
+  std::vector<TernaryJob> ternary;
+  std::vector<GroupsToRead> groups;
+};
+
 Result<Model> Model::Load(const std::string& path, bool mmap, ThreadPool& pool,
                           const Progress& progress) {
   BITFETCH_ASSIGN_OR_RETURN(GgufReader file, GgufReader::Open(path, mmap, progress));
   BITFETCH_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
   Model model(std::move(file), config);
-  BITFETCH_RETURN_IF_ERROR(model.ReadWeights(pool, progress));
+  ToRead to_read;
+  BITFETCH_RETURN_IF_ERROR(model.FindWeights(to_read));
+  if (!to_read.groups.empty()) {
+    BITFETCH_ASSIGN_OR_RETURN(model.groups_,
+                              ReadTernaryGroups(model.file_, to_read.groups, pool, progress));
+  }
+  BITFETCH_RETURN_IF_ERROR(ReadTernaryTensors(to_read.ternary, path, pool, progress));
   return model;
 }
 
-Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
+Status Model::Check(GgufReader file) {
+  BITFETCH_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
+  ToRead unread;
+  return Model(std::move(file), config).FindWeights(unread);
+}
+
+// All but ternary weights, which are to be read.
+Status Model::FindWeights(ToRead& to_read) {
   TensorFinder finder(file_);
   const int64_t hidden = config_.hidden;
   BITFETCH_ASSIGN_OR_RETURN(embedding_,
@@ -146,9 +165,7 @@ Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
   }
 
   layers_.resize(config_.layers);
-  std::vector<TernaryJob> jobs;
-  std::vector<GroupsToRead> groups;
-  if (IsTernaryByGroup(output_->type)) groups.push_back({output_, &output_groups_});
+  if (IsTernaryByGroup(output_->type)) to_read.groups.push_back({output_, &output_groups_});
   for (int64_t i = 0; i < config_.layers; ++i) {
     layers_[i].activation = config_.architecture->activation;
     if (config_.window_period != 0 && (i + 1) % config_.window_period != 0) layers_[i].rope = 1;
@@ -161,22 +178,18 @@ Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
         BITFETCH_ASSIGN_OR_RETURN(const GgufTensor* tensor,
                                   finder.FindTernary(name, wanted.cols, wanted.rows));
         if (IsTernaryByGroup(tensor->type)) {
-          groups.push_back({tensor, &wanted.matrix->emplace<TernaryGroups>()});
+          to_read.groups.push_back({tensor, &wanted.matrix->emplace<TernaryGroups>()});
           continue;
         }
         std::vector<float> scale = {1};
         if (file_.FindTensor(stem + ".scale") != nullptr) {
           BITFETCH_RETURN_IF_ERROR(finder.ReadVector(stem + ".scale", 1, &scale));
         }
-        jobs.push_back({tensor, &std::get<TernaryMatrix>(*wanted.matrix), scale[0]});
+        to_read.ternary.push_back({tensor, &std::get<TernaryMatrix>(*wanted.matrix), scale[0]});
       }
     }
   }
-  BITFETCH_RETURN_IF_ERROR(finder.CheckAllWereFound());
-  if (!groups.empty()) {
-    BITFETCH_ASSIGN_OR_RETURN(groups_, ReadTernaryGroups(file_, groups, pool, progress));
-  }
-  return ReadTernaryTensors(jobs, file_.path(), pool, progress);
+  return finder.CheckAllWereFound();
 }
 
 }  // namespace bitfetch

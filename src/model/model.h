@@ -27,6 +27,10 @@ class Model {
   static Result<Model> Load(const std::string& path, bool mmap, ThreadPool& pool,
                             const Progress& progress);
 
+  // Whether Load() would find all that it needs, which costs next to nothing: ternary weights are
+  // not read.
+  static Status Check(GgufReader file);
+
   const GgufReader& file() const { return file_; }
   const ModelConfig& config() const { return config_; }
   const std::vector<LayerPlan>& layers() const { return layers_; }
@@ -41,7 +45,8 @@ class Model {
 
  private:
   Model(GgufReader file, const ModelConfig& config) : file_(std::move(file)), config_(config) {}
-  Status ReadWeights(ThreadPool& pool, const Progress& progress);
+  struct ToRead;  // ternary weights, and their places in this model
+  Status FindWeights(ToRead& to_read);
 
   GgufReader file_;
   ModelConfig config_;

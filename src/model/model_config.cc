@@ -83,6 +83,7 @@ Status ReadWindow(const GgufReader& gguf, const ConfigReader& keys, ModelConfig*
   const Architecture& architecture = *config->architecture;
   BITFETCH_ASSIGN_OR_RETURN(const int64_t window,
                             gguf.Get<int64_t>(keys.Key("attention.sliding_window"), 0));
+  config->window = window;
   if (window == 0 || architecture.window_period == 0) return {};
   BITFETCH_ASSIGN_OR_RETURN(config->window_period,
                             keys.Size("attention.sliding_window_pattern", ModelConfig::kMaxLayers,
@@ -108,6 +109,21 @@ Status CheckVocabSize(const GgufReader& gguf, const std::string& key, int64_t ro
 
 }  // namespace
 
+Status CheckHeads(int64_t heads, int64_t kv_heads, int64_t head_dim) {
+  if (heads % kv_heads != 0) {
+    return Fail("{} heads are not a multiple of {} KV heads", heads, kv_heads);
+  }
+  if (head_dim % ModelConfig::kHeadDimStep != 0) {
+    return Fail("heads of {} dimensions are not supported: wanted a multiple of {}", head_dim,
+                ModelConfig::kHeadDimStep);
+  }
+  if (heads * head_dim > ModelConfig::kMaxWidth) {
+    return Fail("{} heads of {} dimensions are not supported: wanted at most {} together", heads,
+                head_dim, ModelConfig::kMaxWidth);
+  }
+  return {};
+}
+
 Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
   BITFETCH_ASSIGN_OR_RETURN(const std::string_view architecture,
                             gguf.Get<std::string_view>("general.architecture"));
@@ -131,11 +147,6 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
                             keys.Size("attention.head_count", ModelConfig::kMaxHeads));
   BITFETCH_ASSIGN_OR_RETURN(
       config.kv_heads, keys.Size("attention.head_count_kv", ModelConfig::kMaxHeads, config.heads));
-  if (config.heads % config.kv_heads != 0) {
-    return Fail("{}: {} is {}, not a multiple of {}, {}", gguf.path(),
-                keys.Key("attention.head_count"), config.heads, keys.Key("attention.head_count_kv"),
-                config.kv_heads);
-  }
   if (!keys.Has("attention.key_length") && config.hidden % config.heads != 0) {
     return Fail("{}: {} is {}, not a multiple of {}, {}", gguf.path(), keys.Key("embedding_length"),
                 config.hidden, keys.Key("attention.head_count"), config.heads);
@@ -143,14 +154,8 @@ Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
   BITFETCH_ASSIGN_OR_RETURN(
       config.head_dim,
       keys.Size("attention.key_length", ModelConfig::kMaxHeadDim, config.hidden / config.heads));
-  if (config.head_dim % ModelConfig::kHeadDimStep != 0 ||
-      config.head_dim > ModelConfig::kMaxHeadDim) {
-    return Fail("{}: heads of {} dimensions are not supported: wanted a multiple of {}, at most {}",
-                gguf.path(), config.head_dim, ModelConfig::kHeadDimStep, ModelConfig::kMaxHeadDim);
-  }
-  if (config.heads * config.head_dim > ModelConfig::kMaxWidth) {
-    return Fail("{}: {} heads of {} dimensions are not supported: wanted at most {} together",
-                gguf.path(), config.heads, config.head_dim, ModelConfig::kMaxWidth);
+  if (const Status heads = CheckHeads(config.heads, config.kv_heads, config.head_dim); !heads) {
+    return Fail("{}: {}", gguf.path(), heads.error().message);
   }
   BITFETCH_RETURN_IF_ERROR(CheckEffects(gguf, architecture, config));
 

@@ -41,12 +41,17 @@ struct ModelConfig {
   // Every layer but each of this number has a window, and turns by a theta of its own; 0: all turn
   // alike.
   int64_t window_period = 0;
+  int64_t window = 0;  // tokens; 0: none
   float window_rope_theta = 0;
   Yarn yarn = {};
   float rms_epsilon = 0;
   float embedding_scale = 1;
   bool input_norms = false;  // before every projection
 };
+
+// An error says why heads of these numbers and this size, each of them positive and within its own
+// limit, make no model.
+Status CheckHeads(int64_t heads, int64_t kv_heads, int64_t head_dim);
 
 // Errors name the file and the key: an architecture that is not in arch/, a key that is missing, of
 // the wrong type or out of range, heads that don't divide, a key that asks for what the forward

@@ -46,18 +46,6 @@ Status Check(const GgufReader& gguf, const std::string& key, std::string_view ha
               Printable(value), harmless);
 }
 
-std::string_view ActivationName(Activation activation) {
-  switch (activation) {
-    case Activation::kSquaredRelu:
-      return "relu2";
-    case Activation::kSilu:
-      return "silu";
-    case Activation::kGelu:
-      return "gelu_pytorch_tanh";
-  }
-  __builtin_unreachable();
-}
-
 // A factor without a type is linear; with the type "none" it has no effect, and YaRN is computed.
 Status CheckRopeScaling(const GgufReader& gguf, const std::string& prefix) {
   const std::string type = prefix + "type";
@@ -117,6 +105,10 @@ Status CheckEffects(const GgufReader& gguf, std::string_view architecture,
     if (!gguf.Has(name)) continue;
     BITFETCH_RETURN_IF_ERROR(std::visit(
         [&](const auto& harmless) { return Check(gguf, name, harmless); }, key.harmless));
+  }
+  if (const std::string_view key = gguf.KeyWith(".hadamard."); !key.empty()) {
+    return Fail("{}: metadata key {} asks for a rotation of activations, which is not supported",
+                gguf.path(), key);
   }
   return CheckRopeScaling(gguf, fmt::format("{}.rope.scaling.", architecture));
 }

@@ -35,6 +35,7 @@ struct TestModel {
   bool input_norms = false;                 // which are F16 then, as all norms
   TensorType linear = TensorType::kI2_S;    // a ternary type
   TensorType embedding = TensorType::kF16;  // kF32, kF16 or ternary by group
+  int group_codes = 4;                      // of weights by group: 3 are without +2
   bool own_output = false;                  // else tied to the embedding
   bool scales = false;                      // of matrices, in tensors of their own too
   uint32_t seed = 1;
@@ -150,7 +151,7 @@ class TestModelWriter {
     if (IsTernaryByGroup(type)) {
       std::vector<uint8_t> codes(static_cast<size_t>(PackElements(type)));
       for (size_t at = 0; at < data.size(); at += static_cast<size_t>(PackBytes(type))) {
-        for (uint8_t& code : codes) code = static_cast<uint8_t>(random_() % 4);
+        for (uint8_t& code : codes) code = static_cast<uint8_t>(random_() % model_.group_codes);
         const float scale = kScale * static_cast<float>(random_() % 64 + 1) / 32;
         PackQ2_0(codes, F32ToF16(scale), data.data() + at);
       }

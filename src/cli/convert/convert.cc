@@ -19,7 +19,8 @@ struct ConvertArguments {
 
 Result<TensorType> ParseWeightType(std::string_view text) {
   if (text == "i2_s" || text == "I2_S") return TensorType::kI2_S;
-  return Fail("'{}' is not known: wanted i2_s", text);
+  if (text == "q2_0" || text == "Q2_0") return TensorType::kQ2_0;
+  return Fail("'{}' is not known: wanted i2_s or q2_0", text);
 }
 
 Result<int> RunConvert(const ConvertArguments& arguments) {
@@ -41,15 +42,17 @@ void AddConvert(Command& program) {
        .summary = std::string(FindOtherProgram("convert")->summary),
        .more =
            R"(The folder holds config.json, model.safetensors or its shards, and tokenizer.json. Its weights are
-ternary already (packed, or floats of three values), or those that a BitNet model was trained with,
-which are rounded as in training. Anything else is refused: it would write nonsense. At the end FILE
-is replaced, if it is a GGUF file.
+ternary already (packed, or floats of three values in a matrix or in each 64 columns of a row), or
+those that a BitNet model was trained with, which are rounded as in training. Anything else is
+refused: it would write nonsense. At the end FILE is replaced, if it is a GGUF file.
 
 example:
   bitfetch convert bitnet-b1.58-2B-4T-bf16 --out 2b4t.gguf)"});
   command.AddPath("DIR", "", "the folder", &arguments->folder).Required();
   command.AddPath("-o,--out", "FILE", "the file to write", &arguments->out).Required();
-  command.AddParsed("--type", "TYPE", "type of the ternary weights: i2_s (default)",
+  command.AddParsed("--type", "TYPE",
+                    "type of the ternary weights: i2_s, or q2_0 for groups with scales of their "
+                    "own; otherwise what they are",
                     &arguments->options.weights, ParseWeightType);
   command.AddFlag(
       "--assume-bitnet",

@@ -19,13 +19,12 @@ using ::testing::HasSubstr;
 
 class ConvertCommandTest : public ::testing::Test {
  protected:
-  ConvertCommandTest() : folder_(dir_.Path("model"), Shape(), HfForm::kPacked) {
+  ConvertCommandTest() : folder_(dir_.Path("model"), HfModel("bitnet-b1.58"), HfForm::kPacked) {
     setenv("XDG_CACHE_HOME", dir_.path().c_str(), 1);
     std::filesystem::create_directory(dir_.Path("out"));
     folder_.Write();
   }
 
-  static SynthShape Shape() { return SynthShapeNamed("tiny").value(); }
   std::vector<std::string> Convert(const std::vector<std::string>& more = {}) const {
     std::vector<std::string> arguments = {"convert", folder_.path(), "--out", out_};
     arguments.insert(arguments.end(), more.begin(), more.end());

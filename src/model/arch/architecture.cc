@@ -10,6 +10,20 @@ constexpr std::array kArchitectures = {&kBitNet, &kBitNet1BitLlm, &kLlama, &kQwe
 
 }  // namespace
 
+std::string_view ActivationName(Activation activation) {
+  switch (activation) {
+    case Activation::kSquaredRelu:
+      return "relu2";
+    case Activation::kSilu:
+      return "silu";
+    case Activation::kGelu:
+      return "gelu_pytorch_tanh";
+  }
+  __builtin_unreachable();
+}
+
+std::span<const Architecture* const> Architectures() { return kArchitectures; }
+
 const Architecture* FindArchitecture(std::string_view name) {
   for (const Architecture* architecture : kArchitectures) {
     if (name == architecture->name) return architecture;

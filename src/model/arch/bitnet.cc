@@ -9,8 +9,10 @@ constexpr Architecture kBitNet = {
     .older_name = "bitnet-25",
     .rope_form = RopeForm::kHalfSplit,
     .activation = Activation::kSquaredRelu,
-    .layer = {.attn_output = {"attn_output", "attn_sub_norm"},
-              .ffn_down = {"ffn_down", "ffn_sub_norm"}},
+    .layer = {.attn_sub_norm = {"attn_sub_norm", "self_attn.attn_sub_norm"},
+              .ffn_sub_norm = {"ffn_sub_norm", "mlp.ffn_sub_norm"}},
+    .hf_classes = {"BitNetForCausalLM"},
+    .hf_is_ternary = true,
 };
 
 }  // namespace bitfetch

@@ -8,8 +8,10 @@ constexpr Architecture kBitNet1BitLlm = {
     .name = "bitnet",
     .rope_form = RopeForm::kHalfSplit,
     .activation = Activation::kSilu,
-    .layer = {.attn_output = {"attn_output", "attn_sub_norm"},
-              .ffn_down = {"ffn_down", "ffn_sub_norm"}},
+    .layer = {.attn_sub_norm = {"attn_sub_norm", "self_attn.inner_attn_ln"},
+              .ffn_sub_norm = {"ffn_sub_norm", "mlp.ffn_layernorm"}},
+    .hf_classes = {"BitnetForCausalLM"},
+    .hf_is_ternary = true,
 };
 
 }  // namespace bitfetch

@@ -8,6 +8,7 @@ constexpr Architecture kLlama = {
     .name = "llama",
     .rope_form = RopeForm::kAdjacentPairs,
     .activation = Activation::kSilu,
+    .hf_classes = {"LlamaForCausalLM"},
 };
 
 }  // namespace bitfetch

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convert/hf_tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "convert/tokenizer_json.h"
+#include "convert/write_tokenizer.h"
+#include "text/tokenizer.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr size_t kMaxTemplateBytes = size_t{1} << 20;
+
+bool Exists(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+// One for each token of the model.
+Status FitTokens(int64_t vocab, Vocabulary& vocabulary) {
+  const auto tokens = static_cast<int64_t>(vocabulary.tokens.size());
+  int64_t last = tokens;
+  while (last > vocab && vocabulary.types[last - 1] == kControlToken &&
+         last - 1 != vocabulary.bos && last - 1 != vocabulary.eos) {
+    --last;
+  }
+  if (last > vocab) return Fail("has {} tokens, and the model {}", tokens, vocab);
+  if (tokens > vocab) {
+    Warn("leaving out the control tokens from {} on, which the model does not have", vocab);
+  }
+  vocabulary.tokens.resize(vocab);
+  vocabulary.types.resize(vocab, kUnusedToken);
+  for (int64_t id = tokens; id < vocab; ++id) vocabulary.tokens[id] = fmt::format("[PAD{}]", id);
+  if (!vocabulary.scores.empty()) vocabulary.scores.resize(vocab, vocabulary.scores.back());
+  return {};
+}
+
+// As config.json has it, or the first of several; -1: none.
+int EosOfModel(const JsonValue& config, int64_t vocab) {
+  const JsonValue* eos = config.Find("eos_token_id");
+  const auto* list = eos == nullptr ? nullptr : eos->As<JsonValue::List>();
+  if (list != nullptr) eos = list->empty() ? nullptr : &list->front();
+  const auto* id = eos == nullptr ? nullptr : eos->As<int64_t>();
+  return id != nullptr && *id >= 0 && *id < vocab ? static_cast<int>(*id) : -1;
+}
+
+// A file of its own in newer folders; else one text, or the one of several that is the default.
+Result<std::string> ReadHfChatTemplate(const std::string& path, const JsonValue& tokenizer_config) {
+  if (Exists(path)) {
+    BITFETCH_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
+    if (file.bytes().size() > kMaxTemplateBytes) {
+      return Fail("{}: is of {} bytes: only {} are read", path, file.bytes().size(),
+                  kMaxTemplateBytes);
+    }
+    return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  }
+  if (const auto* text = tokenizer_config.Find<std::string>("chat_template")) return *text;
+  if (const auto* list = tokenizer_config.Find<JsonValue::List>("chat_template")) {
+    for (const JsonValue& each : *list) {
+      const auto* name = each.Find<std::string>("name");
+      const auto* text = each.Find<std::string>("template");
+      if (name != nullptr && *name == "default" && text != nullptr) return *text;
+    }
+  }
+  return std::string();
+}
+
+}  // namespace
+
+Status WriteHfTokenizer(const std::string& folder, const JsonValue& config, int64_t vocab,
+                        const std::string& pre, GgufWriter& writer) {
+  const std::string path = folder + "/tokenizer.json";
+  if (!Exists(path)) {
+    return Fail("{}: has no tokenizer.json{}", folder,
+                Exists(folder + "/tokenizer.model")
+                    ? ", and SentencePiece's tokenizer.model is not read yet"
+                    : "");
+  }
+  const auto about_file = [&](const Error& error) {
+    return Error{fmt::format("{}: {}", path, error.message)};
+  };
+  BITFETCH_ASSIGN_OR_RETURN(const JsonValue tokenizer, ReadJsonFile(path));
+  JsonValue tokenizer_config;
+  if (const std::string config_path = folder + "/tokenizer_config.json"; Exists(config_path)) {
+    BITFETCH_ASSIGN_OR_RETURN(tokenizer_config, ReadJsonFile(config_path));
+  }
+  BITFETCH_ASSIGN_OR_RETURN(
+      Vocabulary vocabulary,
+      ReadTokenizerJson(tokenizer, tokenizer_config, pre).map_error(about_file));
+  BITFETCH_RETURN_IF_ERROR(FitTokens(vocab, vocabulary).map_error(about_file));
+  if (vocabulary.eos < 0) vocabulary.eos = EosOfModel(config, vocab);
+  // Whatever a reader would find wrong with it, before hours of work.
+  BITFETCH_RETURN_IF_ERROR(Tokenizer::Create(vocabulary).map_error(about_file));
+  WriteTokenizer(vocabulary, writer);
+  BITFETCH_ASSIGN_OR_RETURN(const std::string chat_template,
+                            ReadHfChatTemplate(folder + "/chat_template.jinja", tokenizer_config));
+  if (!chat_template.empty()) {
+    writer.Add<std::string>("tokenizer.chat_template", chat_template);
+  }
+  return {};
+}
+
+}  // namespace bitfetch
