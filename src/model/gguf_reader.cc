@@ -285,6 +285,12 @@ Result<const GgufValue*> GgufReader::Find(std::string_view key) const {
   return &found->second;
 }
 
+std::string_view GgufReader::KeyWith(std::string_view part) const {
+  const auto found = std::ranges::find_if(
+      values_, [&](const auto& entry) { return entry.first.find(part) != std::string_view::npos; });
+  return found == values_.end() ? std::string_view() : found->first;
+}
+
 Error GgufReader::AboutKey(std::string_view key, const Error& error) const {
   return {fmt::format("{}: metadata key {} {}", path(), Printable(key), error.message)};
 }

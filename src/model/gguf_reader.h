@@ -65,6 +65,8 @@ class GgufReader {
   Result<T> Get(std::string_view key, std::type_identity_t<T> fallback) const {
     return Has(key) ? Get<T>(key) : fallback;
   }
+  // A key that has this in it; empty: there is none. Costs a pass over the keys.
+  std::string_view KeyWith(std::string_view part) const;
   // Costs a pass over the array.
   template <class T>
   Result<std::vector<T>> GetArray(std::string_view key) const;

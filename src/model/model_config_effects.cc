@@ -118,6 +118,10 @@ Status CheckEffects(const GgufReader& gguf, std::string_view architecture,
     BITFETCH_RETURN_IF_ERROR(std::visit(
         [&](const auto& harmless) { return Check(gguf, name, harmless); }, key.harmless));
   }
+  if (const std::string_view key = gguf.KeyWith(".hadamard."); !key.empty()) {
+    return Fail("{}: metadata key {}: a model whose activations are to be rotated is not supported",
+                gguf.path(), Printable(key));
+  }
   return CheckRopeScaling(gguf, fmt::format("{}.rope.scaling.", architecture));
 }
 
