@@ -347,9 +347,19 @@ TEST_F(CliTest, InfoTellsOfTheModel) {
   const Finished info = RunProgram({"info", "-m", kModel});
   EXPECT_EQ(info.code, 0);
   EXPECT_EQ(info.err, "");
-  for (const char* fact : {"bitnet-b1.58", "512 tokens", "I2_S", "2048 tokens", "4 heads of 64"}) {
+  for (const char* fact : {"bitnet-b1.58", "512 tokens", "I2_S", "2048 tokens", "4 heads of 64",
+                           "runs                      yes\n"}) {
     EXPECT_THAT(info.out, HasSubstr(fact));
   }
+}
+
+TEST_F(CliTest, InfoTellsWhyAModelDoesNotRun) {
+  const std::string model = dir_.Path("m.gguf");
+  ASSERT_TRUE(WriteTestModel(model, {.hidden = 400, .heads = 4, .kv_heads = 4, .head_dim = 100}));
+  const Finished info = RunProgram({"info", "-m", model});
+  EXPECT_EQ(info.code, 0);
+  EXPECT_THAT(info.out, HasSubstr("architecture              bitnet-b1.58\n"));
+  EXPECT_THAT(info.out, HasSubstr("no: " + model + ": heads of 100 dimensions are not supported"));
 }
 
 // Older files have groups of 128 under the number that now stands for groups of 64.

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -19,6 +20,7 @@
 #include "machine/probe.h"
 #include "machine/profile_store.h"
 #include "model/gguf_reader.h"
+#include "model/model.h"
 #include "model/model_config.h"
 
 namespace bitfetch {
@@ -115,15 +117,7 @@ Status AddTokenizer(const GgufReader& file, Facts& facts) {
   return {};
 }
 
-Status AddModel(const std::string& path, Facts& facts) {
-  BITFETCH_ASSIGN_OR_RETURN(const GgufReader file, GgufReader::Open(path));
-  BITFETCH_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
-  BITFETCH_ASSIGN_OR_RETURN(const auto architecture,
-                            file.Get<std::string_view>("general.architecture"));
-  facts.Add("model", "{}", config.name.empty() ? "(no name)" : config.name);
-  facts.Add("file", "{}, {}, GGUF version {}", path, Bytes(static_cast<double>(file.file_bytes())),
-            file.version());
-  facts.Add("architecture", "{}", Printable(architecture));
+void AddShape(const ModelConfig& config, Facts& facts) {
   facts.Add("layers", "{}, {} wide, feed-forward {} wide", config.layers, config.hidden,
             config.ffn);
   facts.Add("attention", "{} heads of {} dimensions; {} heads share each of {} KV heads",
@@ -133,8 +127,9 @@ Status AddModel(const std::string& path, Facts& facts) {
                 ? ""
                 : fmt::format(", YaRN from {} tokens by {}", config.yarn.original_context,
                               config.yarn.factor));
-  AddTensors(file, facts);
-  BITFETCH_RETURN_IF_ERROR(AddTokenizer(file, facts));
+}
+
+void AddKvCache(const ModelConfig& config, Facts& facts) {
   facts.Add("KV cache", "takes memory as it fills");
   for (const KvType type : kKvTypes) {
     if (config.head_dim % KvDimStep(type) != 0) continue;
@@ -145,6 +140,25 @@ Status AddModel(const std::string& path, Facts& facts) {
     facts.Add(fmt::format("  {}", KvTypeName(type)), "{} for each token, {} for {} tokens",
               Bytes(token), Bytes(token * static_cast<double>(config.context)), config.context);
   }
+}
+
+Status AddModel(const std::string& path, Facts& facts) {
+  BITFETCH_ASSIGN_OR_RETURN(GgufReader file, GgufReader::Open(path));
+  BITFETCH_ASSIGN_OR_RETURN(const auto architecture,
+                            file.Get<std::string_view>("general.architecture"));
+  BITFETCH_ASSIGN_OR_RETURN(const auto name, file.Get<std::string_view>("general.name", ""));
+  facts.Add("model", "{}", name.empty() ? "(no name)" : Printable(name));
+  facts.Add("file", "{}, {}, GGUF version {}", path, Bytes(static_cast<double>(file.file_bytes())),
+            file.version());
+  facts.Add("architecture", "{}", Printable(architecture));
+  const Result<ModelConfig> config = ReadModelConfig(file);
+  if (config) AddShape(*config, facts);
+  AddTensors(file, facts);
+  BITFETCH_RETURN_IF_ERROR(AddTokenizer(file, facts));
+  if (config) AddKvCache(*config, facts);
+  const Status runs =
+      config ? Model::Check(std::move(file), *config) : tl::unexpected(config.error());
+  facts.Add("runs", "{}", runs ? "yes" : fmt::format("no: {}", runs.error().message));
   return {};
 }
 
@@ -237,9 +251,9 @@ void AddInfo(Command& program) {
       {.usage = "-m MODEL | --machine",
        .summary = "show facts about a model, or about this machine",
        .more =
-           R"(Of a model: its shape, its types, its tokenizer, and how much memory a KV cache takes. Of the
-machine: which kernels it can run, its caches, whether it gives huge pages, how fast its memory was
-measured to be, and what prefetching follows from that.
+           R"(Of a model: its shape, its types, its tokenizer, how much memory a KV cache takes, and whether it
+runs. Of the machine: which kernels it can run, its caches, whether it gives huge pages, how fast
+its memory was measured to be, and what prefetching follows from that.
 
 examples:
   bitfetch info -m models/tiny.gguf

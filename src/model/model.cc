@@ -114,11 +114,15 @@ Result<Model> Model::Load(const std::string& path, bool mmap, ThreadPool& pool,
   BITFETCH_ASSIGN_OR_RETURN(GgufReader file, GgufReader::Open(path, mmap, progress));
   BITFETCH_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
   Model model(std::move(file), config);
-  BITFETCH_RETURN_IF_ERROR(model.ReadWeights(pool, progress));
+  BITFETCH_RETURN_IF_ERROR(model.ReadWeights(&pool, progress));
   return model;
 }
 
-Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
+Status Model::Check(GgufReader file, const ModelConfig& config) {
+  return Model(std::move(file), config).ReadWeights(/*pool=*/nullptr, /*progress=*/{});
+}
+
+Status Model::ReadWeights(ThreadPool* pool, const Progress& progress) {
   TensorFinder finder(file_);
   const int64_t hidden = config_.hidden;
   BITFETCH_ASSIGN_OR_RETURN(embedding_,
@@ -173,10 +177,11 @@ Status Model::ReadWeights(ThreadPool& pool, const Progress& progress) {
     }
   }
   BITFETCH_RETURN_IF_ERROR(finder.CheckAllWereFound());
+  if (pool == nullptr) return {};
   if (!groups.empty()) {
-    BITFETCH_ASSIGN_OR_RETURN(groups_, ReadTernaryGroups(file_, groups, pool, progress));
+    BITFETCH_ASSIGN_OR_RETURN(groups_, ReadTernaryGroups(file_, groups, *pool, progress));
   }
-  return ReadTernaryTensors(jobs, file_.path(), pool, progress);
+  return ReadTernaryTensors(jobs, file_.path(), *pool, progress);
 }
 
 }  // namespace bitfetch

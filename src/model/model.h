@@ -27,6 +27,10 @@ class Model {
   static Result<Model> Load(const std::string& path, bool mmap, ThreadPool& pool,
                             const Progress& progress);
 
+  // Whether Load would find all that it needs, of kinds that are supported. The weights themselves
+  // are not read, so that it takes milliseconds and does not see what is damaged.
+  static Status Check(GgufReader file, const ModelConfig& config);
+
   const GgufReader& file() const { return file_; }
   const ModelConfig& config() const { return config_; }
   const std::vector<LayerPlan>& layers() const { return layers_; }
@@ -41,7 +45,8 @@ class Model {
 
  private:
   Model(GgufReader file, const ModelConfig& config) : file_(std::move(file)), config_(config) {}
-  Status ReadWeights(ThreadPool& pool, const Progress& progress);
+  // Without a pool the ternary weights are looked for, but not read.
+  Status ReadWeights(ThreadPool* pool, const Progress& progress);
 
   GgufReader file_;
   ModelConfig config_;
