@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads and writes GGUF, the file format of models; run on a file, it lists what is in it.
 
-Metadata of every type; tensors F32, F16, BF16, Q8_0, and the ternary I2_S, TQ1_0, TQ2_0. Reads versions 2 and 3, writes
-3. Arrays are in numpy's order: a matrix is [rows][columns], where GGUF's own dimensions name the columns first.
+Metadata of every type; tensors F32, F16, BF16, Q8_0, the ternary I2_S, TQ1_0, TQ2_0, and Q2_0 and PQ2_0, which are ternary
+by group. Reads versions 2 and 3, writes 3. Arrays are in numpy's order: a matrix is [rows][columns], where GGUF's own dimensions name the columns first.
 """
 import argparse
 import collections
@@ -15,9 +15,11 @@ import sys
 
 import numpy as np
 
-F32, F16, Q8_0, BF16, TQ1_0, TQ2_0, I2_S = 0, 1, 8, 30, 34, 35, 36
-TYPE_NAMES = {F32: "F32", F16: "F16", Q8_0: "Q8_0", BF16: "BF16", TQ1_0: "TQ1_0", TQ2_0: "TQ2_0", I2_S: "I2_S"}
+F32, F16, Q8_0, BF16, TQ1_0, TQ2_0, I2_S, Q2_0, PQ2_0 = 0, 1, 8, 30, 34, 35, 36, 42, 142
+TYPE_NAMES = {F32: "F32", F16: "F16", Q8_0: "Q8_0", BF16: "BF16", TQ1_0: "TQ1_0", TQ2_0: "TQ2_0", I2_S: "I2_S", Q2_0: "Q2_0",
+              PQ2_0: "PQ2_0"}
 TERNARY = (I2_S, TQ1_0, TQ2_0)
+GROUPS = {Q2_0: 64, PQ2_0: 128}  # elements that share a scale, where a row has many
 DEFAULT_ALIGNMENT = 32
 
 # Metadata types, by their numbers in the format.
@@ -89,8 +91,27 @@ def _pack_ternary(type_, values, scale):
     return np.concatenate([*parts, half], 1).tobytes()
 
 
+def _unpack_groups(data, size):
+    """float32 [groups][size]"""
+    group = _blocks(data, 2 + size // 4)
+    codes = (group[:, 2:, None] >> np.array([0, 2, 4, 6], np.uint8) & 3).reshape(-1, size)
+    return (codes.astype(np.float32) - 1) * group[:, :2].copy().view(np.float16).astype(np.float32)
+
+
+def _pack_groups(array, size):
+    """Of groups of -s, 0, s and 2s, with an s of their own."""
+    groups = array.astype(np.float32).reshape(-1, size)
+    scale = np.where(groups != 0, np.abs(groups), np.inf).min(1, keepdims=True)
+    scale[np.isinf(scale)] = 1
+    codes = (np.rint(groups / scale) + 1).astype(np.uint8).reshape(-1, size // 4, 4)
+    packed = codes[..., 0] | codes[..., 1] << 2 | codes[..., 2] << 4 | codes[..., 3] << 6
+    return np.concatenate([scale.astype(np.float16).view(np.uint8), packed], 1).tobytes()
+
+
 def _pack(type_, array):
     array = np.asarray(array)
+    if type_ in GROUPS:
+        return _pack_groups(array, GROUPS[type_])
     if type_ == F32:
         return array.astype("<f4").tobytes()
     if type_ == F16:
@@ -111,7 +132,7 @@ def _size(type_, shape):
     """Bytes of a tensor's data."""
     n = math.prod(shape)
     per_block, block = {F32: (1, 4), F16: (1, 2), BF16: (1, 2), Q8_0: (32, 34), TQ1_0: (256, 54), TQ2_0: (256, 66),
-                        I2_S: (128, 32)}[type_]
+                        I2_S: (128, 32), Q2_0: (64, 18), PQ2_0: (128, 34)}[type_]
     row = n if type_ == I2_S else shape[-1]  # the blocks of I2_S run over the flattened tensor
     if row % per_block:
         raise GgufError(f"rows of {row} elements are no whole number of {TYPE_NAMES[type_]} blocks of {per_block}")
@@ -196,6 +217,8 @@ class Reader:
         elif tensor.type == Q8_0:
             block = _blocks(data, 34)
             values = block[:, 2:].view(np.int8) * block[:, :2].copy().view(np.float16).astype(np.float32)
+        elif tensor.type in GROUPS:
+            values = _unpack_groups(data, GROUPS[tensor.type])
         else:
             values, scale, share = _unpack_ternary(tensor.type, data)
             values = values.reshape(-1, share) * scale[:, None]
@@ -242,7 +265,10 @@ def _pack_metadata(value):
 
 
 def write(path, metadata, tensors):
-    """Writes metadata {key: value} and tensors [(name, type, array)]; an array of a ternary type holds -s, 0 and s."""
+    """Writes metadata {key: value} and tensors [(name, type, array)]; an array of a ternary type holds -s, 0 and s.
+
+    In one that is ternary by group each group holds -s, 0, s and 2s, with an s of its own.
+    """
     alignment = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
     header = [b"GGUF", struct.pack("<IQQ", 3, len(tensors), len(metadata))]
     header += [_pack_string(key) + _pack_metadata(value) for key, value in metadata.items()]

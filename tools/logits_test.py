@@ -28,6 +28,11 @@ SHAPES = [
     dict(architecture="qwen3", heads=4, kv_heads=2, head_dim=128, hidden=384, rope_theta=1e6),
     dict(architecture="qwen3", heads=8, kv_heads=1, head_dim=64, own_head=True, context=80, yarn_factor=4.0),
     dict(architecture="qwen3", heads=4, kv_heads=4, head_dim=128, input_norms=True),
+    dict(architecture="qwen3", heads=4, kv_heads=2, head_dim=128, hidden=320, ternary=gguf.Q2_0, embedding=gguf.Q2_0),
+    dict(architecture="qwen3", heads=8, kv_heads=1, head_dim=64, ternary=gguf.Q2_0, embedding=gguf.Q2_0, own_head=True,
+         context=80, yarn_factor=4.0),
+    dict(architecture="qwen3", heads=3, kv_heads=3, head_dim=256, ternary=gguf.PQ2_0, embedding=gguf.PQ2_0, vocab=271),
+    dict(architecture="llama", heads=6, kv_heads=2, head_dim=96, ternary=gguf.Q2_0, own_head=True, rope_freqs=True),
     dict(architecture="gemma3", heads=4, kv_heads=1, head_dim=256, hidden=640, feed_forward=512, input_norms=True),
     dict(architecture="gemma3", layers=6, heads=4, kv_heads=2, head_dim=64, rope_theta=1e6, window=512),
 ]

@@ -100,9 +100,12 @@ class Reference:
         return (x * inverse * self.file.array(name)).astype(np.float32)
 
     def _project(self, x, layer, name):
-        """W1.58A8, behind the norms of its own: x [tokens][in] -> [tokens][out]"""
+        """Behind the norms of its own: x [tokens][in] -> [tokens][out]; W1.58A8, but for weights by group"""
         for norm in [*OWN_NORMS.get(name, []), f"{name}_norm_in"]:
             x = self._norm(x, f"{layer}.{norm}.weight")
+        if self.file.tensors[f"{layer}.{name}.weight"].type in gguf.GROUPS:  # trained with float activations
+            weights = self.file.array(f"{layer}.{name}.weight")
+            return (x.astype(np.float64) @ weights.T.astype(np.float64)).astype(np.float32)
         weights, scale = self.file.ternary(f"{layer}.{name}.weight")
         scale = scale * self._optional(f"{layer}.{name}.scale", np.float32(1))
         m = np.maximum(np.abs(x).max(-1, keepdims=True), np.float32(1e-5))

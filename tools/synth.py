@@ -18,18 +18,28 @@ def write_model(path, *, architecture="bitnet-b1.58", layers=2, hidden=256, feed
         raise gguf.GgufError("a vocabulary has the 256 bytes and two control tokens at least")
     random = np.random.default_rng(seed)
 
+    def matrix_by_group(type_, rows, columns, size):
+        codes = random.integers(-1, 2, (rows, columns // gguf.GROUPS[type_], gguf.GROUPS[type_]))
+        codes[random.random(codes.shape) < 0.02] = 2  # legal, if rare
+        scales = size * random.uniform(0.5, 1.5, (*codes.shape[:2], 1))
+        return (codes * scales.astype(np.float16)).reshape(rows, columns)
+
     def ternary_matrix(name, rows, columns):
         # What a layer adds is smaller than what it is added to, as in a trained model: else one int8 value that rounds
         # the other way grows from layer to layer until two correct programs differ visibly. And a scale that f16 holds
         # exactly lets every ternary type describe the same model.
-        size = 0.25 if name in ("attn_output", "ffn_down") else 1.2
-        scale = np.float32(np.float16(size / columns ** 0.5))
+        size = (0.25 if name in ("attn_output", "ffn_down") else 1.2) / columns ** 0.5
+        if ternary in gguf.GROUPS:
+            return matrix_by_group(ternary, rows, columns, size)
+        scale = np.float32(np.float16(size))
         return random.integers(-1, 2, (rows, columns)) * scale
 
     def norm(size):
         return random.uniform(0.5, 1.5, size).astype(np.float32)
 
     def table():
+        if embedding in gguf.GROUPS:
+            return matrix_by_group(embedding, vocab, hidden, 1.2)
         return random.normal(size=(vocab, hidden)).astype(np.float32)
 
     norm_type = gguf.F16 if input_norms else gguf.F32
@@ -73,7 +83,8 @@ def write_model(path, *, architecture="bitnet-b1.58", layers=2, hidden=256, feed
 
 def main():
     types = {name.lower(): number for number, name in gguf.TYPE_NAMES.items()}
-    weights = [name for name, number in types.items() if number in gguf.TERNARY]
+    weights = [name for name, number in types.items() if number in gguf.TERNARY or number in gguf.GROUPS]
+    embeddings = [name for name, number in types.items() if number not in gguf.TERNARY]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter,
                                      epilog="example: tools/synth.py --out /tmp/m.gguf --heads 5 --kv-heads 1 "
                                             "--head-dim 128 --hidden 640")
@@ -85,8 +96,7 @@ def main():
     parser.add_argument("--rope-theta", type=float, default=10000.0, metavar="X", help=" ")
     parser.add_argument("--yarn-factor", type=float, default=1.0, metavar="X", help="of a quarter of the context")
     parser.add_argument("--ternary", default="i2_s", choices=weights, help="type of the linear layers")
-    parser.add_argument("--embedding", default="f16", choices=[t for t in types if t not in weights],
-                        help="type of the embedding and the head")
+    parser.add_argument("--embedding", default="f16", choices=embeddings, help="type of the embedding and the head")
     parser.add_argument("--own-head", action="store_true", help="an output head that is not the embedding")
     parser.add_argument("--rope-freqs", action="store_true", help="divide the RoPE frequencies by a tensor's values")
     parser.add_argument("--input-norms", action="store_true", help="a norm before every projection; norms are F16")

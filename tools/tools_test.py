@@ -88,6 +88,25 @@ class GgufTest(Scratch):
         self.assertEqual((data[0], data[1], data[31], data[2]), (0b10010101, 0b01000101, 0b01010110, 0b01010101))
         self.assertEqual(np.frombuffer(data, np.float32, 1, 32)[0], 2)
 
+    def test_groups_with_a_scale_each_survive(self):
+        source = np.random.default_rng(1)
+        for type_, size in gguf.GROUPS.items():
+            codes = source.integers(-1, 3, (6, 512 // size, size))
+            codes[0, 0] = 0
+            scales = source.uniform(0.1, 2, (6, 512 // size, 1)).astype(np.float16)
+            weights = (codes * scales.astype(np.float32)).reshape(6, 512)
+            gguf.write(self.path, {}, [("t", type_, weights)])
+            np.testing.assert_array_equal(gguf.Reader(self.path).array("t"), weights)
+
+    def test_q2_0_layout(self):
+        row = np.zeros((1, 64), np.float32)
+        row[0, [0, 1, 63]] = 2, 4, -2
+        gguf.write(self.path, {}, [("t", gguf.Q2_0, row)])
+        _, data = gguf.Reader(self.path).raw("t")
+        self.assertEqual(len(data), 18)
+        self.assertEqual((data[2], data[3], data[17]), (0b01011110, 0b01010101, 0b00010101))
+        self.assertEqual(np.frombuffer(data, np.float16, 1)[0], 2)
+
     def test_rows_that_are_no_whole_blocks_are_refused(self):
         with self.assertRaisesRegex(gguf.GgufError, "rows of 96 elements"):
             gguf.write(self.path, {}, [("t", gguf.TQ2_0, np.ones((4, 96), np.float32))])

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -225,6 +226,11 @@ Status WriteFile(const std::string& path, std::string_view text) {
   BITFETCH_ASSIGN_OR_RETURN(FileWriter writer, FileWriter::Create(path));
   BITFETCH_RETURN_IF_ERROR(writer.Append(text));
   return writer.Commit();
+}
+
+bool Exists(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
 }
 
 }  // namespace bitfetch

@@ -17,6 +17,9 @@
 
 namespace bitfetch {
 
+// Whether there is a file, a folder or another thing of that name.
+bool Exists(const std::string& path);
+
 // A whole file in memory, for reading. The bytes stay where they are when the object moves.
 class MappedFile {
  public:

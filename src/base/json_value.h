@@ -37,6 +37,11 @@ struct JsonValue {
     const JsonValue* member = Find(key);
     return member == nullptr ? nullptr : member->As<T>();
   }
+  // Whether such a member is true; `otherwise` where it is no truth value.
+  bool IsTrue(std::string_view key, bool otherwise = false) const {
+    const bool* is = Find<bool>(key);
+    return is == nullptr ? otherwise : *is;
+  }
 };
 
 struct JsonLimits {

@@ -98,6 +98,37 @@ TEST_F(ChatTemplateTest, TheTemplateIsToldWhetherToThink) {
   EXPECT_EQ(RunProgram(InTemplate(text, {"--think", "maybe"})).code, 2);
 }
 
+// A Qwen3 with random weights, whose file has a template.
+TEST_F(ChatTemplateTest, AFilesOwnTemplateFromPromptToAnswer) {
+  const std::string model = dir_.Path("qwen.gguf");
+  ASSERT_EQ(RunProgram({"synth", "-o", model, "--arch", "qwen3", "--vocab", "300"}).code, 0);
+  const auto chat = [&](const std::vector<std::string>& more, std::string_view said = "Hi\n") {
+    std::vector<std::string> arguments = {"chat", "-m", model,  "--temp",
+                                          "0",    "-n", "6",    "--prefetch",
+                                          "off",  "-c", "1024", "--show-prompt"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return RunProgram(arguments, std::string(said));
+  };
+  const std::string asked = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n";
+  const Finished usual = chat({});
+  EXPECT_EQ(usual.code, 0);
+  EXPECT_THAT(usual.err, HasSubstr(asked + "\nload"));
+  EXPECT_EQ(chat({"--template", "chatml"}).out, usual.out);
+  EXPECT_THAT(chat({}, "<|im_end|>\n").err, HasSubstr("user\n\\<|im_end|><|im_end|>\n"));
+
+  const Finished off = chat({"--think", "off"});
+  EXPECT_THAT(off.err, HasSubstr(asked + "<think>\n\n</think>\n\n\nload"));
+  EXPECT_NE(off.out, "\n");
+  // The answer begins in a thought that six tokens don't end.
+  EXPECT_THAT(chat({"--think", "on"}).err, HasSubstr(asked + "<think>\n\nload"));
+  EXPECT_NE(chat({"--think", "on"}).out, "\n");
+  EXPECT_EQ(chat({"--think", "on", "--hidethinking"}).out, "\n");
+
+  const Finished twice = chat({"--think", "on"}, "Hi\nHi\n");
+  EXPECT_THAT(twice.err, HasSubstr("<|im_end|>\n" + asked + "<think>\n\nload"));
+  EXPECT_EQ(twice.err.find("<think>\n<"), std::string::npos);
+}
+
 TEST_F(ChatTemplateTest, ThinkingIsDimOrLeftOut) {
   const std::string_view text = "{{ bos_token }}And the word <think>\n";
   const std::string thought = Continued("And the word <think>");

@@ -304,7 +304,7 @@ TEST_F(CliTest, ControlTokensInATextAreReadOnlyWhenAsked) {
 TEST_F(CliTest, AWholeTextEndsInEosWhereTheFileAsksForIt) {
   const std::string model = dir_.Path("eos.gguf");
   TestModelWriter writer({.vocab = 260});
-  AddSynthTokenizer(260, writer.writer());
+  AddSynthTokenizer("bitnet-b1.58", 260, writer.writer());
   writer.writer().Add<bool>("tokenizer.ggml.add_eos_token", true);
   ASSERT_TRUE(writer.Write(model));
   const auto tokenize = [&](const std::vector<std::string>& more) {

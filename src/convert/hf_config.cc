@@ -17,11 +17,6 @@ std::string Text(const JsonValue* value) {
   return text == nullptr ? std::string() : *text;
 }
 
-bool IsTrue(const JsonValue& json, std::string_view key) {
-  const auto* value = json.Find<bool>(key);
-  return value != nullptr && *value;
-}
-
 Result<const Architecture*> ReadArchitectureName(const JsonValue& json) {
   const auto* list = json.Find<JsonValue::List>("architectures");
   if (list == nullptr || list->empty()) return Fail("names no architecture");
@@ -236,7 +231,7 @@ Result<HfConfig> ReadHfConfig(const JsonValue& json) {
   shape.rms_epsilon = static_cast<float>(epsilon);
   BITFETCH_RETURN_IF_ERROR(CheckHfEffects(json, shape));
   BITFETCH_RETURN_IF_ERROR(ReadQuantization(json, &config));
-  config.tied = IsTrue(json, "tie_word_embeddings");
+  config.tied = json.IsTrue("tie_word_embeddings");
   return config;
 }
 

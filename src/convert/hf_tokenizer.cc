@@ -17,11 +17,6 @@ namespace {
 
 constexpr size_t kMaxTemplateBytes = size_t{1} << 20;
 
-bool Exists(const std::string& path) {
-  std::error_code ignored;
-  return std::filesystem::exists(path, ignored);
-}
-
 // One for each token of the model.
 Status FitTokens(int64_t vocab, Vocabulary& vocabulary) {
   const auto tokens = static_cast<int64_t>(vocabulary.tokens.size());

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/file.h"
 #include "base/json_value.h"
 #include "base/printable.h"
 
@@ -40,11 +41,6 @@ constexpr std::array<Dtype, 16> kDtypes = {{
     {"I64", 8},
     {"F64", 8},
 }};
-
-bool Exists(const std::string& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 // Reads the header of one file.
 class SafetensorsParser {

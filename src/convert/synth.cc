@@ -224,7 +224,9 @@ class SynthWriter {
 
   void DeclareMetadata() {
     WriteModelConfig(shape_.architecture, Config(), writer_);
-    if (shape_.vocab >= kMinSynthTokenizer) AddSynthTokenizer(shape_.vocab, writer_);
+    if (shape_.vocab >= kMinSynthTokenizer) {
+      AddSynthTokenizer(shape_.architecture, shape_.vocab, writer_);
+    }
   }
 
   Status Declare(const std::string& name, TensorType type, int64_t cols, int64_t rows) {

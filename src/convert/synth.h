@@ -46,11 +46,13 @@ inline constexpr int64_t kMinSynthTokenizer = 260;
 
 // Writes the model to `path`: random codes with a scale that keeps activations near 1, norms of 1,
 // embeddings between 1/64 and 1/4 in size, or as ternary as the weights. Its tokenizer has the 256
-// bytes, fillers (" w300" is token 300) and at the end control tokens with Llama-3's names, BOS
-// first; one with a vocabulary below kMinSynthTokenizer has none. Deterministic; the types of the
-// weights and of the embedding change nothing but how the same numbers are stored (BF16 rounds
-// them). Costs about as long as writing the file. `progress` hears of bytes. Errors: a shape that
-// can't be a model, the disk; then nothing is left behind.
+// bytes and fillers (" w300" is token 300). bitnet and gemma3 have SentencePiece's, the others
+// byte-level BPE and at the end control tokens: Llama-3's, BOS first, but for qwen3, which has
+// ChatML's, no BOS and a chat template that knows of thinking. A vocabulary below
+// kMinSynthTokenizer has no tokenizer. Deterministic; the types of the weights and of the embedding
+// change nothing but how the same numbers are stored (BF16 rounds them). Costs about as long as
+// writing the file. `progress` hears of bytes. Errors: a shape that can't be a model, the disk;
+// then nothing is left behind.
 Status WriteSynthModel(const std::string& path, const SynthShape& shape, const Progress& progress);
 
 }  // namespace bitfetch

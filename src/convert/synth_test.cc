@@ -156,12 +156,30 @@ TEST_F(SynthTest, TheTokenizerCoversTheVocabulary) {
   EXPECT_FALSE(file->Has("tokenizer.ggml.model"));
 }
 
-TEST_F(SynthTest, FillersAreWords) {
-  const auto file = GgufReader::Open(Write(Tiny()));
-  ASSERT_TRUE(file);
-  const auto tokenizer = ReadTokenizer(*file);
-  ASSERT_TRUE(tokenizer);
-  EXPECT_EQ(tokenizer->TokenBytes(300), " w300");
+TEST_F(SynthTest, EachArchitectureHasItsKindOfTokenizer) {
+  const auto tokenizer_of = [&](const std::string& architecture, int64_t vocab) {
+    SynthShape shape = Tiny();
+    shape.architecture = architecture;
+    shape.vocab = vocab;
+    auto tokenizer = ReadTokenizerFor(*GgufReader::Open(Write(shape)), vocab);
+    EXPECT_TRUE(tokenizer) << tokenizer.error().message;
+    return *std::move(tokenizer);
+  };
+  for (const int64_t vocab : {kMinSynthTokenizer, int64_t{512}}) {
+    const Tokenizer qwen = tokenizer_of("qwen3", vocab);
+    EXPECT_EQ(qwen.name(), "byte-level BPE (qwen2)");
+    EXPECT_EQ(qwen.bos(), -1);
+    EXPECT_EQ(qwen.ControlToken("<|im_end|>"), qwen.eos());
+    EXPECT_EQ(tokenizer_of("gemma3", vocab).Encode("a b", /*add_bos=*/true),
+              (std::vector<int>{1, 3 + 'a', 259, 3 + 'b'}));
+    EXPECT_EQ(tokenizer_of("bitnet", vocab).Encode("a", /*add_bos=*/true),
+              (std::vector<int>{1, 259, 3 + 'a'}));
+  }
+  const Tokenizer thinks = tokenizer_of("qwen3", 512);
+  EXPECT_EQ(thinks.Encode("<think>", /*add_bos=*/false), std::vector<int>{thinks.eos() + 2});
+  for (const char* architecture : {"bitnet-b1.58", "bitnet", "llama", "qwen3", "gemma3"}) {
+    EXPECT_EQ(tokenizer_of(architecture, 512).TokenBytes(300), " w300") << architecture;
+  }
 }
 
 TEST_F(SynthTest, YarnIsInTheFile) {

@@ -29,11 +29,6 @@ std::string_view Text(const std::string* text) {
 
 std::string_view Type(const JsonValue& part) { return Text(part.Find<std::string>("type")); }
 
-bool IsTrue(const JsonValue& object, std::string_view key, bool otherwise = false) {
-  const bool* value = object.Find<bool>(key);
-  return value ? *value : otherwise;
-}
-
 bool Has(const JsonValue& object, std::string_view key, std::string_view text) {
   const auto* value = object.Find<std::string>(key);
   return value && *value == text;
@@ -102,7 +97,7 @@ class Reader {
     const auto byte_level =
         std::ranges::find(steps, "ByteLevel", [](const JsonValue* step) { return Type(*step); });
     if (byte_level != steps.end()) return ReadPattern(model, steps, **byte_level);
-    if (!IsTrue(model, "byte_fallback")) {
+    if (!model.IsTrue("byte_fallback")) {
       return Fail("the model is neither byte-level nor has it byte fallback");
     }
     vocabulary_.kind = TokenizerKind::kSentencePieceBpe;
@@ -121,22 +116,22 @@ class Reader {
         return Fail("normalizer '{}' is not supported", Printable(Type(*step)));
       normal_form = true;
     }
-    if (IsTrue(byte_level, "add_prefix_space")) {
+    if (byte_level.IsTrue("add_prefix_space")) {
       return Fail("a space in front of a text is not supported for byte-level BPE");
     }
     std::string_view pattern =
-        IsTrue(byte_level, "use_regex", true) ? Pretokenizer::kGpt2Pattern : "";
+        byte_level.IsTrue("use_regex", true) ? Pretokenizer::kGpt2Pattern : "";
     for (const JsonValue* step : steps) {
       if (step == &byte_level) continue;
       const JsonValue* split = step->Find("pattern");
       const auto* regex = split ? split->Find<std::string>("Regex") : nullptr;
       if (Type(*step) != "Split" || !regex || !pattern.empty() ||
-          !Has(*step, "behavior", "Isolated") || IsTrue(*step, "invert")) {
+          !Has(*step, "behavior", "Isolated") || step->IsTrue("invert")) {
         return Fail("pre-tokenizer '{}' is not supported", Printable(Type(*step)));
       }
       pattern = *regex;
     }
-    const auto name = Pretokenizer::NameFor(pattern, IsTrue(model, "ignore_merges"), normal_form);
+    const auto name = Pretokenizer::NameFor(pattern, model.IsTrue("ignore_merges"), normal_form);
     if (!name) {
       return Fail(
           "the pre-tokenizer's pattern is not known: {}: if you know which splits texts in the "
@@ -167,7 +162,7 @@ class Reader {
         marked = true;
         vocabulary_.add_space_prefix = step->Find("prepend_scheme")
                                            ? !Has(*step, "prepend_scheme", "never")
-                                           : IsTrue(*step, "add_prefix_space", true);
+                                           : step->IsTrue("add_prefix_space", true);
       } else if (Type(*step) != "Split" || !marked) {  // where spaces have gone nothing is split
         return Fail("pre-tokenizer '{}' is not supported", Printable(Type(*step)));
       }
@@ -191,7 +186,7 @@ class Reader {
         const auto* id = token.Find<int64_t>("id");
         const auto* content = token.Find<std::string>("content");
         if (!id || !content) return Fail("an added token has no id or no content");
-        const bool special = IsTrue(token, "special");
+        const bool special = token.IsTrue("special");
         BITFETCH_RETURN_IF_ERROR(Add(has_pieces && !special ? FromPieceSpaces(*content) : *content,
                                      *id, special ? kControlToken : kUserDefinedToken));
         ids_[*content] = static_cast<int>(*id);
@@ -299,8 +294,8 @@ class Reader {
       vocabulary_.add_eos = is_token(text->back(), vocabulary_.eos);
     }
     if (!is_said) vocabulary_.add_bos = vocabulary_.bos >= 0 && vocabulary_.pre == "llama-bpe";
-    vocabulary_.add_bos = IsTrue(config_, "add_bos_token", vocabulary_.add_bos);
-    vocabulary_.add_eos = IsTrue(config_, "add_eos_token", vocabulary_.add_eos);
+    vocabulary_.add_bos = config_.IsTrue("add_bos_token", vocabulary_.add_bos);
+    vocabulary_.add_eos = config_.IsTrue("add_eos_token", vocabulary_.add_eos);
   }
 
   // A token that the configuration names, by itself or with its properties.

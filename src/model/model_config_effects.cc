@@ -108,7 +108,7 @@ Status CheckEffects(const GgufReader& gguf, std::string_view architecture,
   }
   if (const std::string_view key = gguf.KeyWith(".hadamard."); !key.empty()) {
     return Fail("{}: metadata key {} asks for a rotation of activations, which is not supported",
-                gguf.path(), key);
+                gguf.path(), Printable(key));
   }
   return CheckRopeScaling(gguf, fmt::format("{}.rope.scaling.", architecture));
 }

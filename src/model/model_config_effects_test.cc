@@ -116,6 +116,13 @@ TEST_F(EffectsTest, WhatChangesNothingIsAccepted) {
   EXPECT_EQ(ErrorOf(writer), "");
 }
 
+TEST_F(EffectsTest, RotatedActivationsAreRefused) {
+  GgufWriter writer;
+  writer.Add<uint32_t>("prism.hadamard.version", 1);
+  EXPECT_EQ(ErrorOf(writer),
+            "prism.hadamard.version asks for a rotation of activations, which is not supported");
+}
+
 TEST_F(EffectsTest, TheActivationIsThatOfTheArchitecture) {
   architecture_ = "bitnet-b1.58";
   EXPECT_EQ(With<std::string>("hidden_activation", "relu2"), "");

@@ -82,6 +82,19 @@ TEST_F(ModelTest, AScaleInATensorOfItsOwnMultipliesThatOfTheMatrix) {
   }
 }
 
+TEST_F(ModelTest, WhetherItRunsIsSeenWithoutItsWeights) {
+  const auto check = [&](const TestModel& shape) {
+    EXPECT_TRUE(WriteTestModel(path_, shape));
+    auto file = GgufReader::Open(path_);
+    const Status status = Model::Check(*std::move(file));
+    return status ? "" : status.error().message.substr(path_.size());
+  };
+  EXPECT_EQ(check({}), "");
+  EXPECT_EQ(check({.linear = TensorType::kF16}),
+            ": tensor blk.0.attn_q.weight is F16: expected a ternary type (I2_S, TQ1_0, TQ2_0 or "
+            "Q2_0)");
+}
+
 TEST_F(ModelTest, WhatAnArchitectureDoesNotHaveIsRefused) {
   const auto model = Load({.architecture = "llama", .input_norms = true});
   ASSERT_FALSE(model);

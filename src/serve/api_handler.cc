@@ -16,6 +16,10 @@
 #include "serve/completion_call.h"
 #include "serve/dialect/chat_completions.h"
 #include "serve/dialect/completions.h"
+#include "serve/dialect/embeddings.h"
+#include "serve/dialect/messages.h"
+#include "serve/dialect/model_info.h"
+#include "serve/dialect/responses.h"
 #include "serve/page.h"
 
 namespace bitfetch {
@@ -45,6 +49,13 @@ namespace {
 constexpr PostRoute kPostRoutes[] = {
     {.path = "/v1/chat/completions", .read = ReadChatCompletion},
     {.path = "/v1/completions", .read = ReadCompletion},
+    {.path = "/v1/responses", .read = ReadResponse},
+    {.path = "/v1/messages", .read = ReadMessages},
+    {.path = "/v1/messages/count_tokens", .answer = CountMessageTokens},
+    {.path = "/v1/embeddings", .read = ReadEmbeddings},
+    {.path = "/tokenize", .answer = AnswerTokenize},
+    {.path = "/detokenize", .answer = AnswerDetokenize},
+    {.path = "/apply-template", .answer = AnswerApplyTemplate},
 };
 
 constexpr std::string_view kGetPaths[] = {"/", "/health", "/metrics", "/props", kModels};
@@ -190,6 +201,11 @@ void ApiHandler::AnswerGet(const http::Request& request, ApiResponse response) {
     return response.Send(200, options_.metrics->Text(options_.scheduler->Stats()),
                          "text/plain; version=0.0.4; charset=utf-8");
   }
+  if (path == "/props") return response.Send(200, WriteProps(*options_.model));
+  if (path == kModels) return response.Send(200, WriteModels(*options_.model));
+  const ApiResult<std::string> model =
+      WriteModel(*options_.model, std::string_view(path).substr(kModels.size() + 1));
+  return model ? response.Send(200, *model) : response.Fail(model.error());
 }
 
 }  // namespace bitfetch

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json_value.h"
@@ -117,6 +119,35 @@ TEST_P(PublishedTokenizers, SameIdsAndBack) {
     };
     EXPECT_EQ(Hash(*ids), *hashes[i].As<int64_t>()) << about();
     EXPECT_TRUE(Kept(tokenizer_->Decode(*ids).value()) == Kept(texts[i])) << about();
+  }
+}
+
+// By Hugging Face's library. A space stands in front of each stretch of Llama-2's text, and of none
+// of the others'.
+TEST_P(PublishedTokenizers, SameIdsOfControlTokensInAText) {
+  using Ids = std::vector<int>;
+  const std::map<std::string, std::vector<std::pair<std::string, Ids>>> wanted = {
+      {"llama3",
+       {{"<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi there<|eot_id|>",
+         {128000, 128006, 882, 128007, 271, 13347, 1070, 128009}},
+        {"a <|eot_id|> b", {64, 220, 128009, 293}}}},
+      {"qwen3",
+       {{"<|im_start|>user\nHi there<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
+         {151644, 872, 198, 13048, 1052, 151645, 198, 151644, 77091, 198, 151667, 271, 151668,
+          271}},
+        {"a <|im_end|> b", {64, 220, 151645, 293}}}},
+      {"llama2",
+       {{"<s>[INST] Hi there [/INST] a</s><s>[INST] b",
+         {1, 733, 16289, 28793, 15359, 736, 733, 28748, 16289, 28793, 264, 2, 1, 733, 16289, 28793,
+          287}},
+        {"a </s> b", {264, 28705, 2, 28705, 287}},
+        {"</s>\nb", {2, 28705, 13, 28726}}}},
+      {"gemma3",
+       {{"<bos><start_of_turn>user\nHi there<end_of_turn>\n<start_of_turn>model\n",
+         {2, 105, 2364, 107, 10979, 993, 106, 107, 105, 4368, 107}},
+        {"a <eos> b", {236746, 236743, 1, 518}}}}};
+  for (const auto& [text, ids] : wanted.at(GetParam())) {
+    EXPECT_EQ(tokenizer_->Encode(text, /*add_bos=*/false, nullptr, /*special=*/true), ids) << text;
   }
 }
 

@@ -66,7 +66,8 @@ Result<ServedModel> Describe(const ServeArguments& options, const Engine& engine
                             ReadTokenizerFor(file, engine.model().config().vocab));
   ServedModel model{.id = options.name.empty() ? path.stem().string() : options.name,
                     .tokenizer = std::move(tokenizer),
-                    .context = engine.context()};
+                    .context = engine.context(),
+                    .embeds = engine.model().config().input_norms};
   struct stat status;
   if (stat(path.c_str(), &status) == 0) model.created = status.st_mtime;
   if (Result<ChatTemplate> chat = ReadChatTemplate(file, model.tokenizer)) {
@@ -87,13 +88,13 @@ Result<int> RunServe(ServeArguments options) {
   BITFETCH_ASSIGN_OR_RETURN(const OpenedSession opened, OpenSession(options.model));
   Engine& engine = opened.session->engine();
   BITFETCH_ASSIGN_OR_RETURN(ServedModel model, Describe(options, engine));
+  CatchInterrupts({SIGINT, SIGTERM});
+  BITFETCH_ASSIGN_OR_RETURN(const std::unique_ptr<ApiServer> server,
+                            ApiServer::Open(&engine, std::move(model), server_options));
   if (server_options.keys.empty() && !IsLoopback(server_options.http.host)) {
     Warn("{} may be reached from other machines, and without --api-key anyone there may use it",
          server_options.http.host);
   }
-  CatchInterrupts({SIGINT, SIGTERM});
-  BITFETCH_ASSIGN_OR_RETURN(const std::unique_ptr<ApiServer> server,
-                            ApiServer::Open(&engine, std::move(model), server_options));
   BITFETCH_RETURN_IF_ERROR(Printed(fmt::format("listening on {}\n", server->url())));
   const int signal = WaitForInterrupt();
   Say(fmt::format("finishing what was begun, for at most {} s; a second signal ends at once\n",

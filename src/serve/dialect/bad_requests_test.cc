@@ -246,9 +246,9 @@ TEST_F(BadRequests, OfOtherDialects) {
   EXPECT_EQ(
       Answered(ErrorIn(ReadResponse(model_, R"({"input": [{"role": "user"}]})", kTestOrigin))),
       "input[0].content | missing_required_parameter");
-  EXPECT_EQ(Answered(ErrorIn(ReadEmbeddings(embedder, R"({"input": []})"))),
+  EXPECT_EQ(Answered(ErrorIn(ReadEmbeddings(embedder, R"({"input": []})", kTestOrigin))),
             "input | invalid_value");
-  EXPECT_EQ(Answered(ErrorIn(ReadEmbeddings(embedder, R"({"input": [[300]]})"))),
+  EXPECT_EQ(Answered(ErrorIn(ReadEmbeddings(embedder, R"({"input": [[300]]})", kTestOrigin))),
             "input[0] | invalid_value");
   EXPECT_EQ(Answered(ErrorIn(AnswerDetokenize(model_, R"({"tokens": ["a"]})"))),
             "tokens | invalid_value");

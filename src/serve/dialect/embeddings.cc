@@ -3,8 +3,10 @@
 
 #include <sodium.h>
 
+#include <memory>
 #include <utility>
 
+#include "serve/dialect/error_body.h"
 #include "serve/dialect/json_object.h"
 #include "serve/dialect/prompt_list.h"
 
@@ -23,9 +25,50 @@ Json InBase64(const std::vector<float>& embedding) {
   return ToJson(text);
 }
 
+Json InFloats(const std::vector<float>& embedding) {
+  return {fmt::format("[{}]", fmt::join(embedding, ","))};
+}
+
+class EmbeddingReply : public Reply {
+ public:
+  // `base64`: of little-endian floats, which SDKs ask for unasked.
+  EmbeddingReply(std::string model, size_t texts, bool base64)
+      : model_(std::move(model)), embeddings_(texts), base64_(base64) {}
+
+  std::string OnPrompt(size_t, std::vector<TokenLogprob>) override { return {}; }
+  std::string OnPiece(size_t, CompletionPiece) override { return {}; }
+  std::string OnEnd(size_t task, const CompletionEnd& end) override {
+    embeddings_[task] = base64_ ? InBase64(end.embedding) : InFloats(end.embedding);
+    tokens_ += end.prompt_tokens;
+    return {};
+  }
+  std::string Finish() override {
+    std::vector<Json> data;
+    for (size_t i = 0; i < embeddings_.size(); ++i) {
+      data.push_back(
+          JsonObject().Add("object", "embedding").Add("index", i).Add("embedding", embeddings_[i]));
+    }
+    const Json usage = JsonObject().Add("prompt_tokens", tokens_).Add("total_tokens", tokens_);
+    return Json(JsonObject()
+                    .Add("object", "list")
+                    .Add("data", data)
+                    .Add("model", model_)
+                    .Add("usage", usage))
+        .text;
+  }
+  std::string Fail(const ApiError& error) override { return OpenAiError(error).text; }
+
+ private:
+  std::string model_;
+  std::vector<Json> embeddings_;
+  bool base64_;
+  int64_t tokens_ = 0;
+};
+
 }  // namespace
 
-ApiResult<EmbeddingRequest> ReadEmbeddings(const ServedModel& model, std::string_view body) {
+ApiResult<CompletionRequest> ReadEmbeddings(const ServedModel& model, std::string_view body,
+                                            const RequestOrigin& origin) {
   if (!model.embeds) {
     return tl::unexpected(ApiError{
         .message = fmt::format("the model {} writes text and gives no embeddings", model.id),
@@ -47,34 +90,15 @@ ApiResult<EmbeddingRequest> ReadEmbeddings(const ServedModel& model, std::string
   }
   if (error) return tl::unexpected(*std::move(error));
 
-  EmbeddingRequest read = {.texts = {}, .base64 = format == "base64"};
+  CompletionRequest read;
   for (const ListedPrompt& prompt : prompts) {
-    BITFETCH_ASSIGN_OR_RETURN(std::vector<int> ids, PromptIds(model, prompt));
-    if (prompt.text) model.tokenizer.EndText(&ids);
-    read.texts.push_back(std::move(ids));
+    CompletionTask task{.prompt = {}, .embeds = true, .salt = {}, .client = origin.client};
+    BITFETCH_ASSIGN_OR_RETURN(task.prompt, PromptIds(model, prompt));
+    if (prompt.text) model.tokenizer.EndText(&task.prompt);
+    read.tasks.push_back(std::move(task));
   }
+  read.reply = std::make_unique<EmbeddingReply>(model.id, prompts.size(), format == "base64");
   return read;
-}
-
-std::string WriteEmbeddings(const ServedModel& model, const EmbeddingRequest& request,
-                            std::span<const std::vector<float>> embeddings) {
-  std::vector<Json> data;
-  size_t tokens = 0;
-  for (size_t i = 0; i < embeddings.size(); ++i) {
-    const Json embedding = request.base64
-                               ? InBase64(embeddings[i])
-                               : Json{fmt::format("[{}]", fmt::join(embeddings[i], ","))};
-    data.push_back(
-        JsonObject().Add("object", "embedding").Add("index", i).Add("embedding", embedding));
-    tokens += request.texts[i].size();
-  }
-  const Json usage = JsonObject().Add("prompt_tokens", tokens).Add("total_tokens", tokens);
-  return Json(JsonObject()
-                  .Add("object", "list")
-                  .Add("data", data)
-                  .Add("model", model.id)
-                  .Add("usage", usage))
-      .text;
 }
 
 }  // namespace bitfetch
