@@ -100,7 +100,7 @@ void AddKvCache(const ModelConfig& config, Facts& facts) {
   }
 }
 
-// Of a tensor or a key of the file, whose name is known.
+// A message about the file, which was named already.
 std::string WithoutPath(std::string message, const std::string& path) {
   const std::string start = path + ": ";
   return message.starts_with(start) ? message.substr(start.size()) : message;

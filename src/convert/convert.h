@@ -19,12 +19,12 @@ struct ConvertOptions {
   std::string pre;  // the pre-tokenizer, where tokenizer.json's pattern is not known; see there
 };
 
-// Writes the model in a Hugging Face folder (config.json, safetensors, tokenizer.json and, where
-// there is one, tokenizer_config.json) as a GGUF file, with the names that public converters give.
-// Norms become F32; the matrices of layers I2_S where they are ternary with one scale each, or are
-// to be rounded so (convert/hf_ternary.h), and Q2_0 where they are ternary by group
-// (convert/hf_groups.h); the embedding and the output head Q2_0 too where they are so, else F16.
-// Costs about as long as reading the weights, once or twice, and a few hundred MB of memory,
+// Writes the model in a Hugging Face folder (config.json, safetensors, tokenizer.json or .model
+// and, where there is one, tokenizer_config.json) as a GGUF file, with the names that public
+// converters give. Norms become F32; the matrices of layers I2_S where they are ternary with one
+// scale each, or are to be rounded so (convert/hf_ternary.h), and Q2_0 where they are ternary by
+// group (convert/hf_groups.h); the embedding and the output head Q2_0 too where they are so, else
+// F16. Costs about as long as reading the weights, once or twice, and a few hundred MB of memory,
 // whatever the model. `progress` hears of bytes written.
 //
 // What stands at `out` is replaced at the end, if it is a GGUF file; anything else is in the way.

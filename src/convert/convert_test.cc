@@ -12,9 +12,11 @@
 #include "base/temp_dir.h"
 #include "convert/safetensors.h"
 #include "convert/test_hf_folder.h"
+#include "convert/test_sentencepiece_model.h"
 #include "engine/read_tokenizer.h"
 #include "engine/session.h"
 #include "model/model_config.h"
+#include "text/test_vocabulary.h"
 
 namespace bitfetch {
 namespace {
@@ -430,6 +432,25 @@ TEST_F(ConvertTest, ControlTokensThatTheModelDoesNotHave) {
   EXPECT_EQ(Logits(out_), Logits(folder.gguf_path()));
 }
 
+// 1bitLLM's folders have no tokenizer.json.
+TEST_F(ConvertTest, SentencePiecesModel) {
+  TestHfFolder folder = Folder("bitnet", HfForm::kTraining);
+  folder.files.erase("tokenizer.json");
+  const Vocabulary pieces = TestPieces();
+  folder.files["tokenizer.model"] = SentencePieceModel(pieces);
+  folder.files["tokenizer_config.json"] =
+      R"({"added_tokens_decoder":{"500":{"content":"[PAD]","special":true}}})";
+  folder.Write();
+  const Status status = Convert();
+  ASSERT_TRUE(status) << status.error().message;
+  const Tokenizer tokenizer = *ReadTokenizerFor(*GgufReader::Open(out_), 512);
+  EXPECT_EQ(*tokenizer.Encode("the thing", true),
+            *Tokenizer::Create(pieces)->Encode("the thing", true));
+  EXPECT_EQ(tokenizer.bos(), 1);
+  EXPECT_TRUE(tokenizer.add_bos());
+  EXPECT_FALSE(Logits(out_).empty());
+}
+
 // config.json contradicts the files.
 TEST_F(ConvertTest, SaysWhatTheConfigurationHasWrong) {
   const TestHfFolder good = Folder("llama", HfForm::kPacked);
@@ -459,9 +480,10 @@ TEST_F(ConvertTest, SaysWhatIsMissing) {
   EXPECT_THAT(ErrorOf(folder), HasSubstr("tokenizer.json: there is no model"));
   folder.files.erase("tokenizer.json");
   std::filesystem::remove(folder.path() + "/tokenizer.json");
-  EXPECT_THAT(ErrorOf(folder), HasSubstr("has no tokenizer.json"));
+  EXPECT_THAT(ErrorOf(folder), HasSubstr("has no tokenizer.json and no tokenizer.model"));
   folder.files["tokenizer.model"] = "x";
-  EXPECT_THAT(ErrorOf(folder), HasSubstr("SentencePiece's tokenizer.model is not read yet"));
+  EXPECT_THAT(ErrorOf(folder),
+              HasSubstr("tokenizer.model: is cut short or no SentencePiece model"));
   std::filesystem::remove(folder.path() + "/config.json");
   EXPECT_THAT(Convert().error().message, HasSubstr("has no config.json"));
 }

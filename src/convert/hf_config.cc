@@ -189,7 +189,8 @@ Status ReadMlx(const JsonValue& quantization, HfConfig* config) {
     }
     return Fail("MLX's quantization has {}, which is not supported", Printable(key));
   }
-  BITFETCH_RETURN_IF_ERROR(CheckNumber(quantization, "bits", 2));
+  BITFETCH_ASSIGN_OR_RETURN(const int64_t bits, ReadSize(quantization, "bits", 8));
+  if (bits != 2) return Fail("MLX's bits are {}: only 2 are supported", bits);
   BITFETCH_ASSIGN_OR_RETURN(config->mlx_group, ReadSize(quantization, "group_size", 128));
   if (config->mlx_group == 64 || config->mlx_group == 128) return {};
   return Fail("MLX's group_size is {}: only 64 and 128 are supported", config->mlx_group);

@@ -164,7 +164,8 @@ TEST(HfConfig, Quantisation) {
                      R"("modules_to_not_convert":["lm_head","mlp"]})"),
             "quantization_config leaves 'mlp' as it is: only lm_head may be");
   EXPECT_EQ(error_of(R"("quantization":{"group_size":64,"bits":4})"),
-            "bits is 4: only 2 is supported");
+            "MLX's bits are 4: only 2 are supported");
+  EXPECT_EQ(error_of(R"("quantization":{"group_size":64})"), "bits is missing");
   EXPECT_EQ(error_of(R"("quantization":{"group_size":32,"bits":2})"),
             "MLX's group_size is 32: only 64 and 128 are supported");
   EXPECT_EQ(error_of(R"("quantization":{"group_size":64,"bits":2,"lm_head":false})"),

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 #include "base/file.h"
 #include "base/log.h"
+#include "convert/sentencepiece_model.h"
 #include "convert/tokenizer_json.h"
 #include "convert/write_tokenizer.h"
 #include "text/tokenizer.h"
@@ -16,6 +18,15 @@ namespace bitfetch {
 namespace {
 
 constexpr size_t kMaxTemplateBytes = size_t{1} << 20;
+
+// What puts the file's name before an error.
+auto About(const std::string& path) {
+  return [&path](const Error& error) { return Error{fmt::format("{}: {}", path, error.message)}; };
+}
+
+std::string_view Text(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
 
 // One for each token of the model.
 Status FitTokens(int64_t vocab, Vocabulary& vocabulary) {
@@ -53,7 +64,7 @@ Result<std::string> ReadHfChatTemplate(const std::string& path, const JsonValue&
       return Fail("{}: is of {} bytes: only {} are read", path, file.bytes().size(),
                   kMaxTemplateBytes);
     }
-    return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+    return std::string(Text(file));
   }
   if (const auto* text = tokenizer_config.Find<std::string>("chat_template")) return *text;
   if (const auto* list = tokenizer_config.Find<JsonValue::List>("chat_template")) {
@@ -66,32 +77,33 @@ Result<std::string> ReadHfChatTemplate(const std::string& path, const JsonValue&
   return std::string();
 }
 
+// Newer folders have tokenizer.json, older ones of SentencePiece's nothing but tokenizer.model.
+Result<Vocabulary> ReadHfVocabulary(const std::string& path, const JsonValue& tokenizer_config,
+                                    const std::string& pre) {
+  if (path.ends_with(".json")) {
+    BITFETCH_ASSIGN_OR_RETURN(const JsonValue tokenizer, ReadJsonFile(path));
+    return ReadTokenizerJson(tokenizer, tokenizer_config, pre).map_error(About(path));
+  }
+  BITFETCH_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
+  return ReadSentencePieceModel(Text(file), tokenizer_config).map_error(About(path));
+}
+
 }  // namespace
 
 Status WriteHfTokenizer(const std::string& folder, const JsonValue& config, int64_t vocab,
                         const std::string& pre, GgufWriter& writer) {
-  const std::string path = folder + "/tokenizer.json";
-  if (!Exists(path)) {
-    return Fail("{}: has no tokenizer.json{}", folder,
-                Exists(folder + "/tokenizer.model")
-                    ? ", and SentencePiece's tokenizer.model is not read yet"
-                    : "");
-  }
-  const auto about_file = [&](const Error& error) {
-    return Error{fmt::format("{}: {}", path, error.message)};
-  };
-  BITFETCH_ASSIGN_OR_RETURN(const JsonValue tokenizer, ReadJsonFile(path));
+  std::string path = folder + "/tokenizer.json";
+  if (!Exists(path)) path = folder + "/tokenizer.model";
+  if (!Exists(path)) return Fail("{}: has no tokenizer.json and no tokenizer.model", folder);
   JsonValue tokenizer_config;
   if (const std::string config_path = folder + "/tokenizer_config.json"; Exists(config_path)) {
     BITFETCH_ASSIGN_OR_RETURN(tokenizer_config, ReadJsonFile(config_path));
   }
-  BITFETCH_ASSIGN_OR_RETURN(
-      Vocabulary vocabulary,
-      ReadTokenizerJson(tokenizer, tokenizer_config, pre).map_error(about_file));
-  BITFETCH_RETURN_IF_ERROR(FitTokens(vocab, vocabulary).map_error(about_file));
+  BITFETCH_ASSIGN_OR_RETURN(Vocabulary vocabulary, ReadHfVocabulary(path, tokenizer_config, pre));
+  BITFETCH_RETURN_IF_ERROR(FitTokens(vocab, vocabulary).map_error(About(path)));
   if (vocabulary.eos < 0) vocabulary.eos = EosOfModel(config, vocab);
   // Whatever a reader would find wrong with it, before hours of work.
-  BITFETCH_RETURN_IF_ERROR(Tokenizer::Create(vocabulary).map_error(about_file));
+  BITFETCH_RETURN_IF_ERROR(Tokenizer::Create(vocabulary).map_error(About(path)));
   WriteTokenizer(vocabulary, writer);
   BITFETCH_ASSIGN_OR_RETURN(const std::string chat_template,
                             ReadHfChatTemplate(folder + "/chat_template.jinja", tokenizer_config));

@@ -48,7 +48,8 @@ class TestHfFolder {
     std::filesystem::create_directory(path_);
     gguf_path_ = path_ + ".gguf";
     TestModelWriter writer(model);
-    AddSynthTokenizer(model.architecture, model.vocab, writer.writer());
+    // Llama-3's kind, which TokenizerJson writes.
+    AddSynthTokenizer("llama", model.vocab, writer.writer());
     EXPECT_TRUE(writer.Write(gguf_path_));
     const GgufReader gguf = *GgufReader::Open(gguf_path_);
     for (const GgufTensor& tensor : gguf.tensors()) AddTensor(tensor);

@@ -277,13 +277,14 @@ class Reader {
   void ReadEnds() {
     vocabulary_.bos = IdOf(NameOf("bos_token"));
     vocabulary_.eos = IdOf(NameOf("eos_token"));
-    // Whether a template has the token here, which is this one where the configuration names none.
+    // Whether a template has a token here. That is the one which texts get, whatever else the
+    // configuration names: models of embeddings end them otherwise than answers end.
     const auto is_token = [&](const JsonValue& piece, int& id) {
       const JsonValue* special = piece.Find("SpecialToken");
       const auto* name = special ? special->Find<std::string>("id") : nullptr;
       if (!name || IdOf(*name) < 0) return false;
-      if (id < 0) id = IdOf(*name);
-      return IdOf(*name) == id;
+      id = IdOf(*name);
+      return true;
     };
     bool is_said = false;
     for (const JsonValue* step : Steps(tokenizer_, "post_processor")) {

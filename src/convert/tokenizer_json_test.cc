@@ -151,6 +151,7 @@ TEST(TokenizerJson, SentencePieceBpe) {
             (std::vector<int>{1, 263, 260}));
 
   EXPECT_FALSE(Good(Pieces(), {{"bos_token", "<s>"}, {"add_bos_token", false}}).add_bos);
+  EXPECT_EQ(Good(Pieces(), {{"bos_token", "</s>"}}).bos, vocabulary.bos) << "and which";
   EXPECT_TRUE(Good(Pieces(), {{"eos_token", "</s>"}, {"add_eos_token", true}}).add_eos);
 }
 

@@ -41,7 +41,7 @@ void AddConvert(Command& program) {
       {.usage = "DIR --out FILE [options]",
        .summary = std::string(FindOtherProgram("convert")->summary),
        .more =
-           R"(The folder holds config.json, model.safetensors or its shards, and tokenizer.json. Its weights are
+           R"(The folder holds config.json, model.safetensors or its shards, and a tokenizer. Its weights are
 ternary already (packed, or floats of three values in a matrix or in each 64 columns of a row), or
 those that a BitNet model was trained with, which are rounded as in training. Anything else is
 refused: it would write nonsense. At the end FILE is replaced, if it is a GGUF file.
