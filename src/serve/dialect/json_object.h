@@ -24,7 +24,9 @@ struct Json {
 inline Json ToJson(Json json) { return json; }
 inline Json ToJson(std::nullptr_t) { return {}; }
 inline Json ToJson(std::string_view text) { return {QuoteJson(text)}; }
-inline Json ToJson(std::integral auto number) { return {fmt::format("{}", number)}; }  // and true, false
+inline Json ToJson(std::integral auto number) {
+  return {fmt::format("{}", number)};
+}  // and true, false
 inline Json ToJson(std::floating_point auto number) {
   return std::isfinite(number) ? Json{fmt::format("{}", number)} : Json();
 }
