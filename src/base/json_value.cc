@@ -38,7 +38,8 @@ class Builder : public Sax {
   bool start_object(size_t) override { return Open(JsonValue::Object()); }
   bool key(std::string& key) override {
     auto& object = std::get<JsonValue::Object>(open_.back()->value);
-    member_ = &object.emplace_back(std::move(key), JsonValue()).second;
+    object.push_back({std::move(key), {}});
+    member_ = &object.back().value;
     return true;
   }
   bool end_object() override {
@@ -61,7 +62,7 @@ class Builder : public Sax {
   bool MeetRepetition(JsonValue::Object& object) {
     std::vector<size_t> by_key(object.size());
     std::iota(by_key.begin(), by_key.end(), size_t{0});
-    const auto key = [&](size_t i) -> const std::string& { return object[i].first; };
+    const auto key = [&](size_t i) -> const std::string& { return object[i].key; };
     std::ranges::stable_sort(by_key, {}, key);
     std::vector<bool> is_repeated(object.size());
     for (size_t i = 1; i < by_key.size(); ++i) {
@@ -71,7 +72,8 @@ class Builder : public Sax {
       }
       is_repeated[by_key[i - 1]] = true;
     }
-    std::erase_if(object, [&](const auto& member) { return is_repeated[&member - &object[0]]; });
+    std::erase_if(object,
+                  [&](const JsonMember& member) { return is_repeated[&member - &object[0]]; });
     return true;
   }
 
@@ -123,8 +125,8 @@ class Builder : public Sax {
 const JsonValue* JsonValue::Find(std::string_view key) const {
   const auto* object = As<Object>();
   if (object == nullptr) return nullptr;
-  const auto at = std::ranges::find(*object, key, &Object::value_type::first);
-  return at == object->end() || at->second.As<std::monostate>() ? nullptr : &at->second;
+  const auto at = std::ranges::find(*object, key, &JsonMember::key);
+  return at == object->end() || at->value.As<std::monostate>() ? nullptr : &at->value;
 }
 
 Result<JsonValue> ParseJson(std::string_view text, const JsonLimits& limits) {
@@ -170,8 +172,8 @@ std::string WriteJson(const JsonValue& value) {
         } else if constexpr (std::is_same_v<T, JsonValue::List>) {
           return write_all('[', ']', is, WriteJson);
         } else if constexpr (std::is_same_v<T, JsonValue::Object>) {
-          return write_all('{', '}', is, [](const auto& member) {
-            return QuoteJson(member.first) + ": " + WriteJson(member.second);
+          return write_all('{', '}', is, [](const JsonMember& member) {
+            return QuoteJson(member.key) + ": " + WriteJson(member.value);
           });
         } else {
           return fmt::format("{}", is);

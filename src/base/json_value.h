@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -14,11 +13,13 @@
 
 namespace bitfetch {
 
+struct JsonMember;
+
 // A JSON document that can be given up when memory has run out: nlohmann's own tree allocates in
 // its destructor, which then ends the program.
 struct JsonValue {
   using List = std::vector<JsonValue>;
-  using Object = std::vector<std::pair<std::string, JsonValue>>;  // in the text's order
+  using Object = std::vector<JsonMember>;  // in the text's order
 
   // Nothing is null. A whole number beyond int64_t is a double.
   std::variant<std::monostate, bool, int64_t, double, std::string, List, Object> value;
@@ -42,6 +43,11 @@ struct JsonValue {
     const bool* is = Find<bool>(key);
     return is == nullptr ? otherwise : *is;
   }
+};
+
+struct JsonMember {
+  std::string key;
+  JsonValue value;
 };
 
 struct JsonLimits {

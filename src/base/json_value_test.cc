@@ -18,8 +18,8 @@ TEST(JsonValue, HoldsEveryKind) {
   ASSERT_TRUE(document);
   const auto& object = *document->As<JsonValue::Object>();
   ASSERT_EQ(object.size(), 2u);
-  EXPECT_EQ(object[0].first, "a");
-  const auto& list = *object[0].second.As<JsonValue::List>();
+  EXPECT_EQ(object[0].key, "a");
+  const auto& list = *object[0].value.As<JsonValue::List>();
   ASSERT_EQ(list.size(), 6u);
   EXPECT_TRUE(list[0].As<std::monostate>());
   EXPECT_EQ(*list[1].As<bool>(), true);
@@ -27,8 +27,8 @@ TEST(JsonValue, HoldsEveryKind) {
   EXPECT_EQ(*list[3].As<double>(), 2.5);
   EXPECT_EQ(*list[4].As<double>(), 18446744073709551616.0);
   EXPECT_EQ(*list[5].As<std::string>(), "x\n");
-  EXPECT_TRUE(object[1].second.Find<JsonValue::List>("c")->empty());
-  EXPECT_EQ(object[1].second.As<JsonValue::Object>()->size(), 2u);
+  EXPECT_TRUE(object[1].value.Find<JsonValue::List>("c")->empty());
+  EXPECT_EQ(object[1].value.As<JsonValue::Object>()->size(), 2u);
   EXPECT_EQ(*ParseJson("7")->As<int64_t>(), 7);
 }
 

@@ -81,13 +81,13 @@ class Fields {
  private:
   const JsonValue* Find(const char* key) {
     if (object_ == nullptr) return nullptr;
-    const auto at = std::ranges::find(*object_, key, &JsonValue::Object::value_type::first);
+    const auto at = std::ranges::find(*object_, key, &JsonMember::key);
     if (at == object_->end()) {
       Refuse({fmt::format("{}: {} is missing", what_, key)});
       return nullptr;
     }
     ++found_;
-    return &at->second;
+    return &at->value;
   }
   template <class T>
   const T* Find(const char* key, std::string_view type) {

@@ -25,8 +25,6 @@ ApiResult<CompletionRequest> ReadCompletion(const ServedModel& model, std::strin
   BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
   std::optional<ApiError> error;
   const Field request(json, &error);
-  std::string any_model;
-  request["model"].Get(&any_model);
   CompletionTask task = ReadGeneration(request, model, origin, /*max_temperature=*/2);
   ReadStops(request["stop"], &task);
   ReadMaxTokens(request["max_tokens"], &task);

@@ -77,7 +77,7 @@ TEST_F(CompletionsTest, SaysWhichPromptIsWrong) {
   EXPECT_EQ(Prompts(R"({"prompt": "a", "suffix": "b"})"),
             "400 'suffix' is not supported | suffix | unsupported_parameter");
   EXPECT_EQ(Prompts(R"({"prompt": "a", "best_of": 2})"),
-            "400 'best_of' must be a whole number from 1 to 1, and is 2 | best_of | invalid_type");
+            "400 'best_of' must be a whole number from 1 to 1, and is 2 | best_of | invalid_value");
 }
 
 TEST_F(CompletionsTest, Whole) {

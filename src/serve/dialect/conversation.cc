@@ -95,6 +95,11 @@ void OfferTools(const Field& field, const ServedModel& model, std::vector<Value>
   conversation->offers_tools = true;
 }
 
+void AddLine(std::string_view line, std::string* text) {
+  if (!text->empty()) *text += '\n';
+  *text += line;
+}
+
 std::string ReadContent(const Field& content, std::initializer_list<std::string_view> types) {
   std::string text;
   if (!content.Is<JsonValue::List>()) {
@@ -112,8 +117,7 @@ std::string ReadContent(const Field& content, std::initializer_list<std::string_
     }
     part["text"].Require();
     part["text"].Get(&part_text);
-    if (!text.empty()) text += '\n';
-    text += part_text;
+    AddLine(part_text, &text);
   }
   return text;
 }

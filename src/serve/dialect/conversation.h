@@ -46,6 +46,9 @@ void OfferTools(const Field& field, const ServedModel& model, std::vector<jinja:
                 Conversation* conversation);
 bool CallsTools(const ServedModel& model);
 
+// Adds a line to a text, of which the first has no line end in front.
+void AddLine(std::string_view line, std::string* text);
+
 // A text, or the parts of these types (whose text is in their `text`), each on a line. Parts of
 // other types, images above all, are errors that name them.
 std::string ReadContent(const Field& content, std::initializer_list<std::string_view> types);

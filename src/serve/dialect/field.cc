@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/dialect/field.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/printable.h"
@@ -79,7 +81,7 @@ void Field::Get(double* value, double min, double max) const {
   if ((whole || is) && number >= min && number <= max) {
     *value = number;
   } else {
-    RefuseType(fmt::format("a number from {} to {}", min, max));
+    RefuseNumber(fmt::format("a number from {} to {}", min, max));
   }
 }
 
@@ -87,7 +89,7 @@ std::optional<int64_t> Field::Whole(int64_t min, int64_t max) const {
   if (!given()) return std::nullopt;
   const auto* whole = value_->As<int64_t>();
   if (whole && *whole >= min && *whole <= max) return *whole;
-  RefuseType(fmt::format("a whole number from {} to {}", min, max));
+  RefuseNumber(fmt::format("a whole number from {} to {}", min, max));
   return std::nullopt;
 }
 
@@ -135,6 +137,12 @@ void Field::Refuse(std::string_view message, std::string_view code) const {
 
 void Field::RefuseType(std::string_view wanted) const {
   Refuse(fmt::format("must be {}, and is {}", wanted, Shown(*value_)), "invalid_type");
+}
+
+// Of the right type one that is out of range.
+void Field::RefuseNumber(std::string_view wanted) const {
+  if (!Is<int64_t>() && !Is<double>()) return RefuseType(wanted);
+  Refuse(fmt::format("must be {}, and is {}", wanted, Shown(*value_)));
 }
 
 }  // namespace bitfetch

@@ -62,6 +62,7 @@ class Field {
 
   std::optional<int64_t> Whole(int64_t min, int64_t max) const;
   void RefuseType(std::string_view wanted) const;
+  void RefuseNumber(std::string_view wanted) const;
   template <class T>
   const T* As(std::string_view wanted) const {
     if (!given()) return nullptr;

@@ -59,11 +59,11 @@ TEST(Field, NamesWhatIsWrong) {
   EXPECT_EQ(error_of([&](const Field& f) { f["m"].Items()[0]["c"].Get(&text); }),
             "400 'm[0].c' must be a string, and is 1.5 | m[0].c | invalid_type");
   EXPECT_EQ(error_of([&](const Field& f) { f["i"].Get(&whole, 4, 9); }),
-            "400 'i' must be a whole number from 4 to 9, and is 3 | i | invalid_type");
+            "400 'i' must be a whole number from 4 to 9, and is 3 | i | invalid_value");
   EXPECT_EQ(error_of([&](const Field& f) { f["m"].Items()[0]["c"].Get(&whole, 0, 9); }),
-            "400 'm[0].c' must be a whole number from 0 to 9, and is 1.5 | m[0].c | invalid_type");
+            "400 'm[0].c' must be a whole number from 0 to 9, and is 1.5 | m[0].c | invalid_value");
   EXPECT_EQ(error_of([&](const Field& f) { f["i"].Get(&number, 0, 2.5); }),
-            "400 'i' must be a number from 0 to 2.5, and is 3 | i | invalid_type");
+            "400 'i' must be a number from 0 to 2.5, and is 3 | i | invalid_value");
   EXPECT_EQ(error_of([&](const Field& f) { f["s"].Get(&number, 0, 1); }),
             "400 's' must be a number from 0 to 1, and is a string | s | invalid_type");
   EXPECT_EQ(error_of([&](const Field& f) { f["s"]["x"].Get(&number, 0, 1); }),

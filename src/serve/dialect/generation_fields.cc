@@ -41,6 +41,8 @@ void ReadBias(const Field& biases, int vocabulary, std::vector<Logit>* list) {
 
 CompletionTask ReadGeneration(const Field& request, const ServedModel& model,
                               const RequestOrigin& origin, double max_temperature) {
+  std::string any_model;
+  request["model"].Get(&any_model);
   CompletionTask task;
   task.sampling = model.sampling;
   task.client = origin.client;

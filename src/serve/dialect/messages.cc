@@ -15,14 +15,18 @@ using jinja::Value;
 
 namespace {
 
+// The blocks of a content, or the text that it is instead.
+std::vector<Field> ReadBlocks(const Field& content, std::string* text) {
+  if (content.Is<JsonValue::List>()) return content.Items();
+  content.Get(text);
+  return {};
+}
+
 // What a user says; before it the results of tools, which are messages of their own for templates.
 void ReadUserMessage(const Field& content, const ServedModel& model, Conversation* conversation) {
   std::string text;
   bool has_results = false;
-  if (!content.Is<JsonValue::List>()) content.Get(&text);
-  const std::vector<Field> blocks =
-      content.Is<JsonValue::List>() ? content.Items() : std::vector<Field>();
-  for (const Field& block : blocks) {
+  for (const Field& block : ReadBlocks(content, &text)) {
     std::string type;
     block.Require();
     block["type"].GetOneOf(&type, {"text", "tool_result"});
@@ -39,8 +43,7 @@ void ReadUserMessage(const Field& content, const ServedModel& model, Conversatio
     std::string part;
     block["text"].Require();
     block["text"].Get(&part);
-    if (!text.empty()) text += '\n';
-    text += part;
+    AddLine(part, &text);
   }
   if (!text.empty() || !has_results) {
     conversation->Add(NewMessage("user", std::move(text), conversation));
@@ -50,10 +53,7 @@ void ReadUserMessage(const Field& content, const ServedModel& model, Conversatio
 void ReadAssistantMessage(const Field& content, Conversation* conversation) {
   std::string text, thoughts;
   std::vector<Value> calls;
-  if (!content.Is<JsonValue::List>()) content.Get(&text);
-  const std::vector<Field> blocks =
-      content.Is<JsonValue::List>() ? content.Items() : std::vector<Field>();
-  for (const Field& block : blocks) {
+  for (const Field& block : ReadBlocks(content, &text)) {
     std::string type, part;
     block.Require();
     block["type"].GetOneOf(&type, {"text", "thinking", "tool_use"});
@@ -69,9 +69,7 @@ void ReadAssistantMessage(const Field& content, Conversation* conversation) {
     const Field said = block[type == "text" ? "text" : "thinking"];
     said.Require();
     said.Get(&part);
-    std::string& all = type == "text" ? text : thoughts;
-    if (!all.empty()) all += '\n';
-    all += part;
+    AddLine(part, type == "text" ? &text : &thoughts);
   }
   jinja::Dict message = NewMessage("assistant", std::move(text), conversation);
   if (!thoughts.empty()) {
@@ -144,8 +142,6 @@ ApiResult<CompletionRequest> ReadMessages(const ServedModel& model, std::string_
   BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
   std::optional<ApiError> error;
   const Field request(json, &error);
-  std::string any_model;
-  request["model"].Get(&any_model);
   CompletionTask task = ReadGeneration(request, model, origin, /*max_temperature=*/1);
   ReadStops(request["stop_sequences"], &task);
   ReadMaxTokens(request["max_tokens"], &task);

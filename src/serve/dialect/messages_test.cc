@@ -106,7 +106,7 @@ TEST_F(MessagesTest, SaysWhatIsWrong) {
   for (const auto& [body, error] : std::vector<std::pair<std::string, std::string>>{
            {With(R"("temperature": 1.5)"),
             "400 'temperature' must be a number from 0 to 1, and is 1.5 | temperature | "
-            "invalid_type"},
+            "invalid_value"},
            {R"({"messages": [{"role": "system", "content": "x"}]})",
             "400 'messages[0].role' must be one of user, assistant, and is 'system' | "
             "messages[0].role | invalid_value"},

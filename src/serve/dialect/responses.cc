@@ -66,11 +66,6 @@ class InputReader {
   }
 
  private:
-  static void AddLine(const std::string& line, std::string* text) {
-    if (!text->empty()) *text += '\n';
-    *text += line;
-  }
-
   void ReadMessage(const Field& item) {
     std::string role;
     item["role"].Require();
@@ -148,8 +143,6 @@ ApiResult<CompletionRequest> ReadResponse(const ServedModel& model, std::string_
   BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
   std::optional<ApiError> error;
   const Field request(json, &error);
-  std::string any_model;
-  request["model"].Get(&any_model);
   CompletionTask task = ReadGeneration(request, model, origin, /*max_temperature=*/2);
   ReadMaxTokens(request["max_output_tokens"], &task);
   ReadResponseFormat(request["text"]["format"]);
