@@ -25,7 +25,7 @@ void Echo(Request request, std::shared_ptr<Response> response) {
                  request.method + " " + request.path + " " + request.query + " " + request.body);
 }
 
-TEST(Server, AnswersInOneSegmentAndKeepsTheConnection) {
+TEST(Server, AnswersAndKeepsTheConnection) {
   const auto server = StartServer(Echo);
   TestClient client(server->port());
   for (int i = 0; i < 3; ++i) {
