@@ -146,7 +146,7 @@ void Connection::Advance() {
 // False: the connection is closed. What is left in out_ waits for the client.
 bool Connection::WriteOut() {
   if (out_.empty()) return true;
-  const Transport::Moved moved = transport_.Write(std::string_view(out_).substr(sent_));
+  const Transport::Moved moved = transport_.Write({out_.data() + sent_, out_.size() - sent_});
   sent_ += moved.bytes;
   Progress(moved.bytes);
   if (sent_ == out_.size()) {

@@ -2,17 +2,16 @@
 #include "serve/http/server.h"
 
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <csignal>
 #include <new>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "serve/http/connection.h"
 #include "serve/http/target.h"
