@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/connection.h"
 
-#include <fmt/format.h>
-
 #include <boost/asio/post.hpp>
-#include <exception>
+#include <new>
 #include <utility>
+
+#include "serve/http/target.h"
 
 namespace bitfetch::http {
 namespace {
@@ -26,9 +26,7 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 std::string PeerName(const tcp::socket& socket) {
   error_code error;
   const tcp::endpoint peer = socket.remote_endpoint(error);
-  const std::string address = peer.address().to_string();
-  return fmt::format(fmt::runtime(peer.address().is_v6() ? "[{}]:{}" : "{}:{}"), address,
-                     peer.port());
+  return HostAndPort(peer.address().to_string(), peer.port());
 }
 
 }  // namespace
@@ -52,7 +50,7 @@ void Connection::Start() {
 }
 
 void Connection::CloseIdle() {
-  if (CurrentPhase() == Phase::kIdle || (!served_ && in_.empty() && !reader_)) Close();
+  if (in_.empty() && !reader_ && !answer_ && !lingering_) Close();
 }
 
 void Connection::Close() {
@@ -73,7 +71,7 @@ void Connection::Pump() {
   try {
     PumpOnce();
     if (!closed_) SetPhase(CurrentPhase());
-  } catch (const std::exception&) {  // no memory: the others go on
+  } catch (const std::bad_alloc&) {  // the others go on
     Close();
   }
 }
@@ -102,9 +100,11 @@ bool Connection::FinishHandshake() {
   return !shaking_;
 }
 
+bool Connection::IsFull() const { return (answer_ || !out_.empty()) && in_.size() >= kMaxAhead; }
+
 // Whoever sends much leaves the others their turn after each buffer.
 void Connection::Receive() {
-  if (closed_ || in_ended_ || (answer_ && in_.size() >= kMaxAhead)) return;
+  if (closed_ || in_ended_ || waiting_read_ || IsFull()) return;
   const Transport::Moved moved = transport_.Read(shared_.buffer);
   in_.append(shared_.buffer.data(), moved.bytes);
   more_to_read_ = moved.outcome == Transport::Outcome::kDone;
@@ -140,14 +140,13 @@ void Connection::Advance() {
     return;
   }
   if (answer_ && !watching_silence_) WatchSilence();
-  if (answer_ && in_.size() >= kMaxAhead) return;
-  WaitFor(more_to_read_ ? Transport::Outcome::kDone : Transport::Outcome::kWantRead);
+  if (!IsFull()) WaitFor(more_to_read_ ? Transport::Outcome::kDone : Transport::Outcome::kWantRead);
 }
 
 // False: the connection is closed. What is left in out_ waits for the client.
 bool Connection::WriteOut() {
   if (out_.empty()) return true;
-  const Transport::Moved moved = transport_.Write(std::string_view(out_).substr(sent_));
+  const Transport::Moved moved = transport_.Write({out_.data() + sent_, out_.size() - sent_});
   sent_ += moved.bytes;
   Progress(moved.bytes);
   if (sent_ == out_.size()) {
@@ -231,8 +230,8 @@ std::shared_ptr<Response> Connection::Answer(const Framing& framing, std::string
       [self = shared_from_this()] { asio::post(self->shared_.io, [self] { self->Pump(); }); });
   watching_silence_ = false;
   return Exchange::Handle(answer_,
-                          [this_body = shared_.options.error_body, path = std::move(path)] {
-                            return this_body(500, "the request was given up", path);
+                          [error_body = shared_.options.error_body, path = std::move(path)] {
+                            return error_body(500, "the request was given up", path);
                           });
 }
 
@@ -260,7 +259,11 @@ void Connection::Discard() {
 void Connection::WaitFor(Transport::Outcome outcome) {
   switch (outcome) {
     case Transport::Outcome::kDone:
-      asio::post(shared_.io, [self = shared_from_this()] { self->Pump(); });
+      if (std::exchange(posted_, true)) return;
+      asio::post(shared_.io, [self = shared_from_this()] {
+        self->posted_ = false;
+        self->Pump();
+      });
       return;
     case Transport::Outcome::kWantRead:
       if (std::exchange(waiting_read_, true)) return;

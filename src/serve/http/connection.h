@@ -60,6 +60,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Pump();
   void PumpOnce();
   bool FinishHandshake();
+  bool IsFull() const;
   void Receive();
   void Advance();
   bool WriteOut();
@@ -102,6 +103,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool closed_ = false;
   bool waiting_read_ = false;
   bool waiting_write_ = false;
+  bool posted_ = false;
   bool watching_silence_ = false;
   bool served_ = false;  // at least one request
   Phase phase_ = Phase::kHandshake;

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/server.h"
 
-#include <fmt/format.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
-#include <exception>
+#include <csignal>
+#include <new>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "serve/http/connection.h"
+#include "serve/http/target.h"
 #include "serve/http/tls_context.h"
 
 namespace bitfetch::http {
@@ -91,16 +90,14 @@ class Server::Impl {
     if (!error) acceptor_.listen(tcp::acceptor::max_listen_connections, error);
     if (error) return FailToListen(options.host, options.port, error);
     port_ = acceptor_.local_endpoint(error).port();
-    const bool brackets = endpoint.address().is_v6() && options.host.front() != '[' &&
-                          options.host.find(':') != std::string::npos;
-    url_ = fmt::format("{}://{}{}{}:{}", shared_.tls != nullptr ? "https" : "http",
-                       brackets ? "[" : "", options.host, brackets ? "]" : "", port_);
+    url_ = (shared_.tls != nullptr ? "https://" : "http://") + HostAndPort(options.host, port_);
     AllowDescriptors(options.max_connections + kMaxOverLimit + 64);
     Accept();
     return {};
   }
 
-  // Without SIGPIPE, which OpenSSL's writes raise.
+  // Without SIGPIPE, which OpenSSL's writes raise. Where memory runs out, what was to be done is
+  // lost and the rest goes on.
   void StartThread() {
     sigset_t pipe;
     sigset_t before;
@@ -111,8 +108,7 @@ class Server::Impl {
       while (!shared_.io.stopped()) {
         try {
           shared_.io.run();
-        } catch (
-            const std::exception&) {  // no memory: what was to be done is lost, the rest goes on
+        } catch (const std::bad_alloc&) {
         }
       }
     });
@@ -124,10 +120,7 @@ class Server::Impl {
       shared_.draining = true;
       shared_.drained = std::move(drained);
       StopAccepting();
-      for (const auto& connection :
-           std::vector(shared_.connections.begin(), shared_.connections.end())) {
-        connection->CloseIdle();
-      }
+      ForAll(&Connection::CloseIdle);
       shared_.CheckDrained();
     });
   }
@@ -136,10 +129,7 @@ class Server::Impl {
     if (!thread_.joinable()) return;
     asio::post(shared_.io, [this] {
       StopAccepting();
-      for (const auto& connection :
-           std::vector(shared_.connections.begin(), shared_.connections.end())) {
-        connection->Close();
-      }
+      ForAll(&Connection::Close);
       work_.reset();
     });
     thread_.join();
@@ -156,12 +146,18 @@ class Server::Impl {
     retry_.cancel();
   }
 
+  // Over a copy, for a connection that closes goes from the set.
+  void ForAll(void (Connection::*call)()) {
+    const auto all = shared_.connections;
+    for (const auto& connection : all) (connection.get()->*call)();
+  }
+
   void Accept() {
     acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
       if (!acceptor_.is_open()) return;
       if (!error) {
-        Welcome(std::move(socket));
         Accept();
+        Welcome(std::move(socket));
       } else {  // no descriptors or no memory: connections wait in the queue until there are some
         retry_.expires_after(kRetryAccept);
         retry_.async_wait([this](const error_code& stopped) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/target.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -62,6 +64,11 @@ Result<Target> ParseTarget(std::string_view target) {
   if (HasDotSegment(path)) return Fail("the path has a segment . or ..");
   const bool has_query = path_size < target.size();
   return Target{std::move(path), std::string(target.substr(path_size + (has_query ? 1 : 0)))};
+}
+
+std::string HostAndPort(std::string_view host, int port) {
+  const bool bare_v6 = host.find(':') != std::string_view::npos && !host.starts_with('[');
+  return fmt::format("{}{}{}:{}", bare_v6 ? "[" : "", host, bare_v6 ? "]" : "", port);
 }
 
 }  // namespace bitfetch::http

@@ -19,7 +19,6 @@
 namespace bitfetch::http {
 namespace {
 
-using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
