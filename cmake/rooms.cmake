@@ -57,6 +57,7 @@ function(bitfetch_room folder)
     else()
       target_precompile_headers(${name}_test REUSE_FROM base_test)
     endif()
+    set_target_properties(${name}_test PROPERTIES UNITY_BUILD ${BITFETCH_UNITY} UNITY_BUILD_BATCH_SIZE 8)
     gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                          PROPERTIES TIMEOUT 900)
   endif()
