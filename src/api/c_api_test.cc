@@ -205,14 +205,14 @@ TEST(CApi, BadArgumentsAreErrorsThatSayWhich) {
 
 // A struct of a newer header, as this library sees it.
 template <class Struct>
-struct Newer {
-  explicit Newer(Struct known) : known(known) { this->known.struct_size = sizeof(*this); }
+struct NewerStruct {
+  explicit NewerStruct(Struct known) : known(known) { this->known.struct_size = sizeof(*this); }
   Struct known;
   int64_t added = 0;
 };
 
 TEST(CApi, StructsMayBeThoseOfANewerHeader) {
-  Newer options(Quiet());
+  NewerStruct options(Quiet());
   bitfetch_session* session = nullptr;
   ASSERT_EQ(bitfetch_session_open(kModel.c_str(), &options.known, &session), BITFETCH_OK);
   bitfetch_session* other = nullptr;
@@ -221,7 +221,7 @@ TEST(CApi, StructsMayBeThoseOfANewerHeader) {
                 "options: has 64 bytes, of which this version knows 56");
   EXPECT_EQ(other, nullptr);
 
-  Newer sampling(bitfetch_default_sampling());
+  NewerStruct sampling(bitfetch_default_sampling());
   sampling.known.max_tokens = 1;
   const auto on_text = [](const char*, size_t, void*) { return 1; };
   EXPECT_EQ(bitfetch_generate(session, "a", 1, &sampling.known, on_text, nullptr), BITFETCH_OK);
@@ -232,7 +232,7 @@ TEST(CApi, StructsMayBeThoseOfANewerHeader) {
   EXPECT_EQ(bitfetch_session_length(session), length);
   bitfetch_session_close(session);
 
-  Newer shape(kShape);
+  NewerStruct shape(kShape);
   bitfetch_cache* cache = nullptr;
   EXPECT_EQ(bitfetch_cache_create(&shape.known, &cache), BITFETCH_OK);
   bitfetch_cache_free(cache);

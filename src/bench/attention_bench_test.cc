@@ -9,7 +9,7 @@
 namespace bitfetch {
 namespace {
 
-AttentionBenchOptions Small() {
+AttentionBenchOptions SmallAttention() {
   AttentionBenchOptions options;
   options.places.shape = {.kv_heads = 1, .group = 2, .head_dim = 64};
   options.places.pages = {PageSize::k4K};
@@ -21,7 +21,7 @@ AttentionBenchOptions Small() {
 // figures.
 TEST(BenchAttention, MeasuresEveryCombination) {
   const TestProfile profile;
-  AttentionBenchOptions options = Small();
+  AttentionBenchOptions options = SmallAttention();
   options.places.n_kv = {100, 300};
   options.places.threads = {1, 2};
   options.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
@@ -50,7 +50,7 @@ TEST(BenchAttention, MeasuresEveryCombination) {
 
 TEST(BenchAttention, KeepsASettingThatIsGivenTwice) {
   const TestProfile profile;
-  AttentionBenchOptions options = Small();
+  AttentionBenchOptions options = SmallAttention();
   options.places.n_kv = {64};
   options.places.threads = {1};
   options.prefetch = {{PrefetchSetting::Mode::kBytes, 4096},

@@ -24,7 +24,7 @@ struct Prefix {
 };
 
 // What a row of the benchmark is about, and what it gave.
-struct Series {
+struct BatchSeries {
   PrefetchSetting setting;
   int64_t sequences;
   int64_t rows;
@@ -65,16 +65,16 @@ class BatchMeasurement {
  private:
   Result<double> StepNs(std::span<Sequence> sequences, int64_t rows);
   Status Turn();
-  Status Measure(Series& series);
-  BatchBenchRow RowOf(const Series& series) const;
-  const Series* Own(const Series& series) const;
+  Status Measure(BatchSeries& series);
+  BatchBenchRow RowOf(const BatchSeries& series) const;
+  const BatchSeries* Own(const BatchSeries& series) const;
 
   const BatchBenchOptions& options_;
   const AttentionPlace& place_;
   Engine& engine_;
   StreamRead& read_;
   std::vector<Prefix> prefixes_;
-  std::vector<Series> all_;
+  std::vector<BatchSeries> all_;
   std::vector<float> logits_;  // [rows of a step][vocab]
 };
 
@@ -102,7 +102,7 @@ Result<double> BatchMeasurement::StepNs(std::span<Sequence> sequences, int64_t r
   return ns;
 }
 
-Status BatchMeasurement::Measure(Series& series) {
+Status BatchMeasurement::Measure(BatchSeries& series) {
   Prefix& prefix = prefixes_[series.prefix];
   const std::span<Sequence> sequences(prefix.sequences);
   read_.Once();  // before both, so that they find the same in the CPU's caches
@@ -126,7 +126,7 @@ Status BatchMeasurement::Measure(Series& series) {
 // Each series once, and before those of a setting the passes of 64 rows.
 Status BatchMeasurement::Turn() {
   const PrefetchSetting* setting = nullptr;
-  for (Series& series : all_) {
+  for (BatchSeries& series : all_) {
     if (setting == nullptr || !(*setting == series.setting)) {
       setting = &series.setting;
       EngineForBench(engine_).SetPrefetch(*setting, /*ahead=*/true);
@@ -142,19 +142,19 @@ Status BatchMeasurement::Turn() {
 }
 
 // What differs in the prefix alone, with none.
-const Series* BatchMeasurement::Own(const Series& series) const {
+const BatchSeries* BatchMeasurement::Own(const BatchSeries& series) const {
   if (prefixes_[series.prefix].shared == 0) return nullptr;
-  const auto it = std::ranges::find_if(all_, [&](const Series& other) {
+  const auto it = std::ranges::find_if(all_, [&](const BatchSeries& other) {
     return other.setting == series.setting && other.sequences == series.sequences &&
            other.rows == series.rows && prefixes_[other.prefix].shared == 0;
   });
   return it == all_.end() ? nullptr : &*it;
 }
 
-BatchBenchRow BatchMeasurement::RowOf(const Series& series) const {
+BatchBenchRow BatchMeasurement::RowOf(const BatchSeries& series) const {
   EngineForBench access(engine_);
   access.SetPrefetch(series.setting, /*ahead=*/true);
-  const Series* own = Own(series);
+  const BatchSeries* own = Own(series);
   return {.place = place_,
           .prefetch = series.setting,
           .plan = access.prefetch_plan(),
@@ -182,7 +182,7 @@ Result<std::vector<BatchBenchRow>> BatchMeasurement::Run() {
         auto sequences, Fork(engine_, std::ranges::max(options_.sequences), place_.n_kv, shared));
     prefixes_.push_back({.shared = shared, .sequences = std::move(sequences)});
   }
-  std::vector<Series> all;
+  std::vector<BatchSeries> all;
   for (const PrefetchSetting& setting : options_.prefetch) {
     for (const int64_t sequences : options_.sequences) {
       for (const int64_t rows : options_.rows) {
@@ -197,7 +197,7 @@ Result<std::vector<BatchBenchRow>> BatchMeasurement::Run() {
   all_ = std::move(all);
   for (int repeat = 0; repeat < options_.repeats; ++repeat) BITFETCH_RETURN_IF_ERROR(Turn());
   std::vector<BatchBenchRow> rows;
-  for (const Series& series : all_) rows.push_back(RowOf(series));
+  for (const BatchSeries& series : all_) rows.push_back(RowOf(series));
   return rows;
 }
 

@@ -12,7 +12,7 @@ namespace {
 constexpr int kMinPairs = 31;
 
 // What is measured in turn, and what came of it.
-struct Series {
+struct DistanceSeries {
   PrefetchSetting prefetch;
   PrefetchPlan plan;
   std::vector<double> speeds;
@@ -20,14 +20,14 @@ struct Series {
 };
 
 // Off, the sweep, and the law: a set for each streaming read beside it.
-std::vector<std::vector<Series>> Plan(const DistanceBenchOptions& options,
-                                      const PrefetchPlan& law) {
+std::vector<std::vector<DistanceSeries>> Plan(const DistanceBenchOptions& options,
+                                              const PrefetchPlan& law) {
   using Mode = PrefetchSetting::Mode;
-  std::vector<std::vector<Series>> sets;
+  std::vector<std::vector<DistanceSeries>> sets;
   sets.push_back({{{Mode::kOff}, {}, {}, {}}});
   for (const PrefetchHint hint : {PrefetchHint::kL1, PrefetchHint::kL2}) {
     for (const int streams : options.streams) {
-      std::vector<Series> set;
+      std::vector<DistanceSeries> set;
       for (const int64_t bytes : options.distances) {
         if (bytes % (kLineBytes * streams) != 0) continue;
         set.push_back({{Mode::kBytes, bytes}, {true, bytes, streams, hint}, {}, {}});
@@ -65,12 +65,12 @@ class Sweep {
   // `on_round` hears that one of the rounds, `repeats` in all, is done.
   std::vector<DistanceBenchRow> Run(const std::function<void()>& on_round) {
     for (int repeat = 0; repeat < options_.repeats; ++repeat) {
-      for (std::vector<Series>& set : sets_) Round(set, repeat);
+      for (std::vector<DistanceSeries>& set : sets_) Round(set, repeat);
       on_round();
     }
     std::vector<DistanceBenchRow> rows;
-    for (const std::vector<Series>& set : sets_) {
-      for (const Series& series : set) rows.push_back(Row(series));
+    for (const std::vector<DistanceSeries>& set : sets_) {
+      for (const DistanceSeries& series : set) rows.push_back(Row(series));
     }
     const auto speed = [](const DistanceBenchRow& row) { return row.gb_per_s.median; };
     const auto best = std::ranges::max_element(rows.begin(), rows.end() - 1, {}, speed);
@@ -80,17 +80,17 @@ class Sweep {
   }
 
  private:
-  void Round(std::vector<Series>& set, int repeat) {
+  void Round(std::vector<DistanceSeries>& set, int repeat) {
     const double read = read_.Once();
     attention_.Pass(set[0].plan);  // none that counts is the first after the streaming read
     for (size_t i = 0; i < set.size(); ++i) {
-      Series& series = set[(i + repeat) % set.size()];
+      DistanceSeries& series = set[(i + repeat) % set.size()];
       series.speeds.push_back(attention_.Pass(series.plan));
       series.reads.push_back(read);
     }
   }
 
-  DistanceBenchRow Row(const Series& series) const {
+  DistanceBenchRow Row(const DistanceSeries& series) const {
     return {.place = place_,
             .prefetch = series.prefetch,
             .plan = series.plan,
@@ -106,7 +106,7 @@ class Sweep {
   PlacedAttention& attention_;
   StreamRead& read_;
   PrefetchPlan law_;
-  std::vector<std::vector<Series>> sets_;
+  std::vector<std::vector<DistanceSeries>> sets_;
 };
 
 Status CheckOptions(const DistanceBenchOptions& options) {

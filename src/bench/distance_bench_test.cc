@@ -12,7 +12,7 @@
 namespace bitfetch {
 namespace {
 
-DistanceBenchOptions Small() {
+DistanceBenchOptions SmallDistance() {
   DistanceBenchOptions options;
   options.places.shape = {.kv_heads = 1, .group = 2, .head_dim = 64};
   options.places.n_kv = {300};
@@ -31,7 +31,7 @@ TEST(BenchDistance, SweepsEveryCombinationAndComparesTheLaw) {
   int64_t heard = 0;
   size_t rows_heard = 0;
   const auto rows = BenchDistance(
-      Small(),
+      SmallDistance(),
       [&](const std::vector<DistanceBenchRow>& of_place) -> Status {
         rows_heard += of_place.size();
         return {};
@@ -89,16 +89,16 @@ TEST(BenchDistance, RefusesWhatIsNotPossible) {
     ASSERT_FALSE(rows);
     EXPECT_THAT(rows.error().message, ::testing::HasSubstr(why));
   };
-  DistanceBenchOptions options = Small();
+  DistanceBenchOptions options = SmallDistance();
   options.distances = {64, 0};
   expect_refused(options, "a distance of 0 bytes");
-  options = Small();
+  options = SmallDistance();
   options.streams = {32};
   expect_refused(options, "32 streams");
-  options = Small();
+  options = SmallDistance();
   options.repeats = 0;
   expect_refused(options, "0 repeats");
-  options = Small();
+  options = SmallDistance();
   options.places.shape.head_dim = 72;
   expect_refused(options, "not of 72");
 }

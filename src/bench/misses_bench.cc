@@ -63,7 +63,7 @@ struct Tally {
 };
 
 // What came of one setting.
-struct Series {
+struct MissesSeries {
   PrefetchSetting prefetch;
   PrefetchPlan plan;
   std::vector<TouchSampler> samplers = {};               // [threads]
@@ -92,8 +92,8 @@ class Place {
             : MeasureLoadTimes(profile, cold);
     Status countable;
     for (const PrefetchSetting& setting : options_.prefetch) {
-      Series& one = series_.emplace_back(
-          Series{setting, ResolvePrefetch(setting, profile, attention_.access())});
+      MissesSeries& one = series_.emplace_back(
+          MissesSeries{setting, ResolvePrefetch(setting, profile, attention_.access())});
       auto counters = OpenCounters(pool_);
       if (counters) {
         one.counters = std::move(*counters);
@@ -112,7 +112,7 @@ class Place {
         std::ranges::find(options_.prefetch, PrefetchSetting::Mode::kOff, &PrefetchSetting::mode) -
         options_.prefetch.begin();
     std::vector<MissesBenchRow> rows;
-    for (Series& one : series_) {
+    for (MissesSeries& one : series_) {
       MissesBenchRow row{
           place_,          one.prefetch, one.plan, tl::unexpected(Error{}), Counted(one, countable),
           options_.repeats};
@@ -135,17 +135,17 @@ class Place {
   // One for all settings: what the most expensive of them needs.
   void ChooseInterval() {
     double cost = 0;
-    for (Series& one : series_) {
+    for (MissesSeries& one : series_) {
       SampleEvery(kDensest, one);
       std::vector<double> costs;
       for (int i = 0; i < kCostRepeats; ++i) costs.push_back(SamplingCost(one));
       cost = std::max(cost, SpreadOf(costs).median);
     }
     interval_ = std::max<int64_t>(kDensest, std::llround(kDensest * cost / kMaxCost));
-    for (Series& one : series_) SampleEvery(interval_, one);
+    for (MissesSeries& one : series_) SampleEvery(interval_, one);
   }
 
-  void SampleEvery(int64_t interval, Series& one) {
+  void SampleEvery(int64_t interval, MissesSeries& one) {
     one.samplers.clear();
     for (int thread = 0; thread < pool_.threads(); ++thread) {
       one.samplers.emplace_back(interval, 1 + thread);
@@ -153,7 +153,7 @@ class Place {
   }
 
   // Of kPasses with it over as many without, in turn, less 1.
-  double SamplingCost(Series& one) {
+  double SamplingCost(MissesSeries& one) {
     double plain_ns = 0;
     double sampled_ns = 0;
     for (int pass = 0; pass < kPasses; ++pass) {
@@ -165,7 +165,7 @@ class Place {
     return sampled_ns / plain_ns - 1;
   }
 
-  void Repeat(const Result<LoadTimes>& times, Series& one) {
+  void Repeat(const Result<LoadTimes>& times, MissesSeries& one) {
     for (int pass = 0; pass < kPasses && !one.counters.empty(); ++pass) {
       Pass(one, /*sampled=*/false, /*counted=*/true);
       ++one.counted_passes;
@@ -191,7 +191,7 @@ class Place {
     one.late.Add(late, touches);
   }
 
-  double Pass(Series& one, bool sampled, bool counted) {
+  double Pass(MissesSeries& one, bool sampled, bool counted) {
     std::vector<AttentionMeter> meters(pool_.threads());
     for (int thread = 0; thread < pool_.threads(); ++thread) {
       if (sampled) {
@@ -206,13 +206,13 @@ class Place {
     return gb_per_s;
   }
 
-  static std::optional<Spread> Fewer(const Series& off, const Series& one) {
+  static std::optional<Spread> Fewer(const MissesSeries& off, const MissesSeries& one) {
     if (off.dram.count == 0 || one.dram.count == 0) return std::nullopt;
     if (&off == &one) return Spread{1, 1, 1};
     return RatioOfShares(off.dram.count, off.touches(), one.dram.count, one.touches());
   }
 
-  Result<TouchShares> Shares(const LoadTimes& times, const Series& one) const {
+  Result<TouchShares> Shares(const LoadTimes& times, const MissesSeries& one) const {
     if (one.dram.shares.empty()) {
       return Fail("no line was timed: {} tokens are too few, or repeats", place_.n_kv);
     }
@@ -236,7 +236,8 @@ class Place {
     return shares;
   }
 
-  Result<std::vector<CountedEvent>> Counted(const Series& one, const Status& countable) const {
+  Result<std::vector<CountedEvent>> Counted(const MissesSeries& one,
+                                            const Status& countable) const {
     BITFETCH_RETURN_IF_ERROR(countable);
     std::vector<CountedEvent> events;
     const double bytes = BytesPerPass() * static_cast<double>(one.counted_passes);
@@ -256,7 +257,7 @@ class Place {
   const AttentionPlace& place_;
   ThreadPool& pool_;
   PlacedAttention& attention_;
-  std::vector<Series> series_;
+  std::vector<MissesSeries> series_;
   int64_t interval_ = 1;
 };
 

@@ -16,7 +16,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-MissesBenchOptions Small() {
+MissesBenchOptions SmallMisses() {
   MissesBenchOptions options;
   options.places.shape = {.kv_heads = 1, .group = 2, .head_dim = 64};
   options.places.threads = {1};
@@ -52,7 +52,7 @@ void ExpectTouches(const TouchShares& touches) {
 // Figures are not judged here.
 TEST(BenchMisses, GivesARowForEachPlaceAndSettingOrSaysWhyNot) {
   const TestProfile profile;
-  MissesBenchOptions options = Small();
+  MissesBenchOptions options = SmallMisses();
   options.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
   options.places.threads = {1, 2};
   int64_t rows = 0;
@@ -78,7 +78,7 @@ TEST(BenchMisses, GivesARowForEachPlaceAndSettingOrSaysWhyNot) {
 
 TEST(BenchMisses, ComparesWithTheFirstThatIsOff) {
   const TestProfile profile;
-  MissesBenchOptions options = Small();
+  MissesBenchOptions options = SmallMisses();
   options.prefetch = {{PrefetchSetting::Mode::kBytes, 4096}, {PrefetchSetting::Mode::kOff}};
   std::vector<MissesBenchRow> rows;
   const Status status = BenchMisses(options, [&](const MissesBenchRow& row, int64_t, int64_t) {
@@ -104,7 +104,7 @@ TEST(BenchMisses, ComparesWithTheFirstThatIsOff) {
 TEST(BenchMisses, OfTheScalarKernelsTimesNothing) {
   const TestProfile profile;
   setenv("BITFETCH_ISA", "scalar", 1);
-  MissesBenchOptions options = Small();
+  MissesBenchOptions options = SmallMisses();
   options.places.n_kv = {256};
   options.repeats = 1;
   const Status status = BenchMisses(options, [](const MissesBenchRow& row, int64_t, int64_t) {
@@ -117,17 +117,17 @@ TEST(BenchMisses, OfTheScalarKernelsTimesNothing) {
 }
 
 TEST(BenchMisses, RefusesWhatCannotBe) {
-  MissesBenchOptions options = Small();
+  MissesBenchOptions options = SmallMisses();
   options.repeats = 0;
   EXPECT_FALSE(BenchMisses(options, {}));
-  options = Small();
+  options = SmallMisses();
   options.places.n_kv = {0};
   EXPECT_FALSE(BenchMisses(options, {}));
 }
 
 TEST(BenchMisses, EndsWithTheErrorOfWhoListens) {
   const TestProfile profile;
-  MissesBenchOptions options = Small();
+  MissesBenchOptions options = SmallMisses();
   options.repeats = 1;
   int heard = 0;
   const Status status = BenchMisses(options, [&](const MissesBenchRow&, int64_t, int64_t) {

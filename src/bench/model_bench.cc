@@ -14,7 +14,7 @@ namespace bitfetch {
 namespace {
 
 // One way to prefetch, and what it gave.
-struct Series {
+struct ModelSeries {
   PrefetchSetting prefetch;
   bool ahead;
   std::vector<double> tokens_per_s = {};
@@ -60,7 +60,7 @@ Result<Measured> Prefill(Session& session, int64_t tokens, StreamRead& read) {
 }
 
 Status MeasureOnce(ModelBench bench, int64_t tokens, Engine& engine, Session& session,
-                   StreamRead& read, Series& series) {
+                   StreamRead& read, ModelSeries& series) {
   const int64_t before = session.length();
   EngineForBench(engine).SetPrefetch(series.prefetch, series.ahead);
   session.ResetProfile();
@@ -79,7 +79,7 @@ Result<std::vector<ModelBenchRow>> MeasureTogether(const ModelBenchOptions& opti
                                                    const AttentionPlace& place, int64_t tokens,
                                                    Engine& engine, Session& session,
                                                    StreamRead& read) {
-  std::vector<Series> all;
+  std::vector<ModelSeries> all;
   for (const PrefetchSetting& prefetch : options.prefetch) {
     for (const bool ahead : options.ahead) all.push_back({prefetch, ahead});
   }
@@ -90,7 +90,7 @@ Result<std::vector<ModelBenchRow>> MeasureTogether(const ModelBenchOptions& opti
     }
   }
   std::vector<ModelBenchRow> rows;
-  for (const Series& series : all) {
+  for (const ModelSeries& series : all) {
     EngineForBench access(engine);
     access.SetPrefetch(series.prefetch, series.ahead);
     rows.push_back({.place = place,

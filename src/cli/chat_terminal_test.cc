@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/temp_dir.h"
+#include "cli/test_commands.h"
 #include "cli/test_program.h"
 #include "cli/test_terminal.h"
 
@@ -18,7 +19,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const std::string kModel = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
 const std::string kUp = "\x1b[A";
 const std::string kLeft = "\x1b[D";
 

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/temp_dir.h"
+#include "cli/test_commands.h"
 #include "cli/test_program.h"
 
 namespace bitfetch {
@@ -19,8 +20,6 @@ namespace {
 
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
-
-const std::string kModel = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
 
 class GenerateTest : public ::testing::Test {
  protected:

@@ -15,12 +15,11 @@
 
 #include "base/sanitized.h"
 #include "base/temp_dir.h"
+#include "cli/test_commands.h"
 #include "cli/test_program.h"
 
 namespace bitfetch {
 namespace {
-
-const std::string kModel = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
 
 class InterruptTest : public ::testing::Test {
  protected:

@@ -4,13 +4,12 @@
 
 #include "base/printable.h"
 #include "base/temp_dir.h"
+#include "cli/test_commands.h"
 #include "cli/test_program.h"
 #include "cli/test_terminal.h"
 
 namespace bitfetch {
 namespace {
-
-const std::string kModel = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
 
 // `text` as a terminal gets it.
 std::string WithReturns(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/temp_dir.h"
+#include "cli/test_commands.h"
 #include "cli/test_program.h"
 
 namespace bitfetch {
@@ -13,7 +14,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::string kModel = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
 const std::string kMark = "\xef\xbb\xbf";
 const std::string kUtf16("\xff\xfeI\0n\0\n\0", 8);
 

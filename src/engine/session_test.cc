@@ -36,7 +36,7 @@ class SessionTest : public testing::Test {
   std::string path_ = folder_.Path("model.gguf");
 };
 
-std::vector<int> Tokens(int count, int seed = 0) {
+std::vector<int> SomeTokens(int count, int seed = 0) {
   std::vector<int> tokens;
   for (int i = 0; i < count; ++i) tokens.push_back((i * 17 + seed) % 50);
   return tokens;
@@ -79,18 +79,18 @@ TEST_F(SessionTest, AContextAboveTheSlidingWindowIsRefused) {
 
 TEST_F(SessionTest, AFullContextIsAnErrorThatLosesNothing) {
   const auto session = Open();
-  ASSERT_TRUE(session->Append(Tokens(90)));
+  ASSERT_TRUE(session->Append(SomeTokens(90)));
   const auto before = session->tokens();
-  const auto status = session->Append(Tokens(11));
+  const auto status = session->Append(SomeTokens(11));
   ASSERT_FALSE(status);
   EXPECT_THAT(status.error().message,
               HasSubstr("the context of 100 tokens is full: 11 more do not fit behind 90"));
   EXPECT_EQ(session->tokens(), before);
-  ASSERT_TRUE(session->Append(Tokens(10, 3)));
+  ASSERT_TRUE(session->Append(SomeTokens(10, 3)));
 
   const auto fresh = Open();
-  auto all = Tokens(90);
-  const auto more = Tokens(10, 3);
+  auto all = SomeTokens(90);
+  const auto more = SomeTokens(10, 3);
   all.insert(all.end(), more.begin(), more.end());
   ASSERT_TRUE(fresh->Append(all));
   EXPECT_EQ(LogitsOf(*session), LogitsOf(*fresh));
@@ -98,9 +98,9 @@ TEST_F(SessionTest, AFullContextIsAnErrorThatLosesNothing) {
 
 TEST_F(SessionTest, AnUnknownTokenIsAnErrorThatLosesNothing) {
   const auto session = Open();
-  ASSERT_TRUE(session->Append(Tokens(5)));
+  ASSERT_TRUE(session->Append(SomeTokens(5)));
   for (const int bad : {-1, 50, 1 << 30}) {
-    auto tokens = Tokens(70);
+    auto tokens = SomeTokens(70);
     tokens[69] = bad;  // in the second batch
     const auto status = session->Append(tokens);
     ASSERT_FALSE(status);
@@ -112,12 +112,12 @@ TEST_F(SessionTest, AnUnknownTokenIsAnErrorThatLosesNothing) {
 
 TEST_F(SessionTest, TruncatingIsLikeNeverHavingSeen) {
   const auto session = Open();
-  ASSERT_TRUE(session->Append(Tokens(60)));
+  ASSERT_TRUE(session->Append(SomeTokens(60)));
   session->Truncate(20);
-  ASSERT_TRUE(session->Append(Tokens(30, 9)));
+  ASSERT_TRUE(session->Append(SomeTokens(30, 9)));
   const auto fresh = Open();
-  ASSERT_TRUE(fresh->Append(Tokens(20)));
-  ASSERT_TRUE(fresh->Append(Tokens(30, 9)));
+  ASSERT_TRUE(fresh->Append(SomeTokens(20)));
+  ASSERT_TRUE(fresh->Append(SomeTokens(30, 9)));
   EXPECT_EQ(LogitsOf(*session), LogitsOf(*fresh));
   EXPECT_EQ(session->tokens(), fresh->tokens());
 }
@@ -125,13 +125,13 @@ TEST_F(SessionTest, TruncatingIsLikeNeverHavingSeen) {
 TEST_F(SessionTest, ThereAreLogitsOnlyOfTheLastToken) {
   const auto session = Open();
   EXPECT_FALSE(session->Logits());
-  ASSERT_TRUE(session->Append(Tokens(7)));
+  ASSERT_TRUE(session->Append(SomeTokens(7)));
   EXPECT_EQ(session->Logits().value().size(), 50u);
   session->Truncate(7);
   EXPECT_TRUE(session->Logits());
   session->Truncate(6);
   EXPECT_FALSE(session->Logits());
-  ASSERT_TRUE(session->Append(Tokens(1)));
+  ASSERT_TRUE(session->Append(SomeTokens(1)));
   EXPECT_TRUE(session->Logits());
 }
 
@@ -140,8 +140,8 @@ TEST_F(SessionTest, ReadingTheFileGivesWhatMappingGives) {
   options.mmap = false;
   const auto read = Open(options);
   const auto mapped = Open();
-  ASSERT_TRUE(read->Append(Tokens(10)));
-  ASSERT_TRUE(mapped->Append(Tokens(10)));
+  ASSERT_TRUE(read->Append(SomeTokens(10)));
+  ASSERT_TRUE(mapped->Append(SomeTokens(10)));
   EXPECT_EQ(LogitsOf(*read), LogitsOf(*mapped));
 }
 
@@ -239,7 +239,7 @@ TEST_F(DamagedModelTest, ActivationsThatAreNotFiniteAreAnErrorThatLosesNothing) 
   Write({.embedding = TensorType::kF32});
   OverwriteTensor("token_embd.weight", kNan);
   const auto session = Session::Open(path_, kQuiet).value();
-  ASSERT_TRUE(session->Append(Tokens(2, 1)));
+  ASSERT_TRUE(session->Append(SomeTokens(2, 1)));
   const std::vector<int> damaged = {1, 0, 2};
   const auto status = session->Append(damaged);
   ASSERT_FALSE(status);
@@ -253,12 +253,12 @@ TEST_F(DamagedModelTest, LogitsThatAreNotFiniteAreAnError) {
   Write({.embedding = TensorType::kF32, .own_output = true});
   OverwriteTensor("output.weight", kNan);
   const auto session = Session::Open(path_, kQuiet).value();
-  ASSERT_TRUE(session->Append(Tokens(3, 1)));
+  ASSERT_TRUE(session->Append(SomeTokens(3, 1)));
   const auto logits = session->Logits();
   ASSERT_FALSE(logits);
   EXPECT_THAT(logits.error().message, HasSubstr("the logits are not finite"));
   std::vector<float> all(48);
-  const Status status = session->AppendBatch(Tokens(1), all.data());
+  const Status status = session->AppendBatch(SomeTokens(1), all.data());
   ASSERT_FALSE(status);
   EXPECT_THAT(status.error().message, HasSubstr("the logits are not finite"));
   EXPECT_EQ(session->length(), 3);

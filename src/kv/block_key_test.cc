@@ -12,7 +12,7 @@
 namespace bitfetch {
 namespace {
 
-using Tokens = std::array<int, kTileTokens>;
+using BlockTokens = std::array<int, kTileTokens>;
 
 constexpr KvTypes kTypes = {KvType::kF16, KvType::kQ8_0};
 
@@ -22,8 +22,8 @@ Digest Model() {
   return model;
 }
 
-Tokens From(int first) {
-  Tokens tokens;
+BlockTokens From(int first) {
+  BlockTokens tokens;
   std::iota(tokens.begin(), tokens.end(), first);
   return tokens;
 }
@@ -37,7 +37,7 @@ TEST(BlockKey, IsTheSameInEveryProcessAndOnEveryMachine) {
   EXPECT_EQ(Hex(root), "de7383c67fea70456e49cd4a3933ed9f277d88101a8f6f65374d4dfac335113d");
   const BlockKey first = ChildKey(root, From(1000));
   EXPECT_EQ(Hex(first), "b6f8c9ed64b18ad7edf328c68c6b1adeaf1833e8da5e08235f1a31ef474b592f");
-  Tokens tokens;
+  BlockTokens tokens;
   for (int i = 0; i < kTileTokens; ++i) tokens[i] = i == 15 ? 0 : 128255 - i;
   EXPECT_EQ(Hex(ChildKey(first, tokens)),
             "357d5a3adb0f8c73e0cf7515c957d750b577d93f512e28437ab60fe7a99b414d");
@@ -77,12 +77,12 @@ TEST(BlockKey, EveryInputChangesIt) {
   add(ChildKey(root, From(0)));
   for (int i = 0; i < kTileTokens; ++i) {
     for (const int bit : {0, 8, 16, 24, 31}) {
-      Tokens tokens = From(0);
+      BlockTokens tokens = From(0);
       tokens[i] ^= static_cast<int>(1u << bit);
       add(ChildKey(root, tokens));
     }
   }
-  Tokens turned = From(0);
+  BlockTokens turned = From(0);
   std::swap(turned[3], turned[4]);
   add(ChildKey(root, turned));
   add(ChildKey(ChildKey(root, From(0)), From(0)));
@@ -94,7 +94,7 @@ TEST(BlockKey, ARootIsNoChild) {
   const BlockKey root = RootKey({}, {KvType::kF32, KvType::kF32}, std::string(13 * 4, '\0'));
   const BlockKey version_and_model = {{1}};
   constexpr int kF32 = 'f' | '3' << 8 | '2' << 16;
-  EXPECT_NE(root, ChildKey(version_and_model, Tokens{0, kF32, kF32}));
+  EXPECT_NE(root, ChildKey(version_and_model, BlockTokens{0, kF32, kF32}));
 }
 
 }  // namespace

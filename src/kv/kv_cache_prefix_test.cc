@@ -16,7 +16,7 @@ namespace {
 
 const BlockKey kRoot = RootKey({}, {}, "");
 
-std::shared_ptr<BlockPool> PoolOf(int64_t blocks) {
+std::shared_ptr<BlockPool> MixedPool(int64_t blocks) {
   return BlockPool::Create(SmallConfig({KvType::kQ8_0, KvType::kF32}, blocks * 16)).value();
 }
 
@@ -58,7 +58,7 @@ std::vector<uint32_t> Table(const KvCache& cache) {
 }
 
 TEST(KvCachePrefix, ASequenceGoesOnFromWhatAnotherPublished) {
-  const auto pool = PoolOf(20);
+  const auto pool = MixedPool(20);
   const std::vector<int> tokens = Tokens(100);
   KvCache first = Open(pool, 200);
   EXPECT_EQ(first.Adopt(kRoot, tokens), 0);
@@ -91,7 +91,7 @@ TEST(KvCachePrefix, ASequenceGoesOnFromWhatAnotherPublished) {
 }
 
 TEST(KvCachePrefix, WhatWasComputedTwiceIsSharedOncePublished) {
-  const auto pool = PoolOf(20);
+  const auto pool = MixedPool(20);
   const std::vector<int> tokens = Tokens(40);
   KvCache first = Open(pool, 100);
   KvCache second = Open(pool, 100);
@@ -109,7 +109,7 @@ TEST(KvCachePrefix, WhatWasComputedTwiceIsSharedOncePublished) {
 }
 
 TEST(KvCachePrefix, WhatNobodyHoldsStaysUntilThereIsNoRoom) {
-  const auto pool = PoolOf(8);
+  const auto pool = MixedPool(8);
   const std::vector<int> old = Tokens(48);
   const std::vector<int> recent = Tokens(32, 1000);
   for (const auto& tokens : {old, recent}) {
@@ -135,7 +135,7 @@ TEST(KvCachePrefix, WhatNobodyHoldsStaysUntilThereIsNoRoom) {
 }
 
 TEST(KvCachePrefix, WritingIntoAPublishedBlockCopiesIt) {
-  const auto pool = PoolOf(8);
+  const auto pool = MixedPool(8);
   const std::vector<int> tokens = Tokens(32);
   KvCache cache = Open(pool, 128);
   ASSERT_TRUE(Append(cache, 32));
@@ -159,7 +159,7 @@ TEST(KvCachePrefix, WritingIntoAPublishedBlockCopiesIt) {
 
 // A session fills its pool, and goes back: there is nobody to make room for it.
 TEST(KvCachePrefix, WithoutRoomForTheCopyABlockIsWrittenInPlace) {
-  const auto pool = PoolOf(3);
+  const auto pool = MixedPool(3);
   const std::vector<int> tokens = Tokens(48);
   KvCache cache = Open(pool, 48);
   ASSERT_TRUE(Append(cache, 48));
@@ -193,7 +193,7 @@ TEST(KvCachePrefix, WithoutRoomForTheCopyABlockIsWrittenInPlace) {
 }
 
 TEST(KvCachePrefix, WhatIsReservedCanBeAppended) {
-  const auto pool = PoolOf(6);
+  const auto pool = MixedPool(6);
   KvCache first = Open(pool, 96);
   KvCache second = Open(pool, 96);
   ASSERT_TRUE(Append(first, 20));
@@ -234,7 +234,7 @@ TEST(KvCachePrefix, WhatIsReservedCanBeAppended) {
 }
 
 TEST(KvCachePrefix, BadInputIsAnErrorThatChangesNothing) {
-  const auto pool = PoolOf(2);
+  const auto pool = MixedPool(2);
   for (const int64_t limit : {int64_t{0}, int64_t{-5}}) {
     EXPECT_EQ(KvCache::Open(pool, limit).error().message,
               fmt::format("a sequence of {} tokens is not possible", limit));

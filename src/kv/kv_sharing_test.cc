@@ -20,12 +20,12 @@ namespace {
 constexpr int kOperations = kIsSanitized ? 100'000 : 1'000'000;
 constexpr int64_t kBlocks = 24;
 constexpr size_t kMaxSequences = 7;
-constexpr int kLayers = 2;
-constexpr int kDim = 16;
+constexpr int kPoolLayers = 2;
+constexpr int kPoolDim = 16;
 constexpr uint32_t kUnseen = UINT32_MAX;  // a block that was taken, of a number not yet seen
 constexpr int64_t kHeld = -1;
 
-struct Sequence {
+struct Sharer {
   KvCache cache;
   std::string text;  // its salt, then a char for each token
   std::vector<uint32_t> table;
@@ -55,9 +55,9 @@ float Mark(const std::string& text, int64_t token) {
 class World {
  public:
   explicit World(BlockPlacement placement)
-      : pool_(BlockPool::Create({.layers = kLayers,
+      : pool_(BlockPool::Create({.layers = kPoolLayers,
                                  .kv_heads = 1,
-                                 .head_dim = kDim,
+                                 .head_dim = kPoolDim,
                                  .types = {KvType::kF32, KvType::kF32},
                                  .limit = kBlocks * 16,
                                  .pages = PageSize::k4K,
@@ -68,7 +68,7 @@ class World {
     const auto operation = random_() % 16;
     if (sequences_.empty() || operation == 0) return Open();
     const size_t at = random_() % sequences_.size();
-    Sequence& sequence = sequences_[at];
+    Sharer& sequence = sequences_[at];
     switch (operation) {
       case 1:
         return Close(at);
@@ -110,9 +110,9 @@ class World {
       ASSERT_TRUE(text.size() == 17 || index_.contains(text.substr(0, text.size() - 16)))
           << "a child outlived its parent";
     }
-    for (const Sequence& sequence : sequences_) {
+    for (const Sharer& sequence : sequences_) {
       ASSERT_EQ(sequence.cache.length(), sequence.length());
-      for (int layer = 0; layer < kLayers; ++layer) {
+      for (int layer = 0; layer < kPoolLayers; ++layer) {
         const KvView view = sequence.cache.View(layer).value();
         for (int64_t t = 0; t < sequence.length(); ++t) {
           const float mark = Mark(sequence.text, t) + static_cast<float>(layer);
@@ -159,7 +159,7 @@ class World {
 
   int Holders(uint32_t block) const {
     int holders = 0;
-    for (const Sequence& sequence : sequences_) {
+    for (const Sharer& sequence : sequences_) {
       holders += static_cast<int>(std::ranges::count(sequence.table, block));
     }
     return holders;
@@ -168,7 +168,7 @@ class World {
   int64_t Available() const {
     std::set<uint32_t> held;
     int64_t unseen = 0;
-    for (const Sequence& sequence : sequences_) {
+    for (const Sharer& sequence : sequences_) {
       unseen += sequence.reserved;
       for (const uint32_t block : sequence.table) {
         if (block == kUnseen) {
@@ -235,7 +235,7 @@ class World {
   }
 
   // Blocks for `count` more tokens. False: there are not so many, and nothing may change.
-  bool Own(Sequence& sequence, int64_t count) {
+  bool Own(Sharer& sequence, int64_t count) {
     const int64_t held = static_cast<int64_t>(sequence.table.size()) + sequence.reserved;
     const int64_t fresh = std::max<int64_t>((sequence.length() + count + 15) / 16 - held, 0);
     const bool writes_last = sequence.length() % 16 != 0 && count > 0;
@@ -262,7 +262,7 @@ class World {
   }
 
   // Which blocks the cache took; nobody else may have them.
-  void See(Sequence& sequence) {
+  void See(Sharer& sequence) {
     const KvView view = sequence.cache.View(0).value();
     for (int64_t i = 0; i < (view.length + 15) / 16; ++i) {
       const uint32_t block = view.blocks[i];
@@ -290,15 +290,15 @@ class World {
     return more;
   }
 
-  Status AppendLayer(Sequence& sequence, int layer, const std::string& more) {
+  Status AppendLayer(Sharer& sequence, int layer, const std::string& more) {
     const std::string text = sequence.text + more;
     std::vector<float> k;
     std::vector<float> v;
     for (size_t i = 0; i < more.size(); ++i) {
       const float mark =
           Mark(text, sequence.length() + static_cast<int64_t>(i)) + static_cast<float>(layer);
-      k.insert(k.end(), kDim, mark);
-      v.insert(v.end(), kDim, -mark);
+      k.insert(k.end(), kPoolDim, mark);
+      v.insert(v.end(), kPoolDim, -mark);
     }
     return sequence.cache.Append(layer, static_cast<int64_t>(more.size()), k.data(), v.data());
   }
@@ -316,13 +316,13 @@ class World {
     NoteIdle();
   }
 
-  void Fork(const Sequence& sequence) {
+  void Fork(const Sharer& sequence) {
     if (sequences_.size() == kMaxSequences) return;
-    Sequence fork{sequence.cache.Fork(), sequence.text, sequence.table, 0, sequence.published};
+    Sharer fork{sequence.cache.Fork(), sequence.text, sequence.table, 0, sequence.published};
     sequences_.push_back(std::move(fork));
   }
 
-  void Truncate(Sequence& sequence, int64_t length) {
+  void Truncate(Sharer& sequence, int64_t length) {
     sequence.cache.Truncate(length);
     length = std::min(length, sequence.length());
     sequence.text.resize(1 + length);
@@ -332,7 +332,7 @@ class World {
     NoteIdle();
   }
 
-  void Append(Sequence& sequence) {
+  void Append(Sharer& sequence) {
     const std::string more = MoreText(random_() % 40);
     const auto count = static_cast<int64_t>(more.size());
     if (sequence.length() + count > sequence.cache.limit()) {
@@ -340,7 +340,7 @@ class World {
       return;
     }
     const bool owned = Own(sequence, count);
-    for (int layer = 0; layer < kLayers; ++layer) {
+    for (int layer = 0; layer < kPoolLayers; ++layer) {
       ASSERT_EQ(AppendLayer(sequence, layer, more).has_value(), owned);
     }
     if (!owned) return;
@@ -348,7 +348,7 @@ class World {
     See(sequence);
   }
 
-  void Reserve(Sequence& sequence) {
+  void Reserve(Sharer& sequence) {
     const auto count = static_cast<int64_t>(random_() % 64);
     const bool fits = sequence.length() + count <= sequence.cache.limit();
     const bool owned = fits && Own(sequence, count);
@@ -360,7 +360,7 @@ class World {
   }
 
   // One layer has the tokens, then the pass is given up.
-  void HalfAPass(Sequence& sequence) {
+  void HalfAPass(Sharer& sequence) {
     const std::string more = MoreText(1 + random_() % 20);
     const auto count = static_cast<int64_t>(more.size());
     if (sequence.length() + count > sequence.cache.limit()) return;
@@ -370,7 +370,7 @@ class World {
     See(sequence);
   }
 
-  void Publish(Sequence& sequence) {
+  void Publish(Sharer& sequence) {
     // What is not stored yet is not published.
     sequence.cache.Publish(Root(sequence.text[0]), Tokens(sequence.text + MoreText(16)));
     for (int64_t& i = sequence.published; i < sequence.length() / 16; ++i) {
@@ -383,7 +383,7 @@ class World {
     See(sequence);
   }
 
-  void Adopt(Sequence& sequence) {
+  void Adopt(Sharer& sequence) {
     const std::string text = sequence.text + MoreText(random_() % 100);
     const int64_t adopted = sequence.cache.Adopt(Root(text[0]), Tokens(text));
     if (sequence.length() != sequence.published * 16) {
@@ -409,7 +409,7 @@ class World {
 
   std::mt19937 random_{5};
   std::shared_ptr<BlockPool> pool_;
-  std::vector<Sequence> sequences_;
+  std::vector<Sharer> sequences_;
   std::map<std::string, Published> index_;  // by salt and tokens
   int64_t now_ = 0;
   int adopted_ = 0;

@@ -21,7 +21,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json ReadJson(const std::string& path) {
+ordered_json ReadOrderedJson(const std::string& path) {
   std::ifstream file(path);
   return ordered_json::parse(file, nullptr, /*allow_exceptions=*/false);
 }
@@ -68,7 +68,7 @@ void ExpectAsRecorded(const ordered_json& file, size_t min_cases) {
 }
 
 TEST(JinjaGolden, EachConstruct) {
-  ExpectAsRecorded(ReadJson(BITFETCH_SOURCE_DIR "/src/text/testdata/jinja.json"), 200);
+  ExpectAsRecorded(ReadOrderedJson(BITFETCH_SOURCE_DIR "/src/text/testdata/jinja.json"), 200);
 }
 
 // The templates of Qwen3, Llama-3 and Gemma 3 and the forms of our own, over a table of
@@ -80,7 +80,7 @@ class ModelsTemplates : public testing::Test {
     if (!path || !*path) {
       GTEST_SKIP() << "the templates were not fetched: BITFETCH_CHAT_TEMPLATES is not set";
     }
-    file_ = ReadJson(path);
+    file_ = ReadOrderedJson(path);
   }
 
   ordered_json file_;

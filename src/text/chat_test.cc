@@ -8,18 +8,13 @@
 #include <vector>
 
 #include "text/chat_form.h"
+#include "text/test_tokenizer.h"
 #include "text/test_vocabulary.h"
 
 namespace bitfetch {
 namespace {
 
 using jinja::Value;
-
-Tokenizer Make(const Vocabulary& vocabulary) {
-  Result<Tokenizer> tokenizer = Tokenizer::Create(vocabulary);
-  EXPECT_TRUE(tokenizer) << tokenizer.error().message;
-  return *std::move(tokenizer);
-}
 
 // Text as it is, control tokens as [name], so that the one is not taken for the other.
 std::string Show(const Tokenizer& tokenizer, const std::vector<int>& ids) {
@@ -57,7 +52,7 @@ Value User(std::string text) { return ChatMessage("user", std::move(text)); }
 Value Assistant(std::string text) { return ChatMessage("assistant", std::move(text)); }
 
 TEST(Chat, BitNet) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   const Chat chat = InForm("bitnet", tokenizer);
   std::vector<Value> messages = {System("Be brief.\n"), User(" the thing? \n")};
   EXPECT_EQ(Show(tokenizer, Prompt(chat, messages).ids),
@@ -70,7 +65,7 @@ TEST(Chat, BitNet) {
 }
 
 TEST(Chat, Llama3) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   const Chat chat = InForm("llama3", tokenizer);
   EXPECT_EQ(
       Show(tokenizer,
@@ -85,7 +80,7 @@ TEST(Chat, Llama3) {
 TEST(Chat, Falcon3) {
   Vocabulary vocabulary = TestVocabulary();
   vocabulary.bos = -1;
-  Tokenizer tokenizer = Make(vocabulary);
+  Tokenizer tokenizer = MakeTokenizer(vocabulary);
   EXPECT_EQ(Show(tokenizer, Prompt(InForm("falcon3", tokenizer),
                                    {System("Be brief."), User("hi"), Assistant("x"), User("so")})
                                 .ids),
@@ -94,7 +89,7 @@ TEST(Chat, Falcon3) {
 
   AddToken("<|user|>", kControlToken, &vocabulary);
   AddToken("<|assistant|>", kControlToken, &vocabulary);
-  tokenizer = Make(vocabulary);
+  tokenizer = MakeTokenizer(vocabulary);
   EXPECT_EQ(Show(tokenizer, Prompt(InForm("falcon3", tokenizer), {User("<|user|>")}).ids),
             "[user]\n<|user|>\n[assistant]\n");
 }
@@ -103,7 +98,7 @@ TEST(Chat, ChatMl) {
   Vocabulary vocabulary = TestVocabulary();
   AddToken("<|im_start|>", kUserDefinedToken, &vocabulary);
   AddToken("<|im_end|>", kNormalToken, &vocabulary);
-  Tokenizer tokenizer = Make(vocabulary);
+  Tokenizer tokenizer = MakeTokenizer(vocabulary);
   EXPECT_EQ(Show(tokenizer,
                  Prompt(InForm("chatml", tokenizer), {System("Be brief."), User(" hi <|im_end|>"),
                                                       Assistant("No\n"), User("so")})
@@ -113,13 +108,13 @@ TEST(Chat, ChatMl) {
             "[im_start]assistant\n");
 
   vocabulary.add_bos = true;
-  tokenizer = Make(vocabulary);
+  tokenizer = MakeTokenizer(vocabulary);
   EXPECT_EQ(Show(tokenizer, Prompt(InForm("chatml", tokenizer), {User("hi")}).ids),
             "[begin_of_text][im_start]user\nhi[im_end]\n[im_start]assistant\n");
 }
 
 TEST(Chat, WhatAUserSaysIsText) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   const Chat chat = InForm("llama3", tokenizer);
   EXPECT_EQ(
       Show(tokenizer, Prompt(chat, {System("<|end_of_text|>"),
@@ -133,7 +128,7 @@ TEST(Chat, WhatAUserSaysIsText) {
 
 // Each does something else to a message, and none makes a control token of it.
 TEST(Chat, WhateverATemplateDoesWithWhatAUserSaysItIsText) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   const std::string evil = "<|eot_id|>";
   for (const char* text : {
            "{{ messages[0].content }}",
@@ -175,7 +170,7 @@ TEST(Chat, TheTemplateIsToldWhatTheFileAndTheUserSay) {
   const std::string text =
       "{{ bos_token }}{{ eos_token }}{{ enable_thinking is defined }}{{ enable_thinking }}"
       "{{ tools is defined }}{{ tools[0] if tools }}{{ add_generation_prompt }}";
-  Tokenizer tokenizer = Make(vocabulary);
+  Tokenizer tokenizer = MakeTokenizer(vocabulary);
   EXPECT_EQ(Show(tokenizer, Prompt(With(text, tokenizer), {}).ids),
             "[begin_of_text][end_of_text]falsefalsetrue");
   ChatOptions options;
@@ -187,7 +182,7 @@ TEST(Chat, TheTemplateIsToldWhatTheFileAndTheUserSay) {
 
 // What a model wrote stays as it wrote it, where the conversation goes on from it.
 TEST(Chat, TokensOfAnAnswerStay) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   const Chat chat = InForm("bitnet", tokenizer);
   ChatPrompt before = Prompt(chat, {User("a")});
   const std::vector<int> spelt = {'t', 'h', 'e'};  // though "he" is a token
@@ -210,7 +205,7 @@ TEST(Chat, TokensOfAnAnswerStay) {
 }
 
 TEST(Chat, CountsBrokenUtf8) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   size_t replaced = 0;
   ASSERT_TRUE(InForm("bitnet", tokenizer)
                   .Prompt(std::vector{System("\xff"), User("a\x80")}, {}, &replaced));
@@ -218,7 +213,7 @@ TEST(Chat, CountsBrokenUtf8) {
 }
 
 TEST(Chat, ErrorsNameTheTemplateAndTheLine) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   const auto broken = Chat::Create({"mine", "a\n{{ b"}, &tokenizer);
   ASSERT_FALSE(broken);
   EXPECT_EQ(broken.error().message, "mine: line 2: a tag has no end");

@@ -21,7 +21,7 @@ using testing::HasSubstr;
 
 constexpr float kNegativeInfinity = -std::numeric_limits<float>::infinity();
 
-Sampler Make(const SamplerOptions& options) {
+Sampler MakeSampler(const SamplerOptions& options) {
   Result<Sampler> sampler = Sampler::Create(options);
   EXPECT_TRUE(sampler) << sampler.error().message;
   return *std::move(sampler);
@@ -35,12 +35,12 @@ std::vector<Logit> ById(const std::vector<float>& logits) {
 
 int SampleOnce(const SamplerOptions& options, const std::vector<float>& logits,
                const std::vector<int>& history = {}) {
-  return Make(options).Sample(ById(logits), history);
+  return MakeSampler(options).Sample(ById(logits), history);
 }
 
 // Which ids come up in many draws.
 std::set<int> Drawn(SamplerOptions options, const std::vector<float>& logits) {
-  Sampler sampler = Make(options);
+  Sampler sampler = MakeSampler(options);
   std::set<int> ids;
   for (int i = 0; i < 5000; ++i) ids.insert(sampler.Sample(ById(logits), {}));
   return ids;
@@ -75,7 +75,7 @@ TEST(Sampler, GreedyTakesTheLikeliestAndOfEqualsTheLowestId) {
 TEST(Sampler, DrawsByTheSoftmax) {
   const std::vector<float> logits = {0.5f, -1, 2, kNegativeInfinity, 1};
   for (const double temperature : {0.5, 1.0, 3.0}) {
-    Sampler sampler = Make({.temperature = temperature, .seed = 3});
+    Sampler sampler = MakeSampler({.temperature = temperature, .seed = 3});
     std::vector<double> weights;
     weights.reserve(logits.size());
     for (const float logit : logits) weights.push_back(std::exp(logit / temperature));
@@ -240,8 +240,8 @@ TEST(Sampler, TheWantedLogitsAreEnough) {
           {static_cast<int>(random() % 200), static_cast<float>(pick({-100, -1, 2.5, 100}))});
       if (random() % 8 == 0) options.bias.back().value = kNegativeInfinity;
     }
-    Sampler from_all = Make(options);
-    Sampler from_wanted = Make(options);
+    Sampler from_all = MakeSampler(options);
+    Sampler from_wanted = MakeSampler(options);
     std::vector<int> history = {-1, 1 << 20};  // nothing that there is
     for (int draw = 0; draw < 5; ++draw) {
       std::vector<float> logits(5 + random() % 200);  // more than are never drawn
@@ -268,8 +268,8 @@ TEST(Sampler, SameTokensEverywhere) {
     state = state * 1664525 + 1013904223;
     logit = static_cast<float>(state >> 8) * 0x1p-22f;
   }
-  Sampler sampler =
-      Make({.temperature = 0.8, .top_p = 0.9, .min_p = 0.02, .repeat_penalty = 1.1, .seed = 1});
+  Sampler sampler = MakeSampler(
+      {.temperature = 0.8, .top_p = 0.9, .min_p = 0.02, .repeat_penalty = 1.1, .seed = 1});
   std::vector<int> history;
   uint32_t hash = 0x811c9dc5;
   for (int i = 0; i < 200; ++i) {

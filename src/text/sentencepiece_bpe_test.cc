@@ -15,6 +15,7 @@
 
 #include "base/utf8.h"
 #include "text/piece_alphabet.h"
+#include "text/test_tokenizer.h"
 #include "text/test_vocabulary.h"
 #include "text/tokenizer.h"
 
@@ -25,19 +26,8 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::Not;
 
-Tokenizer Make(const Vocabulary& vocabulary) {
-  Result<Tokenizer> tokenizer = Tokenizer::Create(vocabulary);
-  EXPECT_TRUE(tokenizer) << tokenizer.error().message;
-  return *std::move(tokenizer);
-}
-
-std::string WhyNot(const Vocabulary& vocabulary) {
-  const Result<Tokenizer> tokenizer = Tokenizer::Create(vocabulary);
-  return tokenizer ? "" : tokenizer.error().message;
-}
-
 std::vector<int> Encode(const Vocabulary& vocabulary, std::string_view text, bool special = false) {
-  return Make(vocabulary).Encode(text, /*add_bos=*/false, nullptr, special).value();
+  return MakeTokenizer(vocabulary).Encode(text, /*add_bos=*/false, nullptr, special).value();
 }
 
 int AddPiece(std::string_view piece, float score, Vocabulary* vocabulary) {
@@ -46,10 +36,12 @@ int AddPiece(std::string_view piece, float score, Vocabulary* vocabulary) {
   return id;
 }
 
-constexpr int kUnknown = 0, kBos = 1, kEos = 2;
-constexpr int kSpaceT = kFirstTestPiece, kHe = kSpaceT + 1, kSpaceThe = kSpaceT + 2,
-              kIng = kSpaceT + 4, kSpace = kSpaceT + 5, kT = kSpaceT + 6, kH = kSpaceT + 7,
-              kE = kSpaceT + 8, kI = kSpaceT + 9, kN = kSpaceT + 10;
+constexpr int kPieceUnknown = 0, kPieceBos = 1, kPieceEos = 2;
+constexpr int kPieceSpaceT = kFirstTestPiece, kPieceHe = kPieceSpaceT + 1,
+              kPieceSpaceThe = kPieceSpaceT + 2, kPieceIng = kPieceSpaceT + 4,
+              kPieceSpace = kPieceSpaceT + 5, kPieceT = kPieceSpaceT + 6,
+              kPieceH = kPieceSpaceT + 7, kPieceE = kPieceSpaceT + 8, kPieceI = kPieceSpaceT + 9,
+              kPieceN = kPieceSpaceT + 10;
 
 int Byte(int byte) { return 3 + byte; }
 
@@ -67,44 +59,48 @@ Vocabulary WithoutPrefix() {
 
 TEST(SentencePieceBpe, MergesTheHighestScoreFirst) {
   const Vocabulary vocabulary = TestPieces();
-  EXPECT_THAT(Encode(vocabulary, "the thing"), ElementsAre(kSpaceThe, kSpaceT, kH, kIng));
-  EXPECT_THAT(Encode(vocabulary, "het"), ElementsAre(kSpace, kHe, kT));
-  EXPECT_THAT(Encode(vocabulary, "  the"), ElementsAre(kSpace, kSpace, kSpaceThe));
+  EXPECT_THAT(Encode(vocabulary, "the thing"),
+              ElementsAre(kPieceSpaceThe, kPieceSpaceT, kPieceH, kPieceIng));
+  EXPECT_THAT(Encode(vocabulary, "het"), ElementsAre(kPieceSpace, kPieceHe, kPieceT));
+  EXPECT_THAT(Encode(vocabulary, "  the"), ElementsAre(kPieceSpace, kPieceSpace, kPieceSpaceThe));
 
   Vocabulary other = WithoutPrefix();
-  other.scores[kHe] = -1000;  // now behind "eh"
+  other.scores[kPieceHe] = -1000;  // now behind "eh"
   const int eh = AddPiece("eh", -10, &other);
-  EXPECT_THAT(Encode(other, "hehe"), ElementsAre(kH, eh, kE));
+  EXPECT_THAT(Encode(other, "hehe"), ElementsAre(kPieceH, eh, kPieceE));
 }
 
 TEST(SentencePieceBpe, OfEqualScoresTheLeftmost) {
   Vocabulary vocabulary = WithoutPrefix();
   const int nn = AddPiece("nn", -1, &vocabulary);
   const int ni = AddPiece("ni", -1, &vocabulary);
-  EXPECT_THAT(Encode(vocabulary, "nni"), ElementsAre(nn, kI));
-  EXPECT_THAT(Encode(vocabulary, "nin"), ElementsAre(ni, kN));
+  EXPECT_THAT(Encode(vocabulary, "nni"), ElementsAre(nn, kPieceI));
+  EXPECT_THAT(Encode(vocabulary, "nin"), ElementsAre(ni, kPieceN));
 }
 
 TEST(SentencePieceBpe, ASpaceInFrontOfATextAndBehindMarkers) {
   Vocabulary vocabulary = TestPieces();
   const int user = AddToken("<user>", kUserDefinedToken, &vocabulary);
   EXPECT_THAT(Encode(vocabulary, ""), ElementsAre());
-  EXPECT_THAT(Encode(vocabulary, "the"), ElementsAre(kSpaceThe));
-  EXPECT_THAT(Encode(vocabulary, "the<user>the"), ElementsAre(kSpaceThe, user, kSpaceThe));
+  EXPECT_THAT(Encode(vocabulary, "the"), ElementsAre(kPieceSpaceThe));
+  EXPECT_THAT(Encode(vocabulary, "the<user>the"),
+              ElementsAre(kPieceSpaceThe, user, kPieceSpaceThe));
   EXPECT_THAT(Encode(vocabulary, "<user>"), ElementsAre(user));
-  EXPECT_THAT(Encode(vocabulary, "</s>the", true), ElementsAre(kEos, kSpaceThe));
-  EXPECT_EQ(Make(vocabulary).Encode("the", true), (std::vector<int>{kBos, kSpaceThe}));
+  EXPECT_THAT(Encode(vocabulary, "</s>the", true), ElementsAre(kPieceEos, kPieceSpaceThe));
+  EXPECT_EQ(MakeTokenizer(vocabulary).Encode("the", true),
+            (std::vector<int>{kPieceBos, kPieceSpaceThe}));
 
   vocabulary.add_space_prefix = false;
-  EXPECT_THAT(Encode(vocabulary, "the<user> the"), ElementsAre(kT, kHe, user, kSpaceThe));
+  EXPECT_THAT(Encode(vocabulary, "the<user> the"),
+              ElementsAre(kPieceT, kPieceHe, user, kPieceSpaceThe));
 }
 
 TEST(SentencePieceBpe, BytesOfCharactersThatAreNoPiece) {
   const Vocabulary vocabulary = WithoutPrefix();
-  EXPECT_THAT(Encode(vocabulary, "hé"), ElementsAre(kH, Byte(0xc3), Byte(0xa9)));
+  EXPECT_THAT(Encode(vocabulary, "hé"), ElementsAre(kPieceH, Byte(0xc3), Byte(0xa9)));
   EXPECT_THAT(Encode(vocabulary, std::string(1, '\0')), ElementsAre(Byte(0)));
   EXPECT_THAT(Encode(vocabulary, "<0x41>"), Not(Contains(Byte(0x41))));
-  EXPECT_EQ(Make(vocabulary).TokenBytes(Byte(0xa9)), "\xa9");
+  EXPECT_EQ(MakeTokenizer(vocabulary).TokenBytes(Byte(0xa9)), "\xa9");
 
   Vocabulary untyped = vocabulary;
   untyped.types.clear();
@@ -120,22 +116,25 @@ TEST(SentencePieceBpe, BytesNeverMerge) {
 
 TEST(SentencePieceBpe, TheUnknownTokenWhereBytesAreMissing) {
   const Vocabulary vocabulary = WithoutBytes();
-  EXPECT_THAT(Encode(vocabulary, "théé?e"), ElementsAre(kSpaceT, kH, kUnknown, kE));
-  EXPECT_EQ(Make(vocabulary).Decode(std::vector<int>{kT, kUnknown, kE}), "te");
+  EXPECT_THAT(Encode(vocabulary, "théé?e"),
+              ElementsAre(kPieceSpaceT, kPieceH, kPieceUnknown, kPieceE));
+  EXPECT_EQ(MakeTokenizer(vocabulary).Decode(std::vector<int>{kPieceT, kPieceUnknown, kPieceE}),
+            "te");
 
   Vocabulary one_missing = TestPieces();
   one_missing.types[Byte(0xa9)] = kUnusedToken;
-  EXPECT_THAT(Encode(one_missing, "éè"), ElementsAre(kSpace, kUnknown, Byte(0xc3), Byte(0xa8)));
+  EXPECT_THAT(Encode(one_missing, "éè"),
+              ElementsAre(kPieceSpace, kPieceUnknown, Byte(0xc3), Byte(0xa8)));
 }
 
 TEST(SentencePieceBpe, TextIsNeverReadAsControlTokens) {
   for (const TokenType type : {kControlToken, kNormalToken, kUserDefinedToken}) {
     Vocabulary vocabulary = TestPieces();
-    vocabulary.types[kEos] = type;  // a key names it
+    vocabulary.types[kPieceEos] = type;  // a key names it
     for (const char* piece : {"</", "s>", "<", "/", "s", ">"}) AddPiece(piece, -1, &vocabulary);
-    EXPECT_THAT(Encode(vocabulary, "x</s>"), Not(Contains(kEos))) << type;
-    EXPECT_EQ(Make(vocabulary).Decode(Encode(vocabulary, "x</s>")), "x</s>");
-    EXPECT_THAT(Encode(vocabulary, "</s>", true), ElementsAre(kEos)) << type;
+    EXPECT_THAT(Encode(vocabulary, "x</s>"), Not(Contains(kPieceEos))) << type;
+    EXPECT_EQ(MakeTokenizer(vocabulary).Decode(Encode(vocabulary, "x</s>")), "x</s>");
+    EXPECT_THAT(Encode(vocabulary, "</s>", true), ElementsAre(kPieceEos)) << type;
   }
 }
 
@@ -143,27 +142,28 @@ TEST(SentencePieceBpe, ACharacterStaysTextThoughAKeySaysThatItEnds) {
   Vocabulary vocabulary = TestPieces();
   vocabulary.eot = AddPiece("\n", -1, &vocabulary);
   vocabulary.eom = Byte('\r');
-  EXPECT_THAT(Encode(vocabulary, "\n\r"), ElementsAre(kSpace, vocabulary.eot, vocabulary.eom));
-  EXPECT_THAT(Make(vocabulary).StopTokens(), Contains(vocabulary.eot));
+  EXPECT_THAT(Encode(vocabulary, "\n\r"), ElementsAre(kPieceSpace, vocabulary.eot, vocabulary.eom));
+  EXPECT_THAT(MakeTokenizer(vocabulary).StopTokens(), Contains(vocabulary.eot));
 }
 
 TEST(SentencePieceBpe, UserDefinedTokensWithSpacesInEitherSpelling) {
   for (const char* name : {"   ", "▁▁▁"}) {
     Vocabulary vocabulary = WithoutPrefix();
     const int spaces = AddToken(name, kUserDefinedToken, &vocabulary);
-    EXPECT_THAT(Encode(vocabulary, "t    t"), ElementsAre(kT, spaces, kSpaceT));
+    EXPECT_THAT(Encode(vocabulary, "t    t"), ElementsAre(kPieceT, spaces, kPieceSpaceT));
     EXPECT_THAT(Encode(vocabulary, "▁ ▁"), ElementsAre(spaces));
-    EXPECT_EQ(Make(vocabulary).TokenBytes(spaces), "   ");
+    EXPECT_EQ(MakeTokenizer(vocabulary).TokenBytes(spaces), "   ");
   }
 }
 
 TEST(SentencePieceBpe, DecodesWithoutTheFirstSpace) {
-  const Tokenizer tokenizer = Make(TestPieces());
-  EXPECT_EQ(tokenizer.TokenBytes(kSpaceThe), " the");
-  EXPECT_EQ(tokenizer.Decode(std::vector<int>{kSpaceThe, kSpaceThe}), "the the");
-  EXPECT_EQ(tokenizer.Decode(std::vector<int>{kBos, kSpace, kSpaceThe, kEos}), " the");
-  EXPECT_EQ(tokenizer.Decode(std::vector<int>{kHe}), "he");
-  EXPECT_EQ(Make(WithoutPrefix()).Decode(std::vector<int>{kSpaceThe}), " the");
+  const Tokenizer tokenizer = MakeTokenizer(TestPieces());
+  EXPECT_EQ(tokenizer.TokenBytes(kPieceSpaceThe), " the");
+  EXPECT_EQ(tokenizer.Decode(std::vector<int>{kPieceSpaceThe, kPieceSpaceThe}), "the the");
+  EXPECT_EQ(tokenizer.Decode(std::vector<int>{kPieceBos, kPieceSpace, kPieceSpaceThe, kPieceEos}),
+            " the");
+  EXPECT_EQ(tokenizer.Decode(std::vector<int>{kPieceHe}), "he");
+  EXPECT_EQ(MakeTokenizer(WithoutPrefix()).Decode(std::vector<int>{kPieceSpaceThe}), " the");
   for (const std::string text : {"", " ", "  the ", "thing 漢字\n", "é", " 😀"}) {
     EXPECT_EQ(tokenizer.Decode(tokenizer.Encode(text, true).value()), text);
   }
@@ -172,15 +172,15 @@ TEST(SentencePieceBpe, DecodesWithoutTheFirstSpace) {
 TEST(SentencePieceBpe, OfEqualPiecesTheFirstIsRead) {
   Vocabulary vocabulary = TestPieces();
   const int again = AddPiece("▁the", 5, &vocabulary);
-  EXPECT_THAT(Encode(vocabulary, "the"), ElementsAre(kSpaceThe));
-  EXPECT_EQ(Make(vocabulary).TokenBytes(again), " the");
+  EXPECT_THAT(Encode(vocabulary, "the"), ElementsAre(kPieceSpaceThe));
+  EXPECT_EQ(MakeTokenizer(vocabulary).TokenBytes(again), " the");
 }
 
 TEST(SentencePieceBpe, UnusedAndEmptyPiecesAreNotRead) {
   Vocabulary vocabulary = TestPieces();
-  vocabulary.types[kSpaceThe] = kUnusedToken;
+  vocabulary.types[kPieceSpaceThe] = kUnusedToken;
   AddPiece("", 9, &vocabulary);
-  EXPECT_THAT(Encode(vocabulary, "the"), ElementsAre(kSpaceT, kHe));
+  EXPECT_THAT(Encode(vocabulary, "the"), ElementsAre(kPieceSpaceT, kPieceHe));
 }
 
 // All of a text merged at once, looking at every pair for each merge.
@@ -247,7 +247,7 @@ TEST(SentencePieceBpe, RandomPiecesAsTheWholeTextMergedAtOnce) {
 TEST(SentencePieceBpe, AMegabyteWithoutASpace) {
   Vocabulary vocabulary = WithoutPrefix();
   std::string piece = "n";
-  int longest = kN;
+  int longest = kPieceN;
   while (piece.size() < 1024) longest = AddPiece(piece += piece, -1, &vocabulary);
   EXPECT_EQ(Encode(vocabulary, std::string(1 << 20, 'n')), std::vector<int>(1024, longest));
 }
@@ -255,25 +255,27 @@ TEST(SentencePieceBpe, AMegabyteWithoutASpace) {
 TEST(SentencePieceBpe, NamesWhatIsWrongWithAVocabulary) {
   Vocabulary bad = TestPieces();
   bad.scores.pop_back();
-  EXPECT_EQ(WhyNot(bad), "the vocabulary has 271 tokens but 270 scores");
+  EXPECT_EQ(WhyNoTokenizer(bad), "the vocabulary has 271 tokens but 270 scores");
   bad.scores.clear();
-  EXPECT_EQ(WhyNot(bad), "the vocabulary has 271 tokens but 0 scores");
+  EXPECT_EQ(WhyNoTokenizer(bad), "the vocabulary has 271 tokens but 0 scores");
 
   bad = TestPieces();
-  bad.scores[kHe] = std::nanf("");
-  EXPECT_EQ(WhyNot(bad), "the score of token 260 is not a number");
-  bad.scores[kHe] = -std::numeric_limits<float>::infinity();
-  EXPECT_EQ(WhyNot(bad), "");
+  bad.scores[kPieceHe] = std::nanf("");
+  EXPECT_EQ(WhyNoTokenizer(bad), "the score of token 260 is not a number");
+  bad.scores[kPieceHe] = -std::numeric_limits<float>::infinity();
+  EXPECT_EQ(WhyNoTokenizer(bad), "");
 
   bad = TestPieces();
   bad.unknown = -1;
-  EXPECT_EQ(WhyNot(bad), "");
+  EXPECT_EQ(WhyNoTokenizer(bad), "");
   bad.tokens[Byte(0x7f)] = "<0x7E>";
-  EXPECT_EQ(WhyNot(bad), "the vocabulary has neither a token for byte 0x7f nor an unknown token");
+  EXPECT_EQ(WhyNoTokenizer(bad),
+            "the vocabulary has neither a token for byte 0x7f nor an unknown token");
 
   bad = TestPieces();
   bad.unknown = 271;
-  EXPECT_EQ(WhyNot(bad), "unknown token 271 is out of range: the vocabulary has 271 tokens");
+  EXPECT_EQ(WhyNoTokenizer(bad),
+            "unknown token 271 is out of range: the vocabulary has 271 tokens");
 }
 
 }  // namespace

@@ -12,21 +12,21 @@
 namespace bitfetch {
 namespace {
 
-StopStrings Make(std::vector<std::string> stops) {
+StopStrings MakeStops(std::vector<std::string> stops) {
   Result<StopStrings> created = StopStrings::Create(std::move(stops));
   EXPECT_TRUE(created) << created.error().message;
   return *std::move(created);
 }
 
 TEST(StopStrings, WithoutAnyTextPasses) {
-  StopStrings stops = Make({});
+  StopStrings stops = MakeStops({});
   EXPECT_EQ(stops.Feed("abc"), "abc");
   EXPECT_EQ(stops.Finish(), "");
   EXPECT_FALSE(stops.stopped());
 }
 
 TEST(StopStrings, HoldsBackOnlyWhatMayBeginAStop) {
-  StopStrings stops = Make({"User:"});
+  StopStrings stops = MakeStops({"User:"});
   EXPECT_EQ(stops.Feed("a Us"), "a ");
   EXPECT_EQ(stops.Feed("Use"), "Us");
   EXPECT_EQ(stops.Feed("d x"), "Used x");
@@ -36,7 +36,7 @@ TEST(StopStrings, HoldsBackOnlyWhatMayBeginAStop) {
 }
 
 TEST(StopStrings, DropsTheStopAndAllAfterIt) {
-  StopStrings stops = Make({"\n\n", "END"});
+  StopStrings stops = MakeStops({"\n\n", "END"});
   EXPECT_EQ(stops.Feed("one\ntwo E"), "one\ntwo ");
   EXPECT_EQ(stops.Feed("ND three"), "");
   EXPECT_TRUE(stops.stopped());
@@ -45,7 +45,7 @@ TEST(StopStrings, DropsTheStopAndAllAfterIt) {
 }
 
 TEST(StopStrings, TheFirstToBeCompleteWins) {
-  StopStrings stops = Make({"abcd", "c", "bc"});
+  StopStrings stops = MakeStops({"abcd", "c", "bc"});
   EXPECT_EQ(stops.Feed("xabcd"), "xa");
   EXPECT_TRUE(stops.stopped());
 }
@@ -77,7 +77,7 @@ TEST(StopStrings, SameAsTheDefinitionHoweverTheTextIsCut) {
       }
     }
 
-    StopStrings stops = Make(list);
+    StopStrings stops = MakeStops(list);
     std::string shown;
     for (size_t at = 0; at < text.size();) {
       const size_t size = 1 + random() % 6;
@@ -93,7 +93,7 @@ TEST(StopStrings, SameAsTheDefinitionHoweverTheTextIsCut) {
 }
 
 TEST(StopStrings, ShowsWholeCharactersAfterUtf8Stream) {
-  StopStrings stops = Make({"é!"});
+  StopStrings stops = MakeStops({"é!"});
   Utf8Stream characters;
   std::string shown;
   for (const char byte : std::string("cafè é? é!x")) {

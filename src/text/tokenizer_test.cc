@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "text/test_tokenizer.h"
 #include "text/test_vocabulary.h"
 
 namespace bitfetch {
@@ -18,17 +19,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-Tokenizer Make(Vocabulary vocabulary) {
-  Result<Tokenizer> tokenizer = Tokenizer::Create(std::move(vocabulary));
-  EXPECT_TRUE(tokenizer) << tokenizer.error().message;
-  return *std::move(tokenizer);
-}
-
-std::string WhyNot(Vocabulary vocabulary) {
-  const Result<Tokenizer> tokenizer = Tokenizer::Create(std::move(vocabulary));
-  return tokenizer ? "" : tokenizer.error().message;
-}
 
 std::vector<int> Encode(const Tokenizer& tokenizer, const std::string& text) {
   const Result<std::vector<int>> ids = tokenizer.Encode(text, /*add_bos=*/false);
@@ -40,7 +30,7 @@ constexpr int kSpaceT = 256, kHe = 257, kSpaceThe = 258, kIn = 259, kIng = 260, 
               kEos = 262, kEot = 265;
 
 TEST(Tokenizer, Merges) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   EXPECT_THAT(Encode(tokenizer, ""), ElementsAre());
   EXPECT_THAT(Encode(tokenizer, "the thing"), ElementsAre('t', kHe, kSpaceT, 'h', kIng));
   EXPECT_THAT(Encode(tokenizer, " the in"), ElementsAre(kSpaceThe, ' ', kIn));
@@ -48,18 +38,18 @@ TEST(Tokenizer, Merges) {
 }
 
 TEST(Tokenizer, BosOnlyWhenAskedForAndThere) {
-  Tokenizer tokenizer = Make(TestVocabulary());
+  Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   EXPECT_EQ(tokenizer.Encode("x", true), (std::vector<int>{kBos, 'x'}));
   EXPECT_EQ(tokenizer.Encode("", true), std::vector<int>{kBos});
   Vocabulary without = TestVocabulary();
   without.bos = -1;
-  tokenizer = Make(std::move(without));
+  tokenizer = MakeTokenizer(std::move(without));
   EXPECT_EQ(tokenizer.Encode("x", true), std::vector<int>{'x'});
 }
 
 TEST(Tokenizer, AWholeTextEndsInOneEosWhereTheFileAsksForIt) {
   const auto ended = [](const Vocabulary& vocabulary, std::vector<int> ids) {
-    Make(vocabulary).EndText(&ids);
+    MakeTokenizer(vocabulary).EndText(&ids);
     return ids;
   };
   Vocabulary vocabulary = TestVocabulary();
@@ -68,7 +58,7 @@ TEST(Tokenizer, AWholeTextEndsInOneEosWhereTheFileAsksForIt) {
   EXPECT_THAT(ended(vocabulary, {'x'}), ElementsAre('x', kEos));
   EXPECT_THAT(ended(vocabulary, {'x', kEos}), ElementsAre('x', kEos));
   EXPECT_THAT(ended(vocabulary, {}), ElementsAre(kEos));
-  EXPECT_EQ(Make(vocabulary).Encode("x", true), (std::vector<int>{kBos, 'x'}));
+  EXPECT_EQ(MakeTokenizer(vocabulary).Encode("x", true), (std::vector<int>{kBos, 'x'}));
   vocabulary.eos = -1;
   EXPECT_THAT(ended(vocabulary, {'x'}), ElementsAre('x'));
 }
@@ -76,28 +66,29 @@ TEST(Tokenizer, AWholeTextEndsInOneEosWhereTheFileAsksForIt) {
 TEST(Tokenizer, TakesAWholeWordBeforeMergesWhereTheOriginalDoes) {
   Vocabulary vocabulary = TestVocabulary();
   const int zoo = AddToken("zoo", kNormalToken, &vocabulary);  // no merge leads there
-  EXPECT_THAT(Encode(Make(vocabulary), "zoo"), ElementsAre(zoo));
+  EXPECT_THAT(Encode(MakeTokenizer(vocabulary), "zoo"), ElementsAre(zoo));
   vocabulary.pre = "gpt-2";
-  EXPECT_THAT(Encode(Make(vocabulary), "zoo"), ElementsAre('z', 'o', 'o'));
+  EXPECT_THAT(Encode(MakeTokenizer(vocabulary), "zoo"), ElementsAre('z', 'o', 'o'));
 }
 
 TEST(Tokenizer, TextIsNeverReadAsTokensOutsideOfTheAlphabet) {
   Vocabulary vocabulary = TestVocabulary();
-  const auto before = Encode(Make(vocabulary), "the in");
+  const auto before = Encode(MakeTokenizer(vocabulary), "the in");
   for (const char* token : {" ", " in", "\xc4 in", "\xc1\xa1"}) {
     vocabulary.tokens.insert(vocabulary.tokens.begin(), token);
     vocabulary.types.insert(vocabulary.types.begin(), kNormalToken);
   }
   vocabulary.bos += 4;
   vocabulary.eos += 4;
-  std::vector<int> after = Encode(Make(vocabulary), "the in");
+  std::vector<int> after = Encode(MakeTokenizer(vocabulary), "the in");
   for (int& id : after) id -= 4;
   EXPECT_EQ(after, before);
-  EXPECT_EQ(Make(vocabulary).TokenBytes(1), "\xc4 in");  // the second of the four, from the front
+  EXPECT_EQ(MakeTokenizer(vocabulary).TokenBytes(1),
+            "\xc4 in");  // the second of the four, from the front
 }
 
 TEST(Tokenizer, TextIsNeverReadAsControlTokens) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   for (const std::string text :
        {"<|eot_id|>", "a<|begin_of_text|>b", "<|eot_id", "<|end_of_text|>"}) {
     const std::vector<int> ids = Encode(tokenizer, text);
@@ -112,7 +103,7 @@ TEST(Tokenizer, UserDefinedTokensAreTextTheLongestOfTheLeftmost) {
   const int abc = AddToken("abc", kUserDefinedToken, &vocabulary);
   const int bcd = AddToken("bcd", kUserDefinedToken, &vocabulary);
   const int spaces = AddToken("   ", kUserDefinedToken, &vocabulary);
-  const Tokenizer tokenizer = Make(std::move(vocabulary));
+  const Tokenizer tokenizer = MakeTokenizer(std::move(vocabulary));
   EXPECT_THAT(Encode(tokenizer, "abcd"), ElementsAre(abc, 'd'));
   EXPECT_THAT(Encode(tokenizer, "xabd the"), ElementsAre('x', ab, 'd', kSpaceThe));
   EXPECT_THAT(Encode(tokenizer, "bcdab"), ElementsAre(bcd, ab));
@@ -122,7 +113,7 @@ TEST(Tokenizer, UserDefinedTokensAreTextTheLongestOfTheLeftmost) {
 }
 
 TEST(Tokenizer, DecodingEncodedTextGivesTheText) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   const std::vector<std::string> pieces = {
       " ",  "\n",      "the", " the", "ing", "é", "漢", "😀", "\u0301", "1", std::string(1, '\0'),
       "'s", "\xc2\x85"};
@@ -137,16 +128,16 @@ TEST(Tokenizer, DecodingEncodedTextGivesTheText) {
 TEST(Tokenizer, NormalFormOfWhatLiesBetweenMarkersWhereThePretokenizerHasIt) {
   Vocabulary vocabulary = TestVocabulary();
   const int equal = AddToken("==", kUserDefinedToken, &vocabulary);
-  EXPECT_THAT(Encode(Make(vocabulary), "e\u0301"), ElementsAre('e', 0xcc, 0x81));
+  EXPECT_THAT(Encode(MakeTokenizer(vocabulary), "e\u0301"), ElementsAre('e', 0xcc, 0x81));
   vocabulary.pre = "qwen2";
-  const Tokenizer tokenizer = Make(vocabulary);
+  const Tokenizer tokenizer = MakeTokenizer(vocabulary);
   EXPECT_THAT(Encode(tokenizer, "e\u0301"), ElementsAre(0xc3, 0xa9));
   EXPECT_THAT(Encode(tokenizer, "==\u0338"), ElementsAre(equal, 0xcc, 0xb8)) << "not =≠";
   EXPECT_EQ(tokenizer.Decode(Encode(tokenizer, "xe\u0301==12")), "xé==12");
 }
 
 TEST(Tokenizer, BrokenUtf8BecomesReplacementCharactersAndIsCounted) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   size_t replaced = 0;
   const Result<std::vector<int>> ids = tokenizer.Encode("a\xff\xe2\x82z", false, &replaced);
   ASSERT_TRUE(ids);
@@ -159,7 +150,7 @@ TEST(Tokenizer, DecodesToBytes) {
   const int unused = AddToken("[PAD]", kUnusedToken, &vocabulary);
   const int unknown = AddToken("<unk>", kUnknownToken, &vocabulary);
   const int plain = AddToken("漢字 ok", kNormalToken, &vocabulary);  // not in the byte alphabet
-  const Tokenizer tokenizer = Make(std::move(vocabulary));
+  const Tokenizer tokenizer = MakeTokenizer(std::move(vocabulary));
   for (int byte = 0; byte < 256; ++byte) {
     EXPECT_EQ(tokenizer.TokenBytes(byte), std::string(1, static_cast<char>(byte)));
   }
@@ -169,7 +160,7 @@ TEST(Tokenizer, DecodesToBytes) {
 }
 
 TEST(Tokenizer, DecodeNamesAnIdThatIsOutOfRange) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   for (const int id : {-1, tokenizer.size(), std::numeric_limits<int>::max()}) {
     const Result<std::string> text = tokenizer.Decode(std::vector<int>{'a', id});
     ASSERT_FALSE(text);
@@ -179,7 +170,7 @@ TEST(Tokenizer, DecodeNamesAnIdThatIsOutOfRange) {
 }
 
 TEST(Tokenizer, ControlTokens) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   EXPECT_EQ(tokenizer.ControlToken("<|eot_id|>"), kEot);
   EXPECT_EQ(tokenizer.ControlToken("<|eot|>"), std::nullopt);
   EXPECT_EQ(tokenizer.ControlToken("he"), std::nullopt);
@@ -197,7 +188,7 @@ TEST(Tokenizer, ATurnEndsAtTheseNamesWhateverTheirType) {
       vocabulary.tokens[kEot] = vocabulary.tokens[kEos] = "";
       vocabulary.eos = -1;
       const int id = AddToken(name, type, &vocabulary);
-      const Tokenizer tokenizer = Make(vocabulary);
+      const Tokenizer tokenizer = MakeTokenizer(vocabulary);
       EXPECT_THAT(tokenizer.StopTokens(), ElementsAre(id)) << name << " " << type;
       EXPECT_EQ(tokenizer.ControlToken(name), id);
       EXPECT_EQ(tokenizer.TokenBytes(id), "");
@@ -215,7 +206,7 @@ TEST(Tokenizer, ATurnEndsWhereKeysSay) {
   Vocabulary vocabulary = TestVocabulary();
   vocabulary.eot = AddToken("STOP", kUserDefinedToken, &vocabulary);
   vocabulary.eom = AddToken("</msg>", kNormalToken, &vocabulary);
-  const Tokenizer tokenizer = Make(vocabulary);
+  const Tokenizer tokenizer = MakeTokenizer(vocabulary);
   EXPECT_THAT(tokenizer.StopTokens(), ElementsAre(kEos, kEot, vocabulary.eot, vocabulary.eom));
   EXPECT_THAT(Encode(tokenizer, "STOP"), ElementsAre('S', 'T', 'O', 'P'));
   EXPECT_EQ(tokenizer.Encode("</msg>STOP", false, nullptr, true),
@@ -226,7 +217,7 @@ TEST(Tokenizer, AWordStaysTextThoughAKeySaysThatItEnds) {
   Vocabulary vocabulary = TestVocabulary();
   vocabulary.eos = kIng;
   vocabulary.eot = '\n';
-  const Tokenizer tokenizer = Make(vocabulary);
+  const Tokenizer tokenizer = MakeTokenizer(vocabulary);
   EXPECT_THAT(tokenizer.StopTokens(), ElementsAre('\n', kIng, kEos, kEot));
   EXPECT_THAT(Encode(tokenizer, "ing\n"), ElementsAre(kIng, '\n'));
   EXPECT_EQ(tokenizer.TokenBytes(kIng), "ing");
@@ -235,7 +226,7 @@ TEST(Tokenizer, AWordStaysTextThoughAKeySaysThatItEnds) {
 TEST(Tokenizer, AWordOfPunctuationIsNoMarker) {
   Vocabulary vocabulary = TestVocabulary();
   const int word = AddToken(">>><<", kNormalToken, &vocabulary);
-  const Tokenizer tokenizer = Make(vocabulary);
+  const Tokenizer tokenizer = MakeTokenizer(vocabulary);
   EXPECT_THAT(Encode(tokenizer, ">>><<"), ElementsAre(word));
   EXPECT_EQ(tokenizer.TokenBytes(word), ">>><<");
 }
@@ -246,7 +237,7 @@ TEST(Tokenizer, MergesNeverMakeAControlToken) {
   for (const char* token : {"<|", "<||", "<||>"}) AddToken(token, kNormalToken, &vocabulary);
   vocabulary.eot = AddToken("<||>x", kNormalToken, &vocabulary);
   vocabulary.types.back() = kControlToken;
-  const Tokenizer tokenizer = Make(vocabulary);
+  const Tokenizer tokenizer = MakeTokenizer(vocabulary);
   EXPECT_THAT(Encode(tokenizer, "<||>x"), testing::Not(testing::Contains(vocabulary.eot)));
 }
 
@@ -254,7 +245,7 @@ TEST(Tokenizer, ReadsControlTokensInATextWhenAsked) {
   Vocabulary vocabulary = TestVocabulary();
   const int longer = AddToken("<|eot_id|>!", kUserDefinedToken, &vocabulary);
   const int unknown = AddToken("<unk>", kUnknownToken, &vocabulary);
-  const Tokenizer tokenizer = Make(vocabulary);
+  const Tokenizer tokenizer = MakeTokenizer(vocabulary);
   const auto encode = [&](const std::string& text, bool add_bos = false) {
     return *tokenizer.Encode(text, add_bos, nullptr, /*special=*/true);
   };
@@ -270,13 +261,13 @@ TEST(Tokenizer, ReadsControlTokensInATextWhenAsked) {
 
 TEST(Tokenizer, OfEqualTokensTheFirstIsReadAndTheOthersOnlyWritten) {
   Vocabulary vocabulary = TestVocabulary();
-  const std::vector<int> before = Encode(Make(vocabulary), "the thing");
+  const std::vector<int> before = Encode(MakeTokenizer(vocabulary), "the thing");
   const int normal = AddToken("he", kNormalToken, &vocabulary);
   const int user = AddToken("he", kUserDefinedToken, &vocabulary);
   const int first = AddToken("xyz", kUserDefinedToken, &vocabulary);
   const int second = AddToken("xyz", kUserDefinedToken, &vocabulary);
   const int eot = AddToken("<|eot_id|>", kControlToken, &vocabulary);
-  const Tokenizer tokenizer = Make(vocabulary);
+  const Tokenizer tokenizer = MakeTokenizer(vocabulary);
   EXPECT_EQ(Encode(tokenizer, "the thing"), before);
   EXPECT_THAT(Encode(tokenizer, "xyz"), ElementsAre(first));
   for (const int id : {normal, user}) EXPECT_EQ(tokenizer.TokenBytes(id), "he");
@@ -288,14 +279,14 @@ TEST(Tokenizer, OfEqualTokensTheFirstIsReadAndTheOthersOnlyWritten) {
 TEST(Tokenizer, EmptyTokensArePadding) {
   Vocabulary vocabulary = TestVocabulary();
   for (const TokenType type : kAllTypes) AddToken("", type, &vocabulary);
-  const Tokenizer tokenizer = Make(vocabulary);
+  const Tokenizer tokenizer = MakeTokenizer(vocabulary);
   EXPECT_THAT(Encode(tokenizer, "the"), ElementsAre('t', kHe));
   for (int id = kEot + 1; id < tokenizer.size(); ++id) EXPECT_EQ(tokenizer.TokenBytes(id), "");
   EXPECT_EQ(tokenizer.Encode("x", false, nullptr, true), std::vector<int>{'x'});
 }
 
 TEST(Tokenizer, ManyThreadsAtOnce) {
-  const Tokenizer tokenizer = Make(TestVocabulary());
+  const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
   std::string text;
   for (int i = 0; i < 2000; ++i) text += "the thing " + std::to_string(i) + " 漢字\n  ";
   const std::vector<int> expected = Encode(tokenizer, text);
@@ -310,31 +301,32 @@ TEST(Tokenizer, ManyThreadsAtOnce) {
 }
 
 TEST(Tokenizer, NamesWhatIsWrongWithAVocabulary) {
-  EXPECT_EQ(WhyNot({}), "the vocabulary is empty");
+  EXPECT_EQ(WhyNoTokenizer({}), "the vocabulary is empty");
 
   Vocabulary bad = TestVocabulary();
   bad.merges[3] = "in";
-  EXPECT_EQ(WhyNot(bad), "merge 3 has no space: \"in\"");
+  EXPECT_EQ(WhyNoTokenizer(bad), "merge 3 has no space: \"in\"");
   bad.merges[3] = "";
-  EXPECT_EQ(WhyNot(bad), "merge 3 has no space: \"\"");
+  EXPECT_EQ(WhyNoTokenizer(bad), "merge 3 has no space: \"\"");
   bad.merges[3] = "xyz n";
-  EXPECT_EQ(WhyNot(bad), "merge 3 (\"xyz n\"): its left part is not a token");
+  EXPECT_EQ(WhyNoTokenizer(bad), "merge 3 (\"xyz n\"): its left part is not a token");
   bad.merges[3] = "i xyz";
-  EXPECT_EQ(WhyNot(bad), "merge 3 (\"i xyz\"): its right part is not a token");
+  EXPECT_EQ(WhyNoTokenizer(bad), "merge 3 (\"i xyz\"): its right part is not a token");
   bad.merges[3] = "i n g";
-  EXPECT_EQ(WhyNot(bad), "merge 3 (\"i n g\"): its right part is not a token");
+  EXPECT_EQ(WhyNoTokenizer(bad), "merge 3 (\"i n g\"): its right part is not a token");
   bad.merges[3] = "n i";
-  EXPECT_EQ(WhyNot(bad), "merge 3 (\"n i\"): its result is not a token");
+  EXPECT_EQ(WhyNoTokenizer(bad), "merge 3 (\"n i\"): its result is not a token");
   bad.merges[3] = "i \n\x1b[31m";
-  EXPECT_THAT(WhyNot(bad), testing::AllOf(HasSubstr("merge 3"), testing::Not(HasSubstr("\n")),
-                                          testing::Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(WhyNoTokenizer(bad),
+              testing::AllOf(HasSubstr("merge 3"), testing::Not(HasSubstr("\n")),
+                             testing::Not(HasSubstr("\x1b"))));
 
   bad = TestVocabulary();
   bad.tokens[0xab] = "something";
-  EXPECT_EQ(WhyNot(bad), "the vocabulary has no token for byte 0xab");
+  EXPECT_EQ(WhyNoTokenizer(bad), "the vocabulary has no token for byte 0xab");
   bad = TestVocabulary();
   bad.types['A'] = kControlToken;
-  EXPECT_EQ(WhyNot(bad), "the vocabulary has no token for byte 0x41");
+  EXPECT_EQ(WhyNoTokenizer(bad), "the vocabulary has no token for byte 0x41");
 
   for (const int id : {-2, 266, std::numeric_limits<int>::max(), std::numeric_limits<int>::min()}) {
     for (const auto& [name, member] :
@@ -343,23 +335,23 @@ TEST(Tokenizer, NamesWhatIsWrongWithAVocabulary) {
       bad = TestVocabulary();
       bad.*member = id;
       EXPECT_EQ(
-          WhyNot(bad),
+          WhyNoTokenizer(bad),
           fmt::format("{} token {} is out of range: the vocabulary has 266 tokens", name, id));
     }
   }
 
   bad = TestVocabulary();
   bad.types.pop_back();
-  EXPECT_EQ(WhyNot(bad), "the vocabulary has 266 tokens but 265 token types");
+  EXPECT_EQ(WhyNoTokenizer(bad), "the vocabulary has 266 tokens but 265 token types");
   bad = TestVocabulary();
   bad.types[7] = 9;
-  EXPECT_EQ(WhyNot(bad), "token 7 has type 9, which is not known");
+  EXPECT_EQ(WhyNoTokenizer(bad), "token 7 has type 9, which is not known");
   bad = TestVocabulary();
   bad.pre = "";
-  EXPECT_THAT(WhyNot(bad), HasSubstr("pre-tokenizer '' is not supported"));
+  EXPECT_THAT(WhyNoTokenizer(bad), HasSubstr("pre-tokenizer '' is not supported"));
   bad = TestVocabulary();
   AddToken("\x82", kUserDefinedToken, &bad);  // would cut a character in two
-  EXPECT_EQ(WhyNot(bad), "user-defined token 266 is not UTF-8");
+  EXPECT_EQ(WhyNoTokenizer(bad), "user-defined token 266 is not UTF-8");
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace bitfetch {
 namespace {
 
-struct Options {
+struct AttentionArguments {
   AttentionBenchOptions bench;
   std::string json;
 };
@@ -29,7 +29,7 @@ BenchJson ToJson(const AttentionBenchRow& row) {
   return json;
 }
 
-std::string Header() {
+std::string AttentionHeader() {
   return fmt::format("{}  {:<24}  {}  {}", kPlaceHeader, "GB/s", kFractionTitle, kOverOffTitle);
 }
 
@@ -47,7 +47,7 @@ Status RunAttentionBench(const AttentionBenchOptions& options, BenchRows& rows) 
 }
 
 void AddBenchAttention(Command& bench) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<AttentionArguments>();
   Command& command =
       bench.Add("attention",
                 {.usage = "[options]",
@@ -68,7 +68,7 @@ examples:
   AddPrefetch(command, "off,auto", &options->bench.prefetch);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
   command.SetRun([options] {
-    return ReportRows(Header(), options->json,
+    return ReportRows(AttentionHeader(), options->json,
                       [&](BenchRows& rows) { return RunAttentionBench(options->bench, rows); });
   });
 }

@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kMaxSequences = 64;
 constexpr int64_t kMaxRows = 64;
 
-struct Options {
+struct BatchArguments {
   BatchBenchOptions bench;
   std::string json;
 };
@@ -31,7 +31,7 @@ std::string TableRow(const BatchBenchRow& row) {
       static_cast<double>(row.bytes_per_token) * 1e-6, SpreadText(row.fraction));
 }
 
-std::string Header() {
+std::string BatchHeader() {
   return fmt::format(
       "threads  pages  layout      kv          n_kv  shared  sequences  rows  prefetch  {:<24}  "
       "{:<24}  {:<20}  {:<18}  {:<18}  MB a token  {}",
@@ -69,7 +69,7 @@ Status RunBatchBench(const BatchBenchOptions& options, BenchRows& rows) {
 }
 
 void AddBenchBatch(Command& bench) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<BatchArguments>();
   BatchBenchOptions& batch = options->bench;
   batch.places.n_kv = {128};
   Command& command =
@@ -103,7 +103,7 @@ examples:
   AddPrefetch(command, "auto", &batch.prefetch);
   AddRepeatsAndJson(command, &batch.repeats, &options->json);
   command.SetRun([options] {
-    return ReportRows(Header(), options->json,
+    return ReportRows(BatchHeader(), options->json,
                       [&](BenchRows& rows) { return RunBatchBench(options->bench, rows); });
   });
 }

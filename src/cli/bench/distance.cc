@@ -8,7 +8,7 @@
 namespace bitfetch {
 namespace {
 
-struct Options {
+struct DistanceArguments {
   DistanceBenchOptions bench;
   std::string json;
 };
@@ -42,7 +42,9 @@ BenchJson ToJson(const DistanceBenchRow& row) {
   return json;
 }
 
-std::string Header() { return fmt::format("{}  {:<24}  {}", kPlaceHeader, "GB/s", kFractionTitle); }
+std::string DistanceHeader() {
+  return fmt::format("{}  {:<24}  {}", kPlaceHeader, "GB/s", kFractionTitle);
+}
 
 }  // namespace
 
@@ -65,7 +67,7 @@ Status RunDistanceBench(const DistanceBenchOptions& options, BenchRows& to) {
 }
 
 void AddBenchDistance(Command& bench) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DistanceArguments>();
   options->bench.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
   Command& command = bench.Add(
       "distance",
@@ -84,7 +86,7 @@ examples:
   AddAttentionPlaces(command, &options->bench.places, "contiguous,paged");
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
   command.SetRun([options] {
-    return ReportRows(Header(), options->json,
+    return ReportRows(DistanceHeader(), options->json,
                       [&](BenchRows& rows) { return RunDistanceBench(options->bench, rows); });
   });
 }

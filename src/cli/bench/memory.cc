@@ -9,12 +9,12 @@
 namespace bitfetch {
 namespace {
 
-struct Options {
+struct MemoryArguments {
   MemoryBenchOptions bench;
   std::string json;
 };
 
-std::string Header() {
+std::string MemoryHeader() {
   return fmt::format("threads  pages  layout      prefetch  streams  {:<24}  {}", "GB/s",
                      kFractionTitle);
 }
@@ -44,7 +44,7 @@ BenchJson ToJson(const MemoryBenchRow& row) {
   return json;
 }
 
-Status Run(const MemoryBenchOptions& options, BenchRows& rows) {
+Status RunMemoryBench(const MemoryBenchOptions& options, BenchRows& rows) {
   MemoryBenchOptions bench = options;
   if (bench.threads.empty()) {
     const int max_threads = ReadTopology().threads;
@@ -61,7 +61,7 @@ Status Run(const MemoryBenchOptions& options, BenchRows& rows) {
 }  // namespace
 
 void AddBenchMemory(Command& bench) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<MemoryArguments>();
   options->bench.pages = {PageSize::kHuge, PageSize::k4K};
   Command& command = bench.Add(
       "memory", {.usage = "[options]",
@@ -81,8 +81,8 @@ examples:
             "contiguous", &bench_options.pages, "huge,4k");
   AddRepeatsAndJson(command, &bench_options.repeats, &options->json);
   command.SetRun([options] {
-    return ReportRows(Header(), options->json,
-                      [&](BenchRows& rows) { return Run(options->bench, rows); });
+    return ReportRows(MemoryHeader(), options->json,
+                      [&](BenchRows& rows) { return RunMemoryBench(options->bench, rows); });
   });
 }
 

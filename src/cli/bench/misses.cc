@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kNotCounted = "this CPU or system does not count it";
 
-struct Options {
+struct MissesArguments {
   MissesBenchOptions bench;
   std::string json;
 };
@@ -120,7 +120,7 @@ void AddTouches(BenchRows& rows, const MissesBenchRow& row) {
   }
 }
 
-std::string Header() {
+std::string MissesHeader() {
   return fmt::format("{}  {:<22}  {:<19}  {}", kPlaceHeader, "waits for DRAM", "fewer",
                      "cost of sampling");
 }
@@ -139,7 +139,7 @@ Status RunMissesBench(const MissesBenchOptions& options, BenchRows& rows) {
 }
 
 void AddBenchMisses(Command& bench) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<MissesArguments>();
   options->bench.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
   Command& command = bench.Add("misses", {.usage = "[options]",
                                           .summary = "measure how often attention waits for DRAM",
@@ -158,7 +158,7 @@ examples:
   AddPrefetch(command, "off,auto", &options->bench.prefetch);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
   command.SetRun([options] {
-    return ReportRows(Header(), options->json,
+    return ReportRows(MissesHeader(), options->json,
                       [&](BenchRows& rows) { return RunMissesBench(options->bench, rows); });
   });
 }

@@ -10,7 +10,7 @@
 namespace bitfetch {
 namespace {
 
-struct Options {
+struct ModelArguments {
   ModelBenchOptions bench;
   bool profile = false;
   std::string json;
@@ -64,7 +64,7 @@ BenchJson ToJson(ModelBench bench, const ModelBenchRow& row, const StageShare& s
   return json;
 }
 
-std::string Header() {
+std::string ModelHeader() {
   return fmt::format(
       "threads  pages  layout      kv          n_kv  tokens  prefetch  ahead  {:<24}  {:<20}  MB a "
       "token  {}",
@@ -73,7 +73,7 @@ std::string Header() {
 
 void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64_t tokens,
               const std::string& tokens_help) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ModelArguments>();
   options->bench.bench = which;
   options->bench.tokens = {tokens};
   Command& command = bench.Add(std::string(BenchName(which)), help);
@@ -91,7 +91,7 @@ void AddBench(Command& bench, ModelBench which, const Command::Help& help, int64
                   &options->profile);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
   command.SetRun([options] {
-    return ReportRows(Header(), options->json, [&](BenchRows& rows) {
+    return ReportRows(ModelHeader(), options->json, [&](BenchRows& rows) {
       return RunModelBench(options->bench, options->profile, rows);
     });
   });

@@ -21,7 +21,7 @@
 namespace bitfetch {
 namespace {
 
-struct Options {
+struct ReportArguments {
   std::string out;
   std::string model;
   bool quick = false;
@@ -176,7 +176,7 @@ Result<NewFolders> MakeFolders(const std::string& path) {
   return folders;
 }
 
-Result<int> Run(const Options& options) {
+Result<int> RunReport(const ReportArguments& options) {
   std::error_code error;
   BITFETCH_ASSIGN_OR_RETURN(const NewFolders folders, MakeFolders(options.out));
   const std::string json_path = options.out + "/report.json";
@@ -225,7 +225,7 @@ Result<int> Run(const Options& options) {
 }  // namespace
 
 void AddBenchReport(Command& bench) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ReportArguments>();
   Command& command = bench.Add(
       "report",
       {.usage = "--out DIR [--quick] [-m MODEL]",
@@ -246,7 +246,7 @@ examples:
                   &options->quick);
   command.AddPath("-m,--model", "MODEL", "the model: a GGUF file (default: random weights)",
                   &options->model);
-  command.SetRun([options] { return Run(*options); });
+  command.SetRun([options] { return RunReport(*options); });
 }
 
 }  // namespace bitfetch

@@ -9,15 +9,15 @@
 namespace bitfetch {
 namespace {
 
-const CompletionEnd kEnd = {.reason = StopReason::kStopToken,
-                            .prompt_tokens = 10,
-                            .cached_tokens = 4,
-                            .tokens = 5,
-                            .prompt_seconds = 0.5,
-                            .generate_seconds = 2};
+const CompletionEnd kChatEnd = {.reason = StopReason::kStopToken,
+                                .prompt_tokens = 10,
+                                .cached_tokens = 4,
+                                .tokens = 5,
+                                .prompt_seconds = 0.5,
+                                .generate_seconds = 2};
 const std::string kTimings =
     R"("timings":{"cache_n":4,"prompt_n":6,"prompt_ms":500,"prompt_per_token_ms":83.33333333333333,"prompt_per_second":12,"predicted_n":5,"predicted_ms":2000,"predicted_per_token_ms":500,"predicted_per_second":2})";
-const std::string kUsage =
+const std::string kChatUsage =
     R"("usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,"prompt_tokens_details":{"cached_tokens":4}})";
 
 class ChatReplyTest : public testing::Test {
@@ -53,25 +53,25 @@ class ChatReplyTest : public testing::Test {
 
 TEST_F(ChatReplyTest, Whole) {
   EXPECT_EQ(
-      Answer(*ReplyTo(""), {{"He"}, {"llo \"\n"}, {""}}, kEnd),
+      Answer(*ReplyTo(""), {{"He"}, {"llo \"\n"}, {""}}, kChatEnd),
       Whole(
           R"({"index":0,"message":{"role":"assistant","content":"Hello \"\n","refusal":null},"logprobs":null,"finish_reason":"stop"})",
-          kUsage + "," + kTimings));
+          kChatUsage + "," + kTimings));
 }
 
 TEST_F(ChatReplyTest, Streamed) {
-  EXPECT_EQ(Answer(*ReplyTo(R"("stream": true)"), {{"He"}, {""}, {"llo"}}, kEnd),
+  EXPECT_EQ(Answer(*ReplyTo(R"("stream": true)"), {{"He"}, {""}, {"llo"}}, kChatEnd),
             Chunk(R"({"role":"assistant","content":""})") + Chunk(R"({"content":"He"})") +
                 Chunk(R"({"content":"llo"})") + Chunk("{}", R"("stop")", "," + kTimings) +
                 "data: [DONE]\n\n");
   EXPECT_EQ(
       Answer(*ReplyTo(R"("stream": true, "stream_options": {"include_usage": true})"), {{"x"}},
-             kEnd),
+             kChatEnd),
       Chunk(R"({"role":"assistant","content":""})", "null", R"(,"usage":null)") +
           Chunk(R"({"content":"x"})", "null", R"(,"usage":null)") +
           Chunk("{}", R"("stop")", R"(,"usage":null)") +
           R"(data: {"id":"chatcmpl-7","object":"chat.completion.chunk","created":1800000000,"model":"tiny","choices":[],)" +
-          kUsage + "," + kTimings + "}\n\ndata: [DONE]\n\n");
+          kChatUsage + "," + kTimings + "}\n\ndata: [DONE]\n\n");
 }
 
 TEST_F(ChatReplyTest, SaysWhyItEnded) {
@@ -79,7 +79,7 @@ TEST_F(ChatReplyTest, SaysWhyItEnded) {
                                      {StopReason::kContextFull, "length"},
                                      {StopReason::kStopToken, "stop"},
                                      {StopReason::kStopString, "stop"}}) {
-    CompletionEnd end = kEnd;
+    CompletionEnd end = kChatEnd;
     end.reason = reason;
     EXPECT_NE(Answer(*ReplyTo(""), {}, end).find(fmt::format(R"("finish_reason":"{}")", word)),
               std::string::npos);
@@ -89,12 +89,12 @@ TEST_F(ChatReplyTest, SaysWhyItEnded) {
 TEST_F(ChatReplyTest, ThoughtsAreApart) {
   const std::vector<CompletionPiece> pieces = {{"<think>\nhm"}, {"\n</think>\n"}, {"\nyes"}};
   EXPECT_EQ(
-      Answer(*ReplyTo(""), pieces, kEnd),
+      Answer(*ReplyTo(""), pieces, kChatEnd),
       Whole(
           R"({"index":0,"message":{"role":"assistant","content":"yes","refusal":null,"reasoning_content":"hm"},"logprobs":null,"finish_reason":"stop"})",
-          kUsage + "," + kTimings));
+          kChatUsage + "," + kTimings));
   EXPECT_EQ(Answer(*ReplyTo(R"("stream": true, "reasoning_effort": "high")"),
-                   {{"hm"}, {"</think>yes"}}, kEnd),
+                   {{"hm"}, {"</think>yes"}}, kChatEnd),
             Chunk(R"({"role":"assistant","content":""})") + Chunk(R"({"reasoning_content":"hm"})") +
                 Chunk(R"({"content":"yes"})") + Chunk("{}", R"("stop")", "," + kTimings) +
                 "data: [DONE]\n\n");
@@ -104,19 +104,19 @@ TEST_F(ChatReplyTest, CallsOfTools) {
   const std::string tools = R"("tools": [{"type": "function", "function": {"name": "f"}}])";
   const std::string call = R"(<tool_call>{"name": "f", "arguments": {"a": "b"}}</tool_call>)";
   EXPECT_EQ(
-      Answer(*ReplyTo(tools), {{call + "\n" + call}}, kEnd),
+      Answer(*ReplyTo(tools), {{call + "\n" + call}}, kChatEnd),
       Whole(
           R"({"index":0,"message":{"role":"assistant","content":null,"refusal":null,"tool_calls":[)"
           R"({"id":"call_7_0_0","type":"function","function":{"name":"f","arguments":"{\"a\": \"b\"}"}},)"
           R"({"id":"call_7_0_1","type":"function","function":{"name":"f","arguments":"{\"a\": \"b\"}"}}]},"logprobs":null,"finish_reason":"tool_calls"})",
-          kUsage + "," + kTimings));
+          kChatUsage + "," + kTimings));
   EXPECT_EQ(
-      Answer(*ReplyTo(tools + R"(, "stream": true)"), {{"So "}, {call}}, kEnd),
+      Answer(*ReplyTo(tools + R"(, "stream": true)"), {{"So "}, {call}}, kChatEnd),
       Chunk(R"({"role":"assistant","content":""})") + Chunk(R"({"content":"So"})") +
           Chunk(
               R"({"tool_calls":[{"index":0,"id":"call_7_0_0","type":"function","function":{"name":"f","arguments":"{\"a\": \"b\"}"}}]})") +
           Chunk("{}", R"("tool_calls")", "," + kTimings) + "data: [DONE]\n\n");
-  CompletionEnd cut = kEnd;
+  CompletionEnd cut = kChatEnd;
   cut.reason = StopReason::kTokens;
   EXPECT_NE(Answer(*ReplyTo(tools), {{call}}, cut).find(R"("finish_reason":"length")"),
             std::string::npos);
@@ -136,12 +136,12 @@ TEST_F(ChatReplyTest, ProbabilitiesOfTokens) {
     return R"({"content":[)" + list + R"(],"refusal":null})";
   };
   EXPECT_EQ(
-      Answer(*ReplyTo(R"("logprobs": true, "top_logprobs": 1)"), pieces, kEnd),
+      Answer(*ReplyTo(R"("logprobs": true, "top_logprobs": 1)"), pieces, kChatEnd),
       Whole(
           R"({"index":0,"message":{"role":"assistant","content":"a","refusal":null},"logprobs":)" +
               told(first + "," + last) + R"(,"finish_reason":"stop"})",
-          kUsage + "," + kTimings));
-  EXPECT_EQ(Answer(*ReplyTo(R"("logprobs": true, "stream": true)"), pieces, kEnd),
+          kChatUsage + "," + kTimings));
+  EXPECT_EQ(Answer(*ReplyTo(R"("logprobs": true, "stream": true)"), pieces, kChatEnd),
             Chunk(R"({"role":"assistant","content":""})", "null", "", told("")) +
                 Chunk(R"({"content":"a"})", "null", "", told(first)) +
                 Chunk(R"({"content":""})", "null", "", told(last)) +
@@ -154,15 +154,15 @@ TEST_F(ChatReplyTest, ChoicesAreToldApart) {
             Chunk(R"({"role":"assistant","content":""})") +
                 Chunk(R"({"role":"assistant","content":""})", "null", "", "null", 1));
   EXPECT_EQ(reply->OnPiece(1, {"b"}), Chunk(R"({"content":"b"})", "null", "", "null", 1));
-  EXPECT_EQ(reply->OnEnd(1, kEnd), Chunk("{}", R"("stop")", "", "null", 1));
+  EXPECT_EQ(reply->OnEnd(1, kChatEnd), Chunk("{}", R"("stop")", "", "null", 1));
   EXPECT_EQ(reply->OnPiece(0, {"a"}), Chunk(R"({"content":"a"})"));
-  reply->OnEnd(0, kEnd);
+  reply->OnEnd(0, kChatEnd);
   EXPECT_EQ(reply->Finish(), "data: [DONE]\n\n");
 
   const auto whole = ReplyTo(R"("n": 2)");
   for (const size_t task : {1, 0}) {
     EXPECT_EQ(whole->OnPiece(task, {task == 0 ? "a" : "b"}), "");
-    EXPECT_EQ(whole->OnEnd(task, kEnd), "");
+    EXPECT_EQ(whole->OnEnd(task, kChatEnd), "");
   }
   EXPECT_EQ(
       whole->Finish(),

@@ -8,7 +8,7 @@
 namespace bitfetch {
 namespace {
 
-const CompletionEnd kEnd = {
+const CompletionEnd kCompletionEnd = {
     .reason = StopReason::kTokens, .prompt_tokens = 3, .tokens = 2, .prompt_seconds = 0.5};
 const std::string kRest =
     R"("usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,"prompt_tokens_details":{"cached_tokens":0}},)"
@@ -81,22 +81,22 @@ TEST_F(CompletionsTest, SaysWhichPromptIsWrong) {
 }
 
 TEST_F(CompletionsTest, Whole) {
-  EXPECT_EQ(Answer(*ReplyTo(R"({"prompt": "x"})"), {{"<think>"}, {" b"}}, kEnd),
+  EXPECT_EQ(Answer(*ReplyTo(R"({"prompt": "x"})"), {{"<think>"}, {" b"}}, kCompletionEnd),
             Body(R"({"index":0,"text":"<think> b","logprobs":null,"finish_reason":"length"})"));
-  EXPECT_EQ(Answer(*ReplyTo(R"({"prompt": "x", "echo": true})"), {{"y"}}, kEnd),
+  EXPECT_EQ(Answer(*ReplyTo(R"({"prompt": "x", "echo": true})"), {{"y"}}, kCompletionEnd),
             Body(R"({"index":0,"text":"xy","logprobs":null,"finish_reason":"length"})"));
-  EXPECT_EQ(Answer(*ReplyTo(R"({"prompt": [97, 226], "echo": true})"), {{"y"}}, kEnd),
+  EXPECT_EQ(Answer(*ReplyTo(R"({"prompt": [97, 226], "echo": true})"), {{"y"}}, kCompletionEnd),
             Body(R"({"index":0,"text":"a�y","logprobs":null,"finish_reason":"length"})"));
 }
 
 TEST_F(CompletionsTest, Streamed) {
-  EXPECT_EQ(
-      Answer(*ReplyTo(R"({"prompt": "x", "echo": true, "stream": true})"), {{""}, {"y"}}, kEnd),
-      Chunk(R"({"index":0,"text":"x","logprobs":null,"finish_reason":null})") +
-          Chunk(R"({"index":0,"text":"y","logprobs":null,"finish_reason":null})") + "data: " +
-          Body(R"({"index":0,"text":"","logprobs":null,"finish_reason":"length"})",
-               kRest.substr(kRest.find("\"timings"))) +
-          "\n\ndata: [DONE]\n\n");
+  EXPECT_EQ(Answer(*ReplyTo(R"({"prompt": "x", "echo": true, "stream": true})"), {{""}, {"y"}},
+                   kCompletionEnd),
+            Chunk(R"({"index":0,"text":"x","logprobs":null,"finish_reason":null})") +
+                Chunk(R"({"index":0,"text":"y","logprobs":null,"finish_reason":null})") + "data: " +
+                Body(R"({"index":0,"text":"","logprobs":null,"finish_reason":"length"})",
+                     kRest.substr(kRest.find("\"timings"))) +
+                "\n\ndata: [DONE]\n\n");
 }
 
 // What evaluation harnesses ask for. Each token of the prompt counts, BOS too.
@@ -112,7 +112,7 @@ TEST_F(CompletionsTest, EchoWithProbabilities) {
                                          {.id = 0xa9, .logprob = -2, .top = {{'b', -0.5f}}}}),
             "");
   request->reply->OnPiece(0, {"c", {{.id = 'c', .logprob = -3, .top = {{'c', -3}}}}});
-  request->reply->OnEnd(0, kEnd);
+  request->reply->OnEnd(0, kCompletionEnd);
   EXPECT_EQ(request->reply->Finish(),
             Body(R"({"index":0,"text":"éc","logprobs":{)"
                  R"("tokens":["<|begin_of_text|>","bytes:\\xc3","bytes:\\xa9","c"],)"

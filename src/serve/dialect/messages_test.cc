@@ -8,9 +8,9 @@
 namespace bitfetch {
 namespace {
 
-const CompletionEnd kEnd = {
+const CompletionEnd kMessageEnd = {
     .reason = StopReason::kStopToken, .prompt_tokens = 10, .cached_tokens = 4, .tokens = 5};
-const std::string kUsage =
+const std::string kMessageUsage =
     R"("usage":{"input_tokens":6,"cache_creation_input_tokens":0,"cache_read_input_tokens":4,"output_tokens":5})";
 constexpr std::string_view kPing = "event: ping\ndata: {\"type\":\"ping\"}\n\n";
 
@@ -32,7 +32,7 @@ class MessagesTest : public testing::Test {
   }
 
   static std::string Message(std::string_view content, std::string_view end,
-                             std::string_view usage = kUsage) {
+                             std::string_view usage = kMessageUsage) {
     return fmt::format(
         R"({{"id":"msg_7","type":"message","role":"assistant","content":[{}],"model":"tiny",{},{}}})",
         content, end, usage);
@@ -51,7 +51,7 @@ class MessagesTest : public testing::Test {
   static std::string Stop(std::string_view reason) {
     return Event("message_delta",
                  fmt::format(R"(,"delta":{{"stop_reason":"{}","stop_sequence":null}},{})", reason,
-                             kUsage)) +
+                             kMessageUsage)) +
            Event("message_stop", "");
   }
 
@@ -128,10 +128,11 @@ TEST_F(MessagesTest, SaysWhatIsWrong) {
 
 TEST_F(MessagesTest, Whole) {
   EXPECT_EQ(
-      Answer(*ReplyTo(R"("thinking": {"type": "enabled"})"), {{"hm\n</think>\n\nye"}, {"s"}}, kEnd),
+      Answer(*ReplyTo(R"("thinking": {"type": "enabled"})"), {{"hm\n</think>\n\nye"}, {"s"}},
+             kMessageEnd),
       Message(R"({"type":"thinking","thinking":"hm","signature":""},{"type":"text","text":"yes"})",
               R"("stop_reason":"end_turn","stop_sequence":null)"));
-  CompletionEnd end = kEnd;
+  CompletionEnd end = kMessageEnd;
   end.reason = StopReason::kStopString;
   end.stop_string = "x";
   EXPECT_EQ(Answer(*ReplyTo(""), {{"yes"}}, end),
@@ -145,7 +146,7 @@ TEST_F(MessagesTest, Whole) {
 TEST_F(MessagesTest, Streamed) {
   EXPECT_EQ(
       Answer(*ReplyTo(R"("stream": true, "thinking": {"type": "enabled"})"),
-             {{"hm"}, {"</think>"}, {"ye"}, {"s"}}, kEnd),
+             {{"hm"}, {"</think>"}, {"ye"}, {"s"}}, kMessageEnd),
       Start(26) +
           Event("content_block_start",
                 R"(,"index":0,"content_block":{"type":"thinking","thinking":"","signature":""})") +
@@ -162,7 +163,7 @@ TEST_F(MessagesTest, CallsOfTools) {
   const std::string tools = R"("tools": [{"name": "f", "input_schema": {}}])";
   const std::string call = R"(<tool_call>{"name": "f", "arguments": {"a": 1}}</tool_call>)";
   EXPECT_EQ(
-      Answer(*ReplyTo(tools), {{"So" + call + call}}, kEnd),
+      Answer(*ReplyTo(tools), {{"So" + call + call}}, kMessageEnd),
       Message(
           R"({"type":"text","text":"So"},{"type":"tool_use","id":"toolu_7_1","name":"f","input":{"a": 1}},)"
           R"({"type":"tool_use","id":"toolu_7_2","name":"f","input":{"a": 1}})",
@@ -175,7 +176,7 @@ TEST_F(MessagesTest, CallsOfTools) {
           R"(,"index":0,"content_block":{"type":"tool_use","id":"toolu_7_0","name":"f","input":{}})") +
           Event("content_block_delta",
                 R"(,"index":0,"delta":{"type":"input_json_delta","partial_json":"{\"a\": 1}"})"));
-  EXPECT_EQ(reply->OnEnd(0, kEnd), "");
+  EXPECT_EQ(reply->OnEnd(0, kMessageEnd), "");
   EXPECT_EQ(reply->Finish(), Event("content_block_stop", R"(,"index":0)") + Stop("tool_use"));
 }
 

@@ -8,7 +8,7 @@
 namespace bitfetch {
 namespace {
 
-const CompletionEnd kEnd = {
+const CompletionEnd kResponseEnd = {
     .reason = StopReason::kStopToken, .prompt_tokens = 10, .cached_tokens = 4, .tokens = 5};
 
 class ResponsesTest : public testing::Test {
@@ -109,9 +109,9 @@ TEST_F(ResponsesTest, Whole) {
       R"({"id":"rs_7_0","type":"reasoning","summary":[],"content":[{"type":"reasoning_text","text":"the"}],"status":"completed"})";
   const std::string text =
       R"({"id":"msg_7_1","type":"message","role":"assistant","content":[{"type":"output_text","text":"yes","annotations":[],"logprobs":[]}],"status":"completed"})";
-  EXPECT_EQ(Answer(*ReplyTo(""), {{"<think>the</think>ye"}, {"s"}}, kEnd),
+  EXPECT_EQ(Answer(*ReplyTo(""), {{"<think>the</think>ye"}, {"s"}}, kResponseEnd),
             Response("completed", thought + "," + text, 2));
-  CompletionEnd cut = kEnd;
+  CompletionEnd cut = kResponseEnd;
   cut.reason = StopReason::kContextFull;
   EXPECT_EQ(Answer(*ReplyTo(""), {}, cut),
             Response("incomplete", "", 0, R"({"reason":"max_output_tokens"})"));
@@ -122,7 +122,7 @@ TEST_F(ResponsesTest, Streamed) {
   const std::string item =
       R"({"id":"msg_7_0","type":"message","role":"assistant","content":[{"type":"output_text","text":"yes","annotations":[],"logprobs":[]}],"status":"completed"})";
   EXPECT_EQ(
-      Answer(*ReplyTo(R"(, "stream": true)"), {{"ye"}, {""}, {"s"}}, kEnd),
+      Answer(*ReplyTo(R"(, "stream": true)"), {{"ye"}, {""}, {"s"}}, kResponseEnd),
       Begin() +
           Event(
               2, "response.output_item.added",
@@ -153,7 +153,7 @@ TEST_F(ResponsesTest, CallsOfTools) {
           R"("output_index":0,"item":{"id":"fc_7_0","type":"function_call","call_id":"call_7_0","name":"f","arguments":"","status":"in_progress"})") +
           Event(3, "response.function_call_arguments.delta",
                 R"("item_id":"fc_7_0","output_index":0,"delta":"{\"a\": 1}")"));
-  EXPECT_EQ(reply->OnEnd(0, kEnd),
+  EXPECT_EQ(reply->OnEnd(0, kResponseEnd),
             Event(4, "response.function_call_arguments.done",
                   R"("item_id":"fc_7_0","output_index":0,"name":"f","arguments":"{\"a\": 1}")") +
                 Event(5, "response.output_item.done", R"("output_index":0,"item":)" + item));

@@ -14,10 +14,6 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-void AnswerOk(const Request&, const std::shared_ptr<Response>& response) {
-  response->Send({}, "{}");
-}
-
 std::string Get(int port) {
   TestClient client(port);
   client.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -21,12 +21,6 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-
-void AnswerOk(const Request&, const std::shared_ptr<Response>& response) {
-  response->Send({}, "{}");
-}
-
 // Keeps every answer open, until it goes.
 class KeepOpen {
  public:

@@ -17,8 +17,6 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-
 // A server that hands its one answer to the test, and a client that has asked for it.
 class OneAnswer {
  public:

@@ -20,6 +20,13 @@ inline std::string TestErrorBody(int status, std::string_view message, std::stri
          ",\"path\":" + QuoteJson(path) + "}";
 }
 
+// For tests: what asks for something, and a handler for which anything will do.
+inline constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+inline void AnswerOk(const Request&, const std::shared_ptr<Response>& response) {
+  response->Send({}, "{}");
+}
+
 // For tests: a server on a free port of 127.0.0.1.
 inline std::unique_ptr<Server> StartServer(Handler handler, Options options = {}) {
   options.error_body = TestErrorBody;
