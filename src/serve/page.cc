@@ -27,10 +27,11 @@ void SendPage(ApiResponse* response) {
   response->Send(
       200, page, "text/html; charset=utf-8",
       {{"Content-Security-Policy",
-        fmt::format("default-src 'none'; script-src 'nonce-{0}'; style-src 'nonce-{0}'; "
-                    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
-                    "frame-ancestors 'none'",
-                    nonce)},
+        fmt::format(
+            "default-src 'none'; script-src 'nonce-{0}'; style-src 'nonce-{0}'; "
+            "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+            nonce)},
        {"X-Content-Type-Options", "nosniff"},
        {"Referrer-Policy", "no-referrer"},
        {"Cache-Control", "no-cache"}});

@@ -7,7 +7,8 @@
 namespace bitfetch {
 
 // Sends the page to chat on (src/serve/page/index.html), which a browser lets run no script and
-// load nothing but what is in it: a content security policy with a nonce for this response.
+// load nothing but what is in it, and never read a text as HTML: a content security policy with a
+// nonce for this response.
 void SendPage(ApiResponse* response);
 
 }  // namespace bitfetch
