@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # tools/packages.sh PURPOSE...: sees to it that the Debian packages for each purpose (build, serve, test, arm64, bench,
-# clang, coverage, tidy, npm) are there. Root installs what is missing; anyone else is told what to type. When nothing is
-# missing this takes milliseconds and no network.
+# clang, coverage, tidy, npm, browser) are there. Root installs what is missing; anyone else is told what to type. When
+# nothing is missing this takes milliseconds and no network.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -19,6 +19,7 @@ declare -A packages=(
   [coverage]="gcovr"
   [tidy]="clang-format clang-tidy"
   [npm]="npm"
+  [browser]="chromium"
 )
 
 if ! command -v dpkg-query >/dev/null; then
