@@ -173,7 +173,7 @@ bool Connection::ParseNext() {
   in_.erase(0, taken);
   if (in_.empty()) in_ = {};
   Progress(taken);
-  CountBody(reader_->request().body.capacity());
+  CountBody(reader_->request().body.size());
   const RequestReader::State state = reader_->state();
   if (state == RequestReader::State::kRefused) {
     Refuse(reader_->refusal());
