@@ -31,7 +31,7 @@ async function startServer(...options) {
 // A relay asks its server, with `fields` beside what the page posts, or answers itself while `answer` is set. `asked` has
 // what the page posted.
 async function startRelay(server) {
-  const relay = {server};
+  const relay = {server, answer: null, fields: {}, asked: []};
   const listener = http.createServer((request, response) => {
     const pieces = [];
     request.on('data', piece => pieces.push(piece)).on('end', () => {
