@@ -3,11 +3,13 @@
 #define BITFETCH_SERVE_SCHEDULE_COMPLETION_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "engine/generate.h"
+#include "text/constraint/constraint.h"
 #include "text/sampler.h"
 
 // What the dialects ask of the scheduler, and what they hear from it.
@@ -22,6 +24,8 @@ struct CompletionTask {
   // probabilities at all. For the tokens of the prompt too, if asked for.
   int top_logprobs = -1;
   bool prompt_logprobs = false;
+  // What the answer must be, if anything. It ends where the constraint says that nothing follows.
+  std::shared_ptr<const Constraint> constraint = {};
   bool embeds = false;      // no answer: what the prompt's last token leads to (Embedding)
   std::string salt = {};    // only requests with the same one share KV (Engine::NewSequence)
   std::string client = {};  // among whom turns are shared evenly

@@ -83,18 +83,20 @@ void RunningTask::OnRun(const SequencePiece& piece) {
 
 LogitsQuery RunningTask::Query() const {
   LogitsQuery query{.sequence = &*sequence_};
-  if (task_.top_logprobs < 0) query.wanted = sampler_.Wanted(tokens_);
+  if (task_.top_logprobs < 0 && !constrained_) query.wanted = sampler_.Wanted(tokens_);
   return query;
 }
 
-void RunningTask::OnLogits(const LogitsQuery& query) {
+void RunningTask::OnLogits(LogitsQuery query) {
   if (!query.status) return Fail(query.status.error());
-  const int token = sampler_.Sample(query.logits, tokens_);
+  std::vector<float> all;  // how likely tokens are does not depend on what is allowed
   if (task_.top_logprobs >= 0) {
-    std::vector<float> all(query.logits.size());
+    all.resize(query.logits.size());
     std::ranges::transform(query.logits, all.begin(), &Logit::value);
-    logprobs_.push_back(LogprobOf(token, all, task_.top_logprobs));
   }
+  if (constrained_) constrained_->Filter(tokenizer_.StopTokens(), &query.logits);
+  const int token = sampler_.Sample(query.logits, tokens_);
+  if (task_.top_logprobs >= 0) logprobs_.push_back(LogprobOf(token, all, task_.top_logprobs));
   if (++end_.tokens == 1) {
     end_.prompt_seconds = since_.Seconds();
     since_ = {};
@@ -104,6 +106,10 @@ void RunningTask::OnLogits(const LogitsQuery& query) {
   }
   Tell(text_.Feed(tokenizer_.TokenBytes(token)));
   if (!text_.stop().empty()) return End(StopReason::kStopString);
+  if (constrained_) {
+    constrained_->Append(tokenizer_.TokenBytes(token));
+    if (constrained_->must_end()) return End(StopReason::kStopToken);
+  }
   if (end_.tokens == task_.generate.max_tokens) return End(StopReason::kTokens);
   if (sequence_->length() == sequence_->context()) return End(StopReason::kContextFull);
   tokens_.push_back(token);

@@ -15,6 +15,7 @@
 #include "machine/clock.h"
 #include "serve/schedule/completion.h"
 #include "text/answer_text.h"
+#include "text/constraint/constraint.h"
 #include "text/sampler.h"
 #include "text/tokenizer.h"
 
@@ -50,7 +51,7 @@ class RunningTask {
 
   // What the next token is drawn from.
   LogitsQuery Query() const;
-  void OnLogits(const LogitsQuery& query);
+  void OnLogits(LogitsQuery query);
 
   // Nothing comes any more. OnRun and OnLogits may find that out, too.
   void End(StopReason reason);
@@ -69,7 +70,9 @@ class RunningTask {
         tokenizer_(tokenizer),
         sampler_(std::move(sampler)),
         text_(std::move(text)),
-        tokens_(task_.prompt) {}
+        tokens_(task_.prompt) {
+    if (task_.constraint != nullptr) constrained_.emplace(task_.constraint);
+  }
 
   bool NeedsPromptLogprobs() const {
     return task_.prompt_logprobs && !was_read_ && prompt_logprobs_.size() + 1 < task_.prompt.size();
@@ -82,6 +85,7 @@ class RunningTask {
   const Tokenizer& tokenizer_;
   Sampler sampler_;
   AnswerText text_;
+  std::optional<ConstrainedText> constrained_;
   std::vector<int> tokens_;           // the prompt, and those drawn that the answer goes on from
   std::optional<Sequence> sequence_;  // has the first of them
   std::vector<float> logits_;         // of a piece of the prompt, [tokens][vocab]

@@ -188,7 +188,7 @@ void Scheduler::Step() {
     takers.push_back(entry.task.get());
   }
   engine_.Logits(queries);
-  for (size_t i = 0; i < queries.size(); ++i) takers[i]->OnLogits(queries[i]);
+  for (size_t i = 0; i < queries.size(); ++i) takers[i]->OnLogits(std::move(queries[i]));
   Count({}, std::ssize(queries));
 }
 

@@ -9,6 +9,7 @@
 #include <random>
 #include <set>
 
+#include "base/json_value.h"
 #include "engine/generate.h"
 #include "engine/read_tokenizer.h"
 #include "serve/schedule/token_logprobs.h"
@@ -281,6 +282,39 @@ TEST_F(SchedulerTest, AnEmbeddingIsThatOfTheSequence) {
   const Heard heard = Run({.prompt = Ids("In the beginning"), .embeds = true});
   EXPECT_EQ(std::ssize(heard.end.embedding), engine_->model().config().hidden);
   EXPECT_EQ(heard.end.tokens, 0);
+}
+
+// The tiny model knows no JSON: all of it is the constraint's doing.
+TEST_F(SchedulerTest, AConstrainedAnswerIsWhatItMustBe) {
+  Open({.parallel = 3});
+  std::vector<std::string_view> tokens;
+  for (int id = 0; id < tokenizer_.size(); ++id) tokens.push_back(tokenizer_.TokenBytes(id));
+  const JsonValue schema = ParseJson(R"({"type": "object", "properties": {
+      "verses": {"type": "array", "items": {"type": "string", "maxLength": 9}, "maxItems": 3},
+      "book": {"enum": ["Genesis", "Exodus"]}, "sure": {"type": ["boolean", "null"]}},
+      "required": ["verses", "book", "sure"], "additionalProperties": false})")
+                               .value();
+  const auto constraint =
+      Constraint::Create({Form::Schema{schema}}, std::make_shared<TokenTrie>(tokens)).value();
+  std::set<std::string> answers;
+  for (int i = 0; i < 12; ++i) {
+    CompletionTask task{.prompt = Ids("In the beginning"), .constraint = constraint};
+    task.sampling.seed = i;
+    task.sampling.temperature = i % 3;
+    if (i % 2 == 0) task.top_logprobs = 1;
+    Submitted again = Submit(task);
+    const Heard heard = Run(task);
+    EXPECT_EQ(again.heard.get().text, heard.text);
+    ASSERT_EQ(heard.end.reason, StopReason::kStopToken) << heard.text;
+    const JsonValue answer = ParseJson(heard.text).value();
+    const auto* verses = answer.Find<JsonValue::List>("verses");
+    ASSERT_NE(verses, nullptr) << heard.text;
+    EXPECT_LE(verses->size(), 3u);
+    EXPECT_THAT(*answer.Find<std::string>("book"), testing::AnyOf("Genesis", "Exodus"));
+    EXPECT_EQ(answer.As<JsonValue::Object>()->back().first, "sure");
+    answers.insert(heard.text);
+  }
+  EXPECT_GT(answers.size(), 4u);
 }
 
 }  // namespace
