@@ -19,6 +19,8 @@ set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME bitfetch)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bitfetch)
 install(TARGETS ${programs} RUNTIME)
 install(TARGETS libbitfetch EXPORT bitfetch LIBRARY)
+# A service that a package brings and nobody enables.
+install(FILES cmake/bitfetch.service DESTINATION lib/systemd/system)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES debian-copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 install(DIRECTORY include/bitfetch DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

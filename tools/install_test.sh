@@ -47,7 +47,7 @@ fi
 (cd "$scratch" && cpack --config "$build/CPackConfig.cmake" -B "$scratch/packed" >/dev/null)
 deb=$(echo "$scratch"/packed/bitfetch_*.deb)
 dpkg-deb --extract "$deb" "$scratch/unpacked"
-for file in bin/bitfetch bin/bitfetch-bench bin/bitfetch-convert share/doc/bitfetch/LICENSE; do
+for file in bin/bitfetch bin/bitfetch-bench bin/bitfetch-convert bin/bitfetch-serve lib/systemd/system/bitfetch.service share/doc/bitfetch/LICENSE; do
   [[ -f $scratch/unpacked/usr/$file ]]
 done
 dpkg-deb --field "$deb" Depends
