@@ -16,8 +16,8 @@ PAGES = ["README.md", "models/README.md", *sorted(str(p.relative_to(ROOT)) for p
 COMMAND = re.compile(r"^    (?:\$ )?(?:\./run\.sh|bitfetch)((?: [^#\n]*)?)(?:#.*)?$", re.MULTILINE)
 MODEL = re.compile(r"\S+\.gguf")
 
-# Begin so: take minutes, gigabytes, or a download.
-SLOW = ["convert", "bench report", "bench distance", "tune", "synth --shape bitnet-2b4t", "perplexity"]
+# Begin so: take minutes, gigabytes, or a download, or do not end.
+SLOW = ["convert", "bench report", "bench distance", "tune", "synth --shape bitnet-2b4t", "perplexity", "serve"]
 
 
 def commands():
