@@ -311,7 +311,7 @@ TEST_F(SchedulerTest, AConstrainedAnswerIsWhatItMustBe) {
     ASSERT_NE(verses, nullptr) << heard.text;
     EXPECT_LE(verses->size(), 3u);
     EXPECT_THAT(*answer.Find<std::string>("book"), testing::AnyOf("Genesis", "Exodus"));
-    EXPECT_EQ(answer.As<JsonValue::Object>()->back().first, "sure");
+    EXPECT_EQ(answer.As<JsonValue::Object>()->back().key, "sure");
     answers.insert(heard.text);
   }
   EXPECT_GT(answers.size(), 4u);

@@ -101,7 +101,7 @@ bool IsNever(const JsonValue& schema) {
 bool Speaks(const JsonValue& schema, Use use) {
   const Object* object = schema.As<Object>();
   return object != nullptr && std::ranges::any_of(*object, [&](const auto& member) {
-           return UseOf(member.first) == use;
+           return UseOf(member.key) == use;
          });
 }
 
@@ -153,11 +153,11 @@ Result<JsonValue> MergeTypes(const JsonValue& a, const JsonValue& b) {
 Result<JsonValue> MergeProperties(const Object& a, const Object& b) {
   Object merged = a;
   for (const auto& [name, schema] : b) {
-    const auto found = std::ranges::find(merged, name, &Object::value_type::first);
+    const auto found = std::ranges::find(merged, name, &Object::value_type::key);
     if (found == merged.end()) {
-      merged.emplace_back(name, schema);
+      merged.push_back({name, schema});
     } else {
-      BITFETCH_ASSIGN_OR_RETURN(found->second, MergeSchemas(found->second, schema));
+      BITFETCH_ASSIGN_OR_RETURN(found->value, MergeSchemas(found->value, schema));
     }
   }
   return JsonValue{std::move(merged)};
@@ -190,7 +190,7 @@ Status CheckClosed(const JsonValue& closed, const JsonValue& other) {
   if (properties == nullptr) return {};
   const Object* own = closed.Find<Object>("properties");
   for (const auto& [name, schema] : *properties) {
-    if (own == nullptr || std::ranges::find(*own, name, &Object::value_type::first) == own->end()) {
+    if (own == nullptr || std::ranges::find(*own, name, &Object::value_type::key) == own->end()) {
       return Fail("'additionalProperties' beside other schemas' property '{}' is not supported",
                   Printable(name));
     }
@@ -209,8 +209,8 @@ std::optional<double> NumberOf(const JsonValue& value) {
 const JsonValue* Keyword(const JsonValue& schema, std::string_view keyword) {
   const Object* object = schema.As<Object>();
   if (object == nullptr) return nullptr;
-  const auto found = std::ranges::find(*object, keyword, &Object::value_type::first);
-  return found == object->end() ? nullptr : &found->second;
+  const auto found = std::ranges::find(*object, keyword, &Object::value_type::key);
+  return found == object->end() ? nullptr : &found->value;
 }
 
 Status CheckSchema(const JsonValue& schema) {
@@ -312,14 +312,14 @@ bool OnlyAnnotates(const JsonValue& schema) {
   if (all != nullptr) return *all;
   const Object* object = schema.As<Object>();
   return object != nullptr && std::ranges::all_of(*object, [](const auto& member) {
-           return UseOf(member.first) == Use::kAnnotation;
+           return UseOf(member.key) == Use::kAnnotation;
          });
 }
 
 JsonValue WithoutKeyword(const JsonValue& schema, std::string_view keyword) {
   Object rest;
   for (const auto& member : std::get<Object>(schema.value)) {
-    if (member.first != keyword) rest.push_back(member);
+    if (member.key != keyword) rest.push_back(member);
   }
   return {std::move(rest)};
 }
@@ -336,12 +336,12 @@ Result<JsonValue> MergeSchemas(const JsonValue& a, const JsonValue& b) {
   Object merged = *a.As<Object>();
   for (const auto& [keyword, value] : *b.As<Object>()) {
     if (UseOf(keyword) == Use::kAnnotation) continue;
-    const auto found = std::ranges::find(merged, keyword, &Object::value_type::first);
+    const auto found = std::ranges::find(merged, keyword, &Object::value_type::key);
     if (found == merged.end()) {
-      merged.emplace_back(keyword, value);
+      merged.push_back({keyword, value});
       continue;
     }
-    JsonValue& there = found->second;
+    JsonValue& there = found->value;
     const std::optional<double> x = NumberOf(there);
     const std::optional<double> y = NumberOf(value);
     const bool are_objects = there.As<Object>() != nullptr && value.As<Object>() != nullptr;
@@ -391,10 +391,10 @@ bool AreDisjoint(const JsonValue& a, const JsonValue& b) {
   const std::set<std::string> required_b = RequiredOf(b);
   for (const std::string& name : RequiredOf(a)) {
     if (!required_b.contains(name)) continue;
-    const auto of_a = std::ranges::find(*properties_a, name, &Object::value_type::first);
-    const auto of_b = std::ranges::find(*properties_b, name, &Object::value_type::first);
+    const auto of_a = std::ranges::find(*properties_a, name, &Object::value_type::key);
+    const auto of_b = std::ranges::find(*properties_b, name, &Object::value_type::key);
     if (of_a != properties_a->end() && of_b != properties_b->end() &&
-        AreDisjoint(of_a->second, of_b->second)) {
+        AreDisjoint(of_a->value, of_b->value)) {
       return true;
     }
   }
