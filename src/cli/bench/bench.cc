@@ -8,7 +8,8 @@ void AddBench(Command& program) {
   Command& bench = program.Add(
       "bench",
       {.usage =
-           "attention | batch | decode | distance | memory | misses | prefill | report [options]",
+           "attention | batch | decode | distance | memory | misses | prefill | report | serve "
+           "[options]",
        .summary = std::string(FindOtherProgram("bench")->summary),
        .more = R"(examples:
   bitfetch bench attention
@@ -25,6 +26,7 @@ void AddBench(Command& program) {
   AddBenchMisses(bench);
   AddBenchPrefill(bench);
   AddBenchReport(bench);
+  AddBenchServe(bench);
 }
 
 }  // namespace bitfetch

@@ -18,6 +18,7 @@ void AddBenchMemory(Command& bench);
 void AddBenchMisses(Command& bench);
 void AddBenchPrefill(Command& bench);
 void AddBenchReport(Command& bench);
+void AddBenchServe(Command& bench);
 
 }  // namespace bitfetch
 

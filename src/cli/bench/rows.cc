@@ -126,6 +126,10 @@ void AddRepeatsAndJson(Command& command, int* repeats, std::string* json) {
   command.AddParsed("--repeats", "N",
                     fmt::format("how often each row is measured (default: {})", *repeats), repeats,
                     Integer<int>(1, kMaxRepeats));
+  AddJson(command, json);
+}
+
+void AddJson(Command& command, std::string* json) {
   command.AddPath(
       "--json", "FILE",
       "also write the rows to this file as JSON; with - write nothing but that to stdout", json);

@@ -78,6 +78,7 @@ Result<int> ReportRows(std::string_view header, const std::string& json_path,
 
 // --repeats and --json.
 void AddRepeatsAndJson(Command& command, int* repeats, std::string* json);
+void AddJson(Command& command, std::string* json);
 
 // A list each. Defaults that depend on the command come as text; that of counts is what they hold.
 void AddCounts(Command& command, const std::string& names, const std::string& help,
