@@ -295,7 +295,7 @@ TEST_F(SchedulerTest, AConstrainedAnswerIsWhatItMustBe) {
       "required": ["verses", "book", "sure"], "additionalProperties": false})")
                                .value();
   const auto constraint =
-      Constraint::Create({Form::Schema{schema}}, std::make_shared<TokenTrie>(tokens)).value();
+      Constraint::Create({Form::Schema{schema}}, std::make_shared<TokenTries>(tokens)).value();
   std::set<std::string> answers;
   for (int i = 0; i < 12; ++i) {
     CompletionTask task{.prompt = Ids("In the beginning"), .constraint = constraint};

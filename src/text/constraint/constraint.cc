@@ -41,66 +41,79 @@ Result<NodeId> AddForm(const Form& form, NodeId next, GrammarBuilder* builder) {
 }  // namespace
 
 Result<std::shared_ptr<const Constraint>> Constraint::Create(
-    const Form& form, std::shared_ptr<const TokenTrie> trie) {
+    const Form& form, std::shared_ptr<const TokenTries> tries) {
   GrammarBuilder builder;
   BITFETCH_ASSIGN_OR_RETURN(const NodeId start, AddForm(form, GrammarBuilder::kReturn, &builder));
   if (builder.is_full()) return Fail("the constraint is too large");
-  Grammar grammar = std::move(builder).Finish(start, trie->alphabet());
+  Grammar grammar = std::move(builder).Finish(start, tries->alphabet());
   if (grammar.MinDepth(grammar.start()) > Grammar::kMaxDepth) {
     return Fail("no text of finite size meets the constraint");
   }
-  return std::shared_ptr<const Constraint>(new Constraint(std::move(grammar), std::move(trie)));
+  return std::shared_ptr<const Constraint>(new Constraint(std::move(grammar), std::move(tries)));
 }
 
 ConstrainedText::ConstrainedText(std::shared_ptr<const Constraint> constraint)
     : constraint_(std::move(constraint)),
       matcher_(constraint_->grammar()),
-      state_(matcher_.start()) {}
+      state_(matcher_.start()),
+      allowed_(constraint_->tries().tokens()) {}
 
-const std::vector<bool>& ConstrainedText::Allowed() {
-  if (const auto known = masks_.find(state_); known != masks_.end()) return known->second;
-  if (masks_.size() == kMaxMasks) masks_.clear();
-  std::vector<bool> allowed = Walk();
-  return masks_[state_] = std::move(allowed);
+const TokenMask& ConstrainedText::Allowed() {
+  allowed_ = TokenMask(constraint_->tries().tokens());
+  for (size_t i = 0; i < known_.size(); ++i) {
+    AddFrom(constraint_->tries().tries()[i], &known_[i]);
+  }
+  return allowed_;
 }
 
-std::vector<bool> ConstrainedText::Walk() {
-  const TokenTrie& trie = constraint_->trie();
-  const std::span<const TokenTrie::Node> nodes = trie.nodes();
-  std::vector<bool> allowed(trie.tokens());
-  std::array<Matcher::State, 256> path;  // after each byte, the first being after none
+// Adds what of the trie may come next.
+void ConstrainedText::AddFrom(const TokenTrie& trie, std::vector<Walked>* known) {
+  const auto max_bytes = static_cast<uint32_t>(trie.max_bytes());
+  // What the text has led to, where the walk begins, and what each byte of it leads to.
+  std::array<Matcher::State, TokenTries::kMaxBytes + 2> path;
   path[0] = state_;
+  path[1] = matcher_.Nearby(state_, max_bytes);
+  const auto found = std::ranges::find(*known, path[1], &Walked::state);
+  if (found != known->end()) return allowed_.Add(found->mask);
+
+  TokenMask mask(constraint_->tries().tokens());
+  const std::span<const TokenTrie::Node> nodes = trie.nodes();
   const int64_t max_work = matcher_.work() + kMaxWork;
   for (uint32_t i = 0; i < nodes.size();) {
     const TokenTrie::Node& node = nodes[i];
-    if (node.depth > 0 && matcher_.work() > max_work) {
-      i = node.end;
-      continue;
-    }
-    if (matcher_.Trim(std::span(path).first(node.depth + 1))) masks_.clear();
-    const Matcher::State next = matcher_.Step(path[node.depth], node.byte);
+    const std::span<Matcher::State> begun = std::span(path).first(node.depth + 2);
+    if (matcher_.Trim(begun)) Forget();
+    const bool is_too_much = node.depth > 0 && matcher_.work() > max_work;
+    const Matcher::State next =
+        is_too_much ? Matcher::kDead : matcher_.Step(begun.back(), node.byte);
     if (next == Matcher::kDead) {
       i = node.end;
       continue;
     }
-    path[node.depth + 1] = next;
-    for (uint32_t j = node.ids_begin; j < node.ids_end; ++j) allowed[trie.ids()[j]] = true;
+    path[node.depth + 2] = next;
+    for (uint32_t j = node.ids_begin; j < node.ids_end; ++j) mask.Add(trie.ids()[j]);
     ++i;
   }
   state_ = path[0];
-  return allowed;
+  allowed_.Add(mask);
+  if (known->size() == kMaxMasks) known->erase(known->begin());
+  known->push_back({path[1], std::move(mask)});
+}
+
+void ConstrainedText::Forget() {
+  for (std::vector<Walked>& known : known_) known.clear();
 }
 
 void ConstrainedText::Filter(std::span<const int> stops, std::vector<Logit>* logits) {
-  const std::vector<bool>& allowed = Allowed();
+  Allowed();
   const auto is_stop = [&](int id) { return std::ranges::binary_search(stops, id); };
   std::erase_if(*logits, [&](const Logit& logit) {
-    return is_stop(logit.id) ? !may_end() : !allowed[logit.id];
+    return is_stop(logit.id) ? !may_end() : !allowed_.Has(logit.id);
   });
 }
 
 void ConstrainedText::Append(std::string_view bytes) {
-  if (matcher_.Trim({&state_, 1})) masks_.clear();
+  if (matcher_.Trim({&state_, 1})) Forget();
   for (const char byte : bytes) state_ = matcher_.Step(state_, static_cast<uint8_t>(byte));
 }
 

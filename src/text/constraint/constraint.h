@@ -2,11 +2,12 @@
 #ifndef BITFETCH_TEXT_CONSTRAINT_CONSTRAINT_H_
 #define BITFETCH_TEXT_CONSTRAINT_CONSTRAINT_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -14,6 +15,7 @@
 #include "text/constraint/form.h"
 #include "text/constraint/grammar.h"
 #include "text/constraint/matcher.h"
+#include "text/constraint/token_mask.h"
 #include "text/constraint/token_trie.h"
 
 namespace bitfetch {
@@ -25,17 +27,17 @@ class Constraint {
   // Errors, one sentence each, which name the place in a schema: what is not supported, or too
   // large, or can never be met with the bytes that are tokens. Takes at most some 100 ms.
   static Result<std::shared_ptr<const Constraint>> Create(const Form& form,
-                                                          std::shared_ptr<const TokenTrie> trie);
+                                                          std::shared_ptr<const TokenTries> tries);
 
   const Grammar& grammar() const { return grammar_; }
-  const TokenTrie& trie() const { return *trie_; }
+  const TokenTries& tries() const { return *tries_; }
 
  private:
-  Constraint(Grammar grammar, std::shared_ptr<const TokenTrie> trie)
-      : grammar_(std::move(grammar)), trie_(std::move(trie)) {}
+  Constraint(Grammar grammar, std::shared_ptr<const TokenTries> tries)
+      : grammar_(std::move(grammar)), tries_(std::move(tries)) {}
 
   Grammar grammar_;
-  std::shared_ptr<const TokenTrie> trie_;
+  std::shared_ptr<const TokenTries> tries_;
 };
 
 // Holds one text to a constraint, token by token. While a text is not complete there is always a
@@ -45,10 +47,10 @@ class ConstrainedText {
  public:
   explicit ConstrainedText(std::shared_ptr<const Constraint> constraint);
 
-  // [vocab] whether each token may come next; of those that stand for no bytes, none. What was
-  // asked for at the same place of the constraint lately costs nothing, else up to some ms for
-  // 128K tokens. Where that would take longer by far, tokens of several bytes are left out.
-  const std::vector<bool>& Allowed();
+  // Which tokens may come next; none of those that stand for no bytes. What was asked for at the
+  // same place of the constraint lately costs some microseconds, else up to some ms for 128K
+  // tokens. Where that would take longer by far, tokens of several bytes are left out.
+  const TokenMask& Allowed();
 
   // Leaves of `logits` those of tokens that may come next; where the text may end, `stops` (in
   // rising order) too.
@@ -62,13 +64,18 @@ class ConstrainedText {
   bool must_end() const { return matcher_.MustEnd(state_); }
 
  private:
+  struct Walked {
+    Matcher::State state;
+    TokenMask mask;
+  };
+  void AddFrom(const TokenTrie& trie, std::vector<Walked>* known);
   void Forget();
-  std::vector<bool> Walk();
 
   std::shared_ptr<const Constraint> constraint_;
   Matcher matcher_;
   Matcher::State state_;
-  std::unordered_map<Matcher::State, std::vector<bool>> masks_;
+  std::array<std::vector<Walked>, 2> known_;  // of each trie, the last to be asked for
+  TokenMask allowed_;
 };
 
 }  // namespace bitfetch

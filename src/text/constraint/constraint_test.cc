@@ -19,22 +19,24 @@ JsonValue Json(std::string_view text) { return ParseJson(text, {.max_depth = 200
 // All bytes, and some pieces of JSON.
 const std::vector<std::string>& Tokens() {
   static const std::vector<std::string> tokens = [] {
-    std::vector<std::string> all = {"",    "\"}",   "\":",   "\", \"", "{\"", "true",
-                                    "12",  "a",     "\"a\"", "[[",     "}}",  "\n  ",
-                                    "é\"", "null,", "name",  "\\\"",   "]}",  "9.5"};
+    std::vector<std::string> all = {
+        "",     "\"}",  "\":", "\", \"", "{\"",
+        "true", "12",   "a",   "\"a\"",  "[[",
+        "}}",   "\n  ", "é\"", "null,",  "          12345678901234567890",
+        "name", "\\\"", "]}",  "9.5",    "aaaaaaaaaaaaaaaaaaaaaaaa\""};
     for (int byte = 0; byte < 256; ++byte) all.push_back(std::string(1, static_cast<char>(byte)));
     return all;
   }();
   return tokens;
 }
 
-std::shared_ptr<const TokenTrie> TrieOf(const std::vector<std::string>& tokens) {
+std::shared_ptr<const TokenTries> TrieOf(const std::vector<std::string>& tokens) {
   const std::vector<std::string_view> views(tokens.begin(), tokens.end());
-  return std::make_shared<const TokenTrie>(views);
+  return std::make_shared<const TokenTries>(views);
 }
 
-std::shared_ptr<const TokenTrie> SmallTrie() {
-  static const std::shared_ptr<const TokenTrie> trie = TrieOf(Tokens());
+std::shared_ptr<const TokenTries> SmallTrie() {
+  static const std::shared_ptr<const TokenTries> trie = TrieOf(Tokens());
   return trie;
 }
 
@@ -98,10 +100,10 @@ std::string Write(const std::shared_ptr<const Constraint>& constraint,
   ConstrainedText text(constraint);
   std::string written;
   while (!text.must_end() && !(text.may_end() && random() % 4 == 0)) {
-    const std::vector<bool>& allowed = text.Allowed();
+    const TokenMask& allowed = text.Allowed();
     std::vector<int> ids;
-    for (size_t id = 0; id < allowed.size(); ++id) {
-      if (!allowed[id]) continue;
+    for (size_t id = 0; id < tokens.size(); ++id) {
+      if (!allowed.Has(id)) continue;
       const bool closes = tokens[id].find_first_of("\"]}") != std::string::npos;
       ids.insert(ids.end(), closes ? 40 : 1, static_cast<int>(id));
     }
@@ -139,6 +141,8 @@ const char* const kSchemas[] = {
     R"({"type": "string", "minLength": 3, "maxLength": 5})",
     R"({"type": "string", "pattern": "^(a|bc)+[^a-y\"]{2,3}\\d?$"})",
     R"({"type": "string", "pattern": "b[éx]|^n", "minLength": 4, "maxLength": 7})",
+    R"({"type": "string", "minLength": 40, "maxLength": 100})",
+    R"({"type": "array", "items": {"type": "null"}, "minItems": 30, "maxItems": 400})",
     R"({"type": "integer", "minimum": -12, "maximum": 1234})",
     R"({"type": "integer", "exclusiveMinimum": 7})",
     R"({"type": "integer", "maximum": -99})",
@@ -245,16 +249,17 @@ TEST(Constraint, TokensAreAllowedWhereTheirBytesAre) {
     ConstrainedText text(compiled);
     std::string written;
     for (int i = 0; i < 60 && !text.must_end(); ++i) {
-      const std::vector<bool> allowed = text.Allowed();
+      const TokenMask allowed = text.Allowed();
       std::vector<int> ids;
-      for (size_t id = 0; id < allowed.size(); ++id) {
+      for (size_t id = 0; id < Tokens().size(); ++id) {
         Matcher matcher(compiled->grammar());
         Matcher::State state = matcher.start();
         for (const char byte : written + Tokens()[id]) {
           if (state != Matcher::kDead) state = matcher.Step(state, static_cast<uint8_t>(byte));
         }
-        ASSERT_EQ(allowed[id], !Tokens()[id].empty() && state != Matcher::kDead) << written << id;
-        if (allowed[id]) ids.push_back(static_cast<int>(id));
+        ASSERT_EQ(allowed.Has(id), !Tokens()[id].empty() && state != Matcher::kDead)
+            << written << id;
+        if (allowed.Has(id)) ids.push_back(static_cast<int>(id));
       }
       const std::string& token = Tokens()[ids[random() % ids.size()]];
       written += token;
@@ -286,10 +291,10 @@ TEST(Constraint, IsNestedToALimit) {
   EXPECT_TRUE(Takes(any, std::string(50, '[') + std::string(50, ']')));
   EXPECT_FALSE(Takes(any, std::string(500, '[') + std::string(500, ']')));
   ConstrainedText text(any);
-  while (text.Allowed()['[' + Tokens().size() - 256]) text.Append("[");
+  while (text.Allowed().Has('[' + Tokens().size() - 256)) text.Append("[");
   std::mt19937 random(1);
   for (int i = 0; i < 5000 && !text.must_end(); ++i) {
-    text.Append(text.Allowed()[']' + Tokens().size() - 256] ? "]" : "0");
+    text.Append(text.Allowed().Has(']' + Tokens().size() - 256) ? "]" : "0");
   }
   EXPECT_TRUE(text.must_end());
 }
@@ -323,7 +328,7 @@ TEST(Constraint, WhatIsHugeOrHostileIsRefusedOrWorks) {
   text.Append("\"");
   std::mt19937 random(2);
   for (int i = 0; i < 300; ++i) {
-    ASSERT_TRUE(text.Allowed()[7]);
+    ASSERT_TRUE(text.Allowed().Has(7));
     text.Append(random() % 2 != 0 ? "a" : "b");
   }
 }

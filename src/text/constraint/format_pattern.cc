@@ -14,7 +14,8 @@ namespace {
   "02-(0[1-9]|1\\d|2[0-8]))|(\\d\\d(0[48]|[2468][048]|[13579][26])|([02468][048]|"    \
   "[13579][26])00)-02-29)"
 #define TIME "([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,9})?(Z|[+-]([01]\\d|2[0-3]):[0-5]\\d)"
-#define LABEL "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+// Hyphens only between others, not two together: names that begin with "xn--" mean something else.
+#define LABEL "[A-Za-z0-9](-?[A-Za-z0-9]){0,30}"
 #define WORD "[A-Za-z0-9_+-]+"
 #define BYTE "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)"
 

@@ -126,6 +126,26 @@ Matcher::State Matcher::Intern(std::vector<Place> places, bool may_end) {
   return found->second;
 }
 
+Matcher::State Matcher::Nearby(State state, uint32_t bytes) {
+  std::vector<Place> places = states_[state].places;
+  for (Place& place : places) place.frame = NearbyFrame(place.frame, bytes);
+  return Intern(std::move(places), states_[state].may_end);
+}
+
+// Each time through a repeat takes a byte or more.
+int32_t Matcher::NearbyFrame(int32_t frame, uint32_t bytes) {
+  if (frame == kNoFrame) return frame;
+  Frame nearby = frames_[frame];
+  const Node& repeat = grammar_.node(nearby.repeat);
+  if (nearby.count < repeat.min) {
+    if (repeat.min - nearby.count > bytes) nearby.count = repeat.min - bytes - 1;
+  } else if (repeat.max - nearby.count > bytes) {
+    nearby.count = repeat.min;
+  }
+  nearby.parent = NearbyFrame(nearby.parent, bytes);
+  return Enter(nearby);
+}
+
 bool Matcher::Trim(std::span<State> keep) {
   if (states_.size() * grammar_.byte_classes() < kMaxTransitions && frames_.size() < kMaxFrames &&
       known_places_ < kMaxKnownPlaces) {

@@ -34,6 +34,10 @@ class Matcher {
   // Whether nothing can follow.
   bool MustEnd(State state) const { return states_[state].places.empty(); }
 
+  // A state from which the same texts of up to `bytes` lead on as from `state`, and which is the
+  // same for more of them: counts are forgotten that are too far from their limits to matter.
+  State Nearby(State state, uint32_t bytes);
+
   // How many places were looked at to make new states, since the beginning.
   int64_t work() const { return work_; }
 
@@ -83,6 +87,7 @@ class Matcher {
   int32_t Enter(const Frame& frame);
   int Depth(int32_t frame) const { return frame == kNoFrame ? 0 : frames_[frame].depth; }
   int32_t Keep(int32_t frame, const std::vector<Frame>& frames);
+  int32_t NearbyFrame(int32_t frame, uint32_t bytes);
   // The state of all that `arrivals_` lead to, of which the last is looked at first.
   State Arrive();
   void Follow(const Arrival& arrival, bool* may_end);

@@ -183,8 +183,13 @@ JsonValue MergeListed(const List& a, const List& b) {
   return {std::move(both)};
 }
 
-// additionalProperties speaks of what is in the same schema's `properties` alone.
+// additionalProperties speaks of what is in the same schema's `properties` alone, and items of what
+// is behind its `prefixItems`.
 Status CheckClosed(const JsonValue& closed, const JsonValue& other) {
+  if (Keyword(closed, "items") != nullptr && Keyword(other, "prefixItems") != nullptr &&
+      Keyword(closed, "prefixItems") == nullptr) {
+    return Fail("'items' beside other schemas' 'prefixItems' is not supported");
+  }
   if (Keyword(closed, "additionalProperties") == nullptr) return {};
   const Object* properties = other.Find<Object>("properties");
   if (properties == nullptr) return {};

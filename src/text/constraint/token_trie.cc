@@ -5,13 +5,11 @@
 
 namespace bitfetch {
 
-TokenTrie::TokenTrie(std::span<const std::string_view> tokens)
-    : tokens_(static_cast<int>(tokens.size())) {
-  constexpr size_t kMaxBytes = 255;
-  for (int id = 0; id < tokens_; ++id) {
-    if (tokens[id].empty() || tokens[id].size() > kMaxBytes) continue;
-    ids_.push_back(id);
-    if (tokens[id].size() == 1) alphabet_.set(static_cast<uint8_t>(tokens[id][0]));
+TokenTrie::TokenTrie(std::span<const std::string_view> tokens, size_t min_bytes, size_t max_bytes)
+    : max_bytes_(max_bytes) {
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    const size_t bytes = tokens[id].size();
+    if (min_bytes <= bytes && bytes <= max_bytes) ids_.push_back(static_cast<int>(id));
   }
   std::ranges::stable_sort(ids_, {}, [&](int id) { return tokens[id]; });
 
@@ -38,6 +36,14 @@ TokenTrie::TokenTrie(std::span<const std::string_view> tokens)
     last = token;
   }
   close_to(0);
+}
+
+TokenTries::TokenTries(std::span<const std::string_view> tokens)
+    : tokens_(static_cast<int>(tokens.size())),
+      tries_{TokenTrie(tokens, 1, kShortBytes), TokenTrie(tokens, kShortBytes + 1, kMaxBytes)} {
+  for (const std::string_view token : tokens) {
+    if (token.size() == 1) alphabet_.set(static_cast<uint8_t>(token[0]));
+  }
 }
 
 }  // namespace bitfetch
