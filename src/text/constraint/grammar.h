@@ -18,8 +18,7 @@ using Alphabet = std::bitset<256>;
 
 // A nondeterministic pushdown automaton over bytes, as a recursive transition network (Woods, 1970,
 // "Transition network grammars for natural language analysis"): a graph whose nodes read a byte,
-// choose, or go through a part of the graph of its own and come back, so often. Whatever of what it
-// takes is begun can be ended.
+// choose, or go through a part of the graph so often and come back.
 class Grammar {
  public:
   using NodeId = int32_t;
@@ -89,7 +88,8 @@ class GrammarBuilder {
   // More nodes were asked for than a grammar may have, and what was built is none.
   bool is_full() const { return is_full_; }
 
-  // Whether some text can be taken from here to the end. Costs a look at all nodes.
+  // What begins at `start`, where MinDepth says whether there is a text that it takes. Costs a look
+  // at all nodes.
   Grammar Finish(NodeId start, const Alphabet& alphabet) &&;
 
  private:

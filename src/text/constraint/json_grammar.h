@@ -26,8 +26,6 @@ class JsonGrammar {
 
   explicit JsonGrammar(GrammarBuilder* builder) : builder_(*builder) {}
 
-  GrammarBuilder& builder() { return builder_; }
-
   NodeId Space(NodeId next);
   NodeId Comma(NodeId next) { return builder_.Literal(",", Space(next)); }
   NodeId Colon(NodeId next);

@@ -116,10 +116,10 @@ bool Includes(SchemaType type, SchemaType other) {
   return type == other || (type == SchemaType::kNumber && other == SchemaType::kInteger);
 }
 
-bool IsSame(const JsonValue& a, const JsonValue& b) {
-  const std::optional<double> x = NumberOf(a);
-  const std::optional<double> y = NumberOf(b);
-  return x && y ? *x == *y : WriteJson(a) == WriteJson(b);
+// The same text for equal values.
+std::string Canonical(const JsonValue& value) {
+  const std::optional<double> number = NumberOf(value);
+  return number ? fmt::format("{}", *number) : WriteJson(value);
 }
 
 std::set<std::string> RequiredOf(const JsonValue& schema) {
@@ -175,10 +175,11 @@ JsonValue MergeRequired(const JsonValue& a, const JsonValue& b) {
 }
 
 JsonValue MergeListed(const List& a, const List& b) {
+  std::set<std::string> texts;
+  for (const JsonValue& value : b) texts.insert(Canonical(value));
   List both;
   for (const JsonValue& value : a) {
-    const auto is_it = [&](const JsonValue& one) { return IsSame(one, value); };
-    if (std::ranges::any_of(b, is_it)) both.push_back(value);
+    if (texts.contains(Canonical(value))) both.push_back(value);
   }
   return {std::move(both)};
 }
@@ -226,6 +227,18 @@ Status CheckSchema(const JsonValue& schema) {
     if (!UseOf(keyword)) return Fail("the keyword '{}' is not supported", Printable(keyword));
   }
   return {};
+}
+
+size_t JsonBytes(const JsonValue& value) {
+  size_t bytes = 8;
+  if (const auto* text = value.As<std::string>()) bytes += text->size();
+  if (const List* list = value.As<List>()) {
+    for (const JsonValue& item : *list) bytes += JsonBytes(item);
+  }
+  if (const Object* object = value.As<Object>()) {
+    for (const auto& [name, member] : *object) bytes += name.size() + JsonBytes(member);
+  }
+  return bytes;
 }
 
 Result<std::vector<SchemaType>> SchemaTypes(const JsonValue& schema) {
@@ -365,7 +378,7 @@ Result<JsonValue> MergeSchemas(const JsonValue& a, const JsonValue& b) {
       if (*y > *x) there = value;
     } else if ((keyword.starts_with("max") || keyword == "exclusiveMaximum") && x && y) {
       if (*y < *x) there = value;
-    } else if (!IsSame(there, value)) {
+    } else if (Canonical(there) != Canonical(value)) {
       return Fail("two schemas with '{}' for the same value are not supported", keyword);
     }
   }

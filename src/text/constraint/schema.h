@@ -2,6 +2,7 @@
 #ifndef BITFETCH_TEXT_CONSTRAINT_SCHEMA_H_
 #define BITFETCH_TEXT_CONSTRAINT_SCHEMA_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -21,6 +22,9 @@ const JsonValue* Keyword(const JsonValue& schema, std::string_view keyword);
 
 // An error for what is no schema, and for a keyword that is not supported.
 Status CheckSchema(const JsonValue& schema);
+
+// About how many bytes a value is as text.
+size_t JsonBytes(const JsonValue& value);
 
 // The types that a schema allows: those of `type`; without it those that its keywords speak of, or
 // else all.

@@ -26,6 +26,10 @@ using NodeId = Grammar::NodeId;
 constexpr NodeId kReturn = GrammarBuilder::kReturn;
 constexpr int kMaxDepth = 128;  // of schemas inside schemas, those that are referred to included
 constexpr int kMaxSchemas = 20'000;
+constexpr size_t kMaxBytes = 1 << 20;
+constexpr size_t kMaxMergedBytes = 1 << 26;  // half a second
+constexpr size_t kMaxExclusive = 64;         // each of which is compared with each
+constexpr size_t kMaxPatternBytes = 10'000;
 constexpr size_t kMaxNameCharacters = 256;
 
 class SchemaCompiler {
@@ -40,6 +44,7 @@ class SchemaCompiler {
   Result<NodeId> Inner(const JsonValue& schema, const std::string& place, NodeId next);
   Result<NodeId> Rule(const std::string& reference, const std::string& place, NodeId next);
   // A schema that refers to none.
+  Result<JsonValue> Merge(const JsonValue& a, const JsonValue& b, const std::string& place);
   Result<JsonValue> Expand(const JsonValue& schema, const std::string& place);
   Result<NodeId> Constrained(const JsonValue& schema, const std::string& place, NodeId next);
   Result<NodeId> Alternatives(const JsonValue& schema, std::string_view keyword,
@@ -69,6 +74,7 @@ class SchemaCompiler {
   std::set<std::string> open_;           // references that nothing has been written of yet
   int depth_ = 0;
   int schemas_ = 0;
+  size_t merged_bytes_ = 0;
 };
 
 Result<NodeId> SchemaCompiler::Value(const JsonValue& schema, const std::string& place,
@@ -103,9 +109,7 @@ Result<NodeId> SchemaCompiler::Constrained(const JsonValue& schema, const std::s
     for (size_t i = 0; i < parts->size(); ++i) {
       const std::string part = fmt::format("{}/allOf/{}", place, i);
       BITFETCH_ASSIGN_OR_RETURN(const JsonValue expanded, Expand((*parts)[i], part));
-      Result<JsonValue> both = MergeSchemas(merged, expanded);
-      if (!both) return Refuse(part, "{}", both.error().message);
-      merged = *std::move(both);
+      BITFETCH_ASSIGN_OR_RETURN(merged, Merge(merged, expanded, part));
     }
     return Value(merged, place, next);
   }
@@ -155,6 +159,15 @@ Result<NodeId> SchemaCompiler::Rule(const std::string& reference, const std::str
   return builder_.Call(rules_[reference], next);
 }
 
+Result<JsonValue> SchemaCompiler::Merge(const JsonValue& a, const JsonValue& b,
+                                        const std::string& place) {
+  merged_bytes_ += JsonBytes(a) + JsonBytes(b);
+  if (merged_bytes_ > kMaxMergedBytes) return Refuse(place, "the schema is too large");
+  Result<JsonValue> merged = MergeSchemas(a, b);
+  if (!merged) return Refuse(place, "{}", merged.error().message);
+  return merged;
+}
+
 Result<JsonValue> SchemaCompiler::Expand(const JsonValue& schema, const std::string& place) {
   JsonValue expanded = schema;
   for (int i = 0; i < kMaxDepth; ++i) {
@@ -163,9 +176,7 @@ Result<JsonValue> SchemaCompiler::Expand(const JsonValue& schema, const std::str
     const auto* name = reference->As<std::string>();
     const JsonValue* target = name == nullptr ? nullptr : FindReference(root_, *name);
     if (target == nullptr) return Refuse(place, "'$ref' leads nowhere in this schema");
-    Result<JsonValue> merged = MergeSchemas(WithoutKeyword(expanded, "$ref"), *target);
-    if (!merged) return Refuse(place, "{}", merged.error().message);
-    expanded = *std::move(merged);
+    BITFETCH_ASSIGN_OR_RETURN(expanded, Merge(WithoutKeyword(expanded, "$ref"), *target, place));
   }
   return Refuse(place, "'$ref' leads back to itself");
 }
@@ -176,8 +187,9 @@ Result<NodeId> SchemaCompiler::Alternatives(const JsonValue& schema, std::string
   if (alternatives == nullptr || alternatives->empty()) {
     return Refuse(place, "'{}' must be a list of schemas", keyword);
   }
-  if (alternatives->size() > Matcher::kMaxPlaces) {
-    return Refuse(place, "'{}' has more than {} schemas", keyword, Matcher::kMaxPlaces);
+  const size_t max = keyword == "oneOf" ? kMaxExclusive : Matcher::kMaxPlaces;
+  if (alternatives->size() > max) {
+    return Refuse(place, "'{}' has more than {} schemas", keyword, max);
   }
   const JsonValue rest = WithoutKeyword(schema, keyword);
   const bool is_plain = OnlyAnnotates(rest);
@@ -202,9 +214,7 @@ Result<NodeId> SchemaCompiler::Alternatives(const JsonValue& schema, std::string
     const std::string inner = fmt::format("{}/{}/{}", place, keyword, i);
     JsonValue alternative = (*alternatives)[i];
     if (!is_plain) {
-      Result<JsonValue> merged = MergeSchemas(rest, expanded[i]);
-      if (!merged) return Refuse(inner, "{}", merged.error().message);
-      alternative = *std::move(merged);
+      BITFETCH_ASSIGN_OR_RETURN(alternative, Merge(rest, expanded[i], inner));
     }
     BITFETCH_ASSIGN_OR_RETURN(const NodeId one, Value(alternative, inner, next));
     any = builder_.Either(any, one);
@@ -433,6 +443,7 @@ Result<NodeId> SchemaCompiler::String(const JsonValue& schema, const std::string
   if (regular.empty() && format != nullptr) {
     return Refuse(place, "the format '{}' is not supported", Printable(*text));
   }
+  if (regular.size() > kMaxPatternBytes) return Refuse(place, "'pattern' is too large");
   const Result<Pattern> parsed = Pattern::Parse(regular);
   if (!parsed) return Refuse(place, "'pattern' {}", parsed.error().message);
   return json_.Matching(*parsed, min, max, next);
@@ -499,6 +510,9 @@ Result<uint32_t> SchemaCompiler::Count(const JsonValue& schema, std::string_view
 
 Result<NodeId> AddSchema(const JsonValue& schema, std::string_view name, NodeId next,
                          GrammarBuilder* builder) {
+  if (JsonBytes(schema) > kMaxBytes) {
+    return Fail("{}#: the schema has more than {} bytes", name, kMaxBytes);
+  }
   return SchemaCompiler(schema, name, builder).Value(schema, "#", next);
 }
 
