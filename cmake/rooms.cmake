@@ -48,6 +48,9 @@ function(bitfetch_room folder)
     bitfetch_program(${name}_test ${tests} ROOMS ${ARG_TEST_ROOMS} ${name}
                      LIBS GTest::gmock GTest::gtest_main FOLDER tests)
     target_compile_definitions(${name}_test PRIVATE BITFETCH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    if(CMAKE_CROSSCOMPILING)
+      target_compile_definitions(${name}_test PRIVATE BITFETCH_EMULATED)
+    endif()
     # GoogleTest is half of the time that a test takes to compile, and optimising the test itself most of the rest.
     # GCC 12 warns of what std::string's operator+ never does (GCC bugs 105329 and 105651).
     target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O1>

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/temp_dir.h"
+#include "base/test_effort.h"
 #include "engine/session.h"
 #include "engine/test_profile.h"
 #include "kernels/kernels.h"
@@ -49,7 +50,7 @@ std::vector<Variant> Variants(size_t type) {
   for (const Kernels* kernels : SupportedKernels()) {
     for (size_t i = 0; i < kBatches.size(); ++i) {
       const bool slow = kernels->isa == Isa::kScalar;
-      if (slow && i != type % kBatches.size()) continue;
+      if ((slow || kIsSlow) && i != type % kBatches.size()) continue;
       variants.push_back({std::string(IsaName(kernels->isa)), kBatches[i],
                           kThreads[(type + i) % kThreads.size()],
                           kPrefetch[(type + 2 * i) % kPrefetch.size()]});

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "base/test_effort.h"
 #include "base/test_random.h"
 #include "kernels/test_attention.h"
 
@@ -102,7 +103,7 @@ TEST(AttentionSlices, EachRowHasTheBitsThatItHasAlone) {
       const auto want = mix.Alone(*SupportedKernels().back());
       for (const Kernels* kernels : SupportedKernels()) {
         for (const int threads : {1, 2, 5}) {
-          if (kernels->isa == Isa::kScalar && threads != 5) continue;  // slow
+          if ((kIsSlow || kernels->isa == Isa::kScalar) && threads != 5) continue;
           const auto pool = ThreadPool::Create(threads).value();
           const PrefetchPlan plan{.on = true, .distance_bytes = 4096, .streams = 4};
           EXPECT_TRUE(SameBits(mix.Together(*kernels, *pool, plan), want))

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/test_effort.h"
 #include "base/test_random.h"
 #include "kv/kv_cache.h"
 #include "kv/test_cache.h"
@@ -24,7 +25,7 @@ TEST_P(KvCacheFuzz, ActsLikeAListOfTokens) {
     std::vector<Sequence> sequences;
     sequences.push_back({KvCache::Create(config).value(), {}});
     sequences[0].tokens.resize(kLayers);
-    for (int step = 0; step < 60; ++step) {
+    for (int step = 0; step < (kIsSlow ? 20 : 60); ++step) {
       Sequence& sequence = sequences[random() % sequences.size()];
       switch (random() % 8) {
         case 0:

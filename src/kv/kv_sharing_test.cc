@@ -10,14 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "base/sanitized.h"
+#include "base/test_effort.h"
 #include "kv/kv_cache.h"
 #include "kv/test_tiles.h"
 
 namespace bitfetch {
 namespace {
 
-constexpr int kOperations = kIsSanitized ? 100'000 : 1'000'000;
+constexpr int kOperations = Rounds(1'000'000);
 constexpr int64_t kBlocks = 24;
 constexpr size_t kMaxSequences = 7;
 constexpr int kPoolLayers = 2;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/test_effort.h"
 #include "text/test_patterns.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -47,7 +48,7 @@ void CompareWithTheOriginal(const std::string& name, const char* pattern) {
                         "?!",     "_",  "é",  "漢",  "\u00a0", "\u0085", "\u2028", "\u3000",
                         "\u0301", "😀",  "٣",  "½",   "\u017f", "\u200b"};
   std::mt19937 random(11);
-  for (int round = 0; round < 5000; ++round) {
+  for (int round = 0; round < Rounds(5000); ++round) {
     std::string text;
     for (uint32_t n = random() % 16; n > 0; --n) text += pieces[random() % pieces.size()];
     Words expected;
