@@ -70,6 +70,7 @@ Result<ServedModel> Describe(const ServeArguments& options, const Engine& engine
                     .embeds = engine.model().config().input_norms};
   struct stat status;
   if (stat(path.c_str(), &status) == 0) model.created = status.st_mtime;
+  if (model.embeds) return model;
   if (Result<ChatTemplate> chat = ReadChatTemplate(file, model.tokenizer)) {
     model.chat_template = *std::move(chat);
   } else {
