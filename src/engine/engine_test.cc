@@ -149,14 +149,17 @@ TEST_F(EngineTest, EachOfARandomMixOfSequencesHasTheBitsThatItHasAlone) {
   uint32_t seed = 1;
   int refused = 0;
   for (const Kernels* kernels : SupportedKernels()) {
-    for (const auto& [threads, types] : kVariants) {
+    // Where it takes long, each ISA has another one of them.
+    const size_t turn = static_cast<size_t>(seed) % std::size(kVariants);
+    for (const auto& [threads, types] :
+         kIsSlow ? std::span(kVariants).subspan(turn, 1) : std::span(kVariants)) {
       const KvTypes kv_types = ParseKvTypes(types).value();
       // On the best ISA, which is also the fastest.
       Alone alone(Open({.threads = 1, .kv_types = kv_types, .share_prefixes = false}));
       setenv("BITFETCH_ISA", IsaName(kernels->isa).data(), 1);
       const auto engine = Open({.threads = threads, .kv_types = kv_types});
       unsetenv("BITFETCH_ISA");
-      refused += RunRandomMix(*engine, alone, seed++, kIsSlow ? 6 : 12);
+      refused += RunRandomMix(*engine, alone, seed++, 12);
       if (HasFailure()) return;
     }
   }

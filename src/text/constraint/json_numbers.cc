@@ -52,15 +52,17 @@ NodeId JsonGrammar::WholeWithin(int64_t min, int64_t max, NodeId next) {
   uint32_t last_free = 0;
   int64_t begin = 0;
   int64_t end = 10;
-  for (uint32_t size = 1; size <= kMaxDigits; ++size, begin = end, end *= 10) {
-    if (max < begin || min >= end) continue;
+  for (uint32_t size = 1;; ++size) {
     if (size > 1 && min <= begin && max >= end - 1) {
       if (first_free == 0) first_free = size;
       last_free = size;
-    } else {
+    } else if (begin <= max && min < end) {
       any = builder_.Either(any, DigitsWithin(std::to_string(std::max(min, begin)),
                                               std::to_string(std::min(max, end - 1)), next));
     }
+    if (size == kMaxDigits) break;
+    begin = end;
+    end *= 10;
   }
   if (first_free == 0) return any;
   const NodeId free = Digits(first_free - 1, last_free - 1, next);

@@ -100,9 +100,8 @@ bool IsNever(const JsonValue& schema) {
 
 bool Speaks(const JsonValue& schema, Use use) {
   const Object* object = schema.As<Object>();
-  return object != nullptr && std::ranges::any_of(*object, [&](const auto& member) {
-           return UseOf(member.key) == use;
-         });
+  return object != nullptr &&
+         std::ranges::any_of(*object, [&](const auto& member) { return UseOf(member.key) == use; });
 }
 
 // The values that a schema lists; none: it lists none.
@@ -239,6 +238,18 @@ size_t JsonBytes(const JsonValue& value) {
     for (const auto& [name, member] : *object) bytes += name.size() + JsonBytes(member);
   }
   return bytes;
+}
+
+bool IsDeeper(const JsonValue& value, int depth) {
+  if (depth < 0) return true;
+  if (const List* list = value.As<List>()) {
+    return std::ranges::any_of(*list,
+                               [&](const JsonValue& item) { return IsDeeper(item, depth - 1); });
+  }
+  const Object* object = value.As<Object>();
+  return object != nullptr && std::ranges::any_of(*object, [&](const JsonMember& member) {
+           return IsDeeper(member.value, depth - 1);
+         });
 }
 
 Result<std::vector<SchemaType>> SchemaTypes(const JsonValue& schema) {

@@ -23,8 +23,11 @@ const JsonValue* Keyword(const JsonValue& schema, std::string_view keyword);
 // An error for what is no schema, and for a keyword that is not supported.
 Status CheckSchema(const JsonValue& schema);
 
-// About how many bytes a value is as text.
+// About how many bytes a value is as text. It must not be deeper than a stack is (IsDeeper).
 size_t JsonBytes(const JsonValue& value);
+
+// Whether lists and objects are nested in it more than so many deep.
+bool IsDeeper(const JsonValue& value, int depth);
 
 // The types that a schema allows: those of `type`; without it those that its keywords speak of, or
 // else all.
