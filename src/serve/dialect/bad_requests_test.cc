@@ -124,7 +124,8 @@ TEST_F(BadRequests, HaveValuesOutOfRange) {
            {R"("grammar": "root ::= x")", "grammar | unsupported_parameter"},
            {R"("guided_json": {"type": "object"})", "guided_json | unsupported_parameter"},
            {R"("mirostat": 2)", "mirostat | unsupported_parameter"},
-           {R"("response_format": {"type": "json_object"})", "response_format | unsupported_value"},
+           {R"("response_format": {"type": "json_schema"})",
+            "response_format.json_schema.schema | missing_required_parameter"},
            {R"("response_format": {})", "response_format.type | missing_required_parameter"},
            {R"("response_format": {"type": "xml"})", "response_format.type" + wrong}}) {
     EXPECT_EQ(ChatWith(fields), answer) << fields.substr(0, 80);
@@ -166,18 +167,26 @@ TEST_F(BadRequests, HaveWrongConversations) {
            "messages[0].audio | unsupported_parameter"}}) {
     EXPECT_EQ(messages(list), answer) << list;
   }
-  for (const auto& [fields, answer] : std::vector<std::pair<std::string, std::string>>{
-           {R"("tools": [{"type": "code_interpreter"}])", "tools[0].type | invalid_value"},
-           {R"("tools": [{"type": "function"}])",
-            "tools[0].function.name | missing_required_parameter"},
-           {R"("tools": [null])", "tools[0] | missing_required_parameter"},
-           {R"("tool_choice": "always")", "tool_choice | invalid_value"},
-           {R"("tool_choice": {"type": "function"})", "tool_choice | unsupported_value"},
-           {R"("functions": [{"name": "f"}])", "functions | unsupported_parameter"},
-           {R"("modalities": ["text", "audio"])", "modalities[1] | invalid_value"},
-           {R"("reasoning_effort": "max")", "reasoning_effort | invalid_value"},
-           {R"("top_logprobs": 5)", "top_logprobs | unsupported_parameter"},
-           {R"("logprobs": true, "top_logprobs": 21)", "top_logprobs | invalid_value"}}) {
+  for (
+      const auto& [fields, answer] : std::vector<std::pair<std::string, std::string>>{
+          {R"("tools": [{"type": "code_interpreter"}])", "tools[0].type | invalid_value"},
+          {R"("tools": [{"type": "function"}])",
+           "tools[0].function.name | missing_required_parameter"},
+          {R"("tools": [null])", "tools[0] | missing_required_parameter"},
+          {R"("tool_choice": "always")", "tool_choice | invalid_value"},
+          {R"("tool_choice": {"type": "function"})",
+           "tool_choice.function.name | missing_required_parameter"},
+          {R"("tool_choice": {"type": "custom"})", "tool_choice.type | invalid_value"},
+          {R"("tool_choice": "required")", "tool_choice | invalid_value"},
+          {R"("tools": [{"type": "function", "function": {"name": ""}}])",
+           "tools[0].function.name | invalid_value"},
+          {R"("tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "string"}}}])",
+           "tools[0].function.parameters.type | invalid_value"},
+          {R"("functions": [{"name": "f"}])", "functions | unsupported_parameter"},
+          {R"("modalities": ["text", "audio"])", "modalities[1] | invalid_value"},
+          {R"("reasoning_effort": "max")", "reasoning_effort | invalid_value"},
+          {R"("top_logprobs": 5)", "top_logprobs | unsupported_parameter"},
+          {R"("logprobs": true, "top_logprobs": 21)", "top_logprobs | invalid_value"}}) {
     EXPECT_EQ(ChatWith(fields), answer) << fields;
   }
 }

@@ -33,7 +33,6 @@ ApiResult<CompletionRequest> ReadChatCompletion(const ServedModel& model, std::s
   ReadStops(request["stop"], &task);
   ReadMaxTokens(request["max_tokens"], &task);
   ReadMaxTokens(request["max_completion_tokens"], &task);
-  ReadResponseFormat(request["response_format"]);
   RefuseUnsupported(request,
                     {"functions", "function_call", "audio", "web_search_options", "prediction"});
   for (const Field& modality : request["modalities"].Items()) {
@@ -50,13 +49,15 @@ ApiResult<CompletionRequest> ReadChatCompletion(const ServedModel& model, std::s
 
   BITFETCH_ASSIGN_OR_RETURN(ConversationPrompt prompt,
                             WriteConversation(model, conversation, "messages"));
+  BITFETCH_ASSIGN_OR_RETURN(task.constraint,
+                            ConversationConstraint(model, conversation, prompt.text));
   task.prompt = std::move(prompt.ids);
   CompletionRequest read;
   read.stream = options.stream;
   AddChoices(task, options.choices, &read.tasks);
   read.reply = std::make_unique<ChatReply>(
       model, std::move(options),
-      AnswerStream(EndsInThinking(prompt.text), conversation.offers_tools));
+      AnswerStream(EndsInThinking(prompt.text), !conversation.tools.empty()));
   return read;
 }
 

@@ -54,9 +54,6 @@ TEST(ChatCompletions, ToolsAreForTemplatesThatHaveThem) {
   const std::string tools = R"("tools": [{"type": "function", "function": {"name": "f"}}])";
   EXPECT_EQ(PromptOf(With(tools + R"(, "tool_choice": "none")")),
             "[im_start]user hi[im_end][im_start]assistant ");
-  EXPECT_EQ(PromptOf(With(tools + R"(, "tool_choice": "required")")),
-            "400 'tool_choice' that forces a tool is not supported yet: only none and auto are | "
-            "tool_choice | unsupported_value");
   EXPECT_EQ(PromptOf(With(tools), "{{ messages[0].content }}"),
             "400 'tools' can't be called by this model, whose chat template has none | tools | "
             "unsupported_parameter");

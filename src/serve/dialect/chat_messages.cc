@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "serve/dialect/constraints.h"
+#include "serve/dialect/tool_choice.h"
 
 namespace bitfetch {
 
@@ -55,25 +56,18 @@ void ReadMessage(const Field& message, const ServedModel& model, Conversation* c
 }
 
 void ReadTools(const Field& request, const ServedModel& model, Conversation* conversation) {
-  std::vector<Value> tools;
+  std::vector<Tool> tools;
   for (const Field& tool : request["tools"].Items()) {
     std::string type;
     tool.Require();
     tool["type"].Require();
     tool["type"].GetOneOf(&type, {"function"});
     const Field function = tool["function"];
-    std::string name;
-    function["name"].Require();
-    function["name"].Get(&name);
-    if (tool.given()) tools.push_back(ToValue(*tool.value()));
+    tools.push_back(ReadTool(function["name"], function["description"], function["parameters"]));
+    if (tool.given()) tools.back().shown = ToValue(*tool.value());
   }
-  const Field choice = request["tool_choice"];
-  std::string word = "auto";
-  if (choice.given() && !choice.Is<JsonValue::Object>()) {
-    choice.GetOneOf(&word, {"none", "auto", "required"});
-  }
-  if (word == "required" || choice.Is<JsonValue::Object>()) RefuseForcedTool(choice);
-  if (word != "none") OfferTools(request["tools"], model, std::move(tools), conversation);
+  OfferTools(request, model, std::move(tools), ReadToolChoice(request["tool_choice"], "function"),
+             conversation);
 }
 
 }  // namespace
@@ -86,6 +80,7 @@ Conversation ReadChatMessages(const Field& request, const ServedModel& model) {
   if (items.empty()) messages.Refuse("must hold a message at least");
   for (const Field& message : items) ReadMessage(message, model, &conversation);
   ReadTools(request, model, &conversation);
+  conversation.format = ReadFormat(request["response_format"], "json_schema");
   ReadEffort(request["reasoning_effort"], &conversation);
 
   const Field variables = request["chat_template_kwargs"];

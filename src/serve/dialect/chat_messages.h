@@ -9,7 +9,8 @@
 namespace bitfetch {
 
 // The conversation of /v1/chat/completions and /apply-template: messages, tools, tool_choice,
-// reasoning_effort, and chat_template_kwargs.enable_thinking, which goes before the effort.
+// response_format, reasoning_effort, and chat_template_kwargs.enable_thinking, which goes before
+// the effort.
 Conversation ReadChatMessages(const Field& request, const ServedModel& model);
 
 }  // namespace bitfetch

@@ -28,7 +28,7 @@ ApiResult<CompletionRequest> ReadCompletion(const ServedModel& model, std::strin
   CompletionTask task = ReadGeneration(request, model, origin, /*max_temperature=*/2);
   ReadStops(request["stop"], &task);
   ReadMaxTokens(request["max_tokens"], &task);
-  ReadResponseFormat(request["response_format"]);
+  const std::optional<Form::Schema> format = ReadFormat(request["response_format"], "json_schema");
   RefuseUnsupported(request, {"suffix"});
 
   OpenAiReplyOptions options = {.id = "cmpl-" + origin.id, .created = origin.created};
@@ -49,6 +49,7 @@ ApiResult<CompletionRequest> ReadCompletion(const ServedModel& model, std::strin
   }
   if (error) return tl::unexpected(*std::move(error));
 
+  BITFETCH_ASSIGN_OR_RETURN(task.constraint, FormatConstraint(model, format));
   CompletionRequest read;
   read.stream = options.stream;
   std::vector<EchoedPrompt> echoed;

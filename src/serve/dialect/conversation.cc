@@ -68,31 +68,22 @@ Value ToValue(const JsonValue& json) {
       json.value);
 }
 
-Value FunctionTool(const JsonValue& name, const JsonValue* description,
-                   const JsonValue* parameters) {
+Tool ReadTool(const Field& name, const Field& description, const Field& parameters) {
+  Tool tool = {.name = {}, .parameters = parameters};
+  name.Require();
+  name.Get(&tool.name);
+  if (name.given() && tool.name.empty()) name.Refuse("must not be empty");
+  std::string type;
+  parameters["type"].GetOneOf(&type, {"object"});
   jinja::Dict function;
-  function.Set("name", ToValue(name));
-  if (description != nullptr) function.Set("description", ToValue(*description));
-  if (parameters != nullptr) function.Set("parameters", ToValue(*parameters));
-  jinja::Dict tool;
-  tool.Set("type", Value::Own("function"));
-  tool.Set("function", std::move(function));
+  function.Set("name", Value::Foreign(tool.name));
+  if (description.given()) function.Set("description", ToValue(*description.value()));
+  if (parameters.given()) function.Set("parameters", ToValue(*parameters.value()));
+  jinja::Dict shown;
+  shown.Set("type", Value::Own("function"));
+  shown.Set("function", std::move(function));
+  tool.shown = std::move(shown);
   return tool;
-}
-
-bool CallsTools(const ServedModel& model) {
-  return model.chat_template && model.chat_template->text.find("<tool_call>") != std::string::npos;
-}
-
-void OfferTools(const Field& field, const ServedModel& model, std::vector<Value> tools,
-                Conversation* conversation) {
-  if (tools.empty()) return;
-  if (!CallsTools(model)) {
-    return field.Refuse("can't be called by this model, whose chat template has none",
-                        "unsupported_parameter");
-  }
-  conversation->options.tools = std::move(tools);
-  conversation->offers_tools = true;
 }
 
 void AddLine(std::string_view line, std::string* text) {
@@ -143,7 +134,15 @@ ApiResult<TracedText> RenderConversation(const ServedModel& model, const Convers
     return Refused(param, {fmt::format("the model {} has no chat template", model.id)});
   }
   BITFETCH_RETURN_IF_ERROR(CheckBytes(model, conversation.bytes, param));
-  const auto chat = Chat::Create(*model.chat_template, &model.tokenizer, conversation.options);
+  ChatOptions options = conversation.options;
+  if (conversation.has_form()) {
+    if (options.enable_thinking.value_or(false)) {
+      const std::string_view field = conversation.form_field();
+      return Refused(field, {fmt::format("'{}' can't be had together with thinking", field)});
+    }
+    options.enable_thinking = false;
+  }
+  const auto chat = Chat::Create(*model.chat_template, &model.tokenizer, std::move(options));
   if (!chat) return Refused(param, chat.error());
   auto text = chat->Render(conversation.messages);
   if (!text) return Refused(param, text.error());

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,16 +14,31 @@
 #include "serve/dialect/reply.h"
 #include "serve/dialect/served_model.h"
 #include "text/chat.h"
+#include "text/constraint/form.h"
 
 namespace bitfetch {
 
-// What a chat template is given, whichever dialect it came in.
+// A function that a model may call.
+struct Tool {
+  std::string name;
+  Field parameters;         // what its arguments are, a JSON schema; not given: there are none
+  jinja::Value shown = {};  // as OpenAI's chat completions have it, which templates expect
+};
+
+// What a chat template is given and what the answer may be, whichever dialect it came in.
 struct Conversation {
   std::vector<jinja::Value> messages;
   ChatOptions options;
-  bool offers_tools = false;
-  size_t bytes = 0;  // of all texts
+  std::vector<Tool> tools = {};             // that may be called
+  bool must_call = false;                   // one of them
+  std::optional<Form::Schema> format = {};  // of an answer that calls none
+  size_t bytes = 0;                         // of all texts
 
+  bool has_form() const { return must_call || format; }
+  // Where the request asks for the form that it has.
+  std::string_view form_field() const {
+    return must_call ? std::string_view("tool_choice") : format->name;
+  }
   void Add(jinja::Dict message) { messages.emplace_back(std::move(message)); }
 };
 
@@ -35,16 +51,8 @@ jinja::Value ToolCallValue(std::string name, std::string arguments);
 // Somebody else's JSON, for templates.
 jinja::Value ToValue(const JsonValue& json);
 
-// A tool as OpenAI's chat completions have it, which templates expect. Parts that are null are left
-// out.
-jinja::Value FunctionTool(const JsonValue& name, const JsonValue* description,
-                          const JsonValue* parameters);
-
-// The tools that a model may call. An error of `field` where the model can't: those can whose
-// template and answers have calls as Qwen3's do.
-void OfferTools(const Field& field, const ServedModel& model, std::vector<jinja::Value> tools,
-                Conversation* conversation);
-bool CallsTools(const ServedModel& model);
+// The name is required; what else is not given is left out of what templates see.
+Tool ReadTool(const Field& name, const Field& description, const Field& parameters);
 
 // Adds a line to a text, of which the first has no line end in front.
 void AddLine(std::string_view line, std::string* text);
@@ -65,7 +73,8 @@ struct ConversationPrompt {
   std::vector<int> ids;  // that CheckPrompt() finds nothing wrong with
 };
 
-// Errors name `param`, the field that has the messages.
+// An answer that has a form is told to begin without thinking. Errors name `param`, the field that
+// has the messages, or the form's where thinking is asked for, too.
 ApiResult<TracedText> RenderConversation(const ServedModel& model, const Conversation& conversation,
                                          std::string_view param);
 ApiResult<ConversationPrompt> WriteConversation(const ServedModel& model,

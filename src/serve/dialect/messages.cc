@@ -8,6 +8,7 @@
 #include "serve/dialect/generation_fields.h"
 #include "serve/dialect/json_object.h"
 #include "serve/dialect/messages_reply.h"
+#include "serve/dialect/tool_choice.h"
 
 namespace bitfetch {
 
@@ -81,22 +82,22 @@ void ReadAssistantMessage(const Field& content, Conversation* conversation) {
 }
 
 void ReadMessageTools(const Field& request, const ServedModel& model, Conversation* conversation) {
-  std::vector<Value> tools;
+  std::vector<Tool> tools;
   for (const Field& tool : request["tools"].Items()) {
-    std::string type = "custom", name;
+    std::string type = "custom";
     tool.Require();
     tool["type"].GetOneOf(&type, {"custom"});
-    tool["name"].Require();
-    tool["name"].Get(&name);
-    if (!tool["name"].given()) continue;
-    tools.push_back(FunctionTool(*tool["name"].value(), tool["description"].value(),
-                                 tool["input_schema"].value()));
+    tools.push_back(ReadTool(tool["name"], tool["description"], tool["input_schema"]));
   }
   const Field choice = request["tool_choice"];
   std::string type = "auto";
   choice["type"].GetOneOf(&type, {"auto", "none", "any", "tool"});
-  if (type == "any" || type == "tool") RefuseForcedTool(choice);
-  if (type != "none") OfferTools(request["tools"], model, std::move(tools), conversation);
+  ToolChoice read = {.offers = type != "none", .must_call = type == "any" || type == "tool"};
+  if (type == "tool") {
+    choice["name"].Require();
+    read.name = choice["name"];
+  }
+  OfferTools(request, model, std::move(tools), read, conversation);
 }
 
 Conversation ReadConversation(const Field& request, const ServedModel& model) {
@@ -130,7 +131,12 @@ Conversation ReadConversation(const Field& request, const ServedModel& model) {
   std::string thinking = "disabled";
   request["thinking"]["type"].GetOneOf(&thinking, {"enabled", "disabled", "adaptive"});
   conversation.options.enable_thinking = thinking != "disabled";
-  RefuseUnsupported(request, {"mcp_servers", "container", "context_management", "output_format"});
+  // Anthropic has it in both places, the second since it is no beta any more.
+  conversation.format = ReadFormat(request["output_format"]);
+  if (const Field format = request["output_config"]["format"]; format.given()) {
+    conversation.format = ReadFormat(format);
+  }
+  RefuseUnsupported(request, {"mcp_servers", "container", "context_management"});
   return conversation;
 }
 
@@ -152,10 +158,12 @@ ApiResult<CompletionRequest> ReadMessages(const ServedModel& model, std::string_
 
   BITFETCH_ASSIGN_OR_RETURN(ConversationPrompt prompt,
                             WriteConversation(model, conversation, "messages"));
+  BITFETCH_ASSIGN_OR_RETURN(task.constraint,
+                            ConversationConstraint(model, conversation, prompt.text));
   task.prompt = std::move(prompt.ids);
   read.reply = std::make_unique<MessagesReply>(
       model, origin.id, std::ssize(task.prompt), read.stream,
-      AnswerStream(EndsInThinking(prompt.text), conversation.offers_tools));
+      AnswerStream(EndsInThinking(prompt.text), !conversation.tools.empty()));
   read.tasks.push_back(std::move(task));
   return read;
 }

@@ -117,8 +117,7 @@ TEST_F(MessagesTest, SaysWhatIsWrong) {
             "400 'messages' must end with the user's: an answer that is begun already is not "
             "supported | messages | unsupported_value"},
            {With(R"("tool_choice": {"type": "any"})"),
-            "400 'tool_choice' that forces a tool is not supported yet: only none and auto are | "
-            "tool_choice | unsupported_value"},
+            "400 'tool_choice' wants a call, and there are no tools | tool_choice | invalid_value"},
            {With(R"("mcp_servers": [{}])"),
             "400 'mcp_servers' is not supported | mcp_servers | unsupported_parameter"},
            {"{}", "400 'messages' is missing | messages | missing_required_parameter"}}) {

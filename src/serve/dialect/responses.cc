@@ -7,6 +7,7 @@
 #include "serve/dialect/conversation.h"
 #include "serve/dialect/generation_fields.h"
 #include "serve/dialect/responses_reply.h"
+#include "serve/dialect/tool_choice.h"
 
 namespace bitfetch {
 
@@ -91,24 +92,16 @@ class InputReader {
 };
 
 void ReadResponseTools(const Field& request, const ServedModel& model, Conversation* conversation) {
-  std::vector<Value> tools;
+  std::vector<Tool> tools;
   for (const Field& tool : request["tools"].Items()) {
-    std::string type, name;
+    std::string type;
     tool.Require();
     tool["type"].Require();
     tool["type"].GetOneOf(&type, {"function"});
-    tool["name"].Require();
-    tool["name"].Get(&name);
-    if (!tool["name"].given()) continue;
-    tools.push_back(FunctionTool(*tool["name"].value(), tool["description"].value(),
-                                 tool["parameters"].value()));
+    tools.push_back(ReadTool(tool["name"], tool["description"], tool["parameters"]));
   }
-  const Field choice = request["tool_choice"];
-  if (choice.Is<JsonValue::Object>()) return RefuseForcedTool(choice);
-  std::string word = "auto";
-  choice.GetOneOf(&word, {"none", "auto", "required"});
-  if (word == "required") RefuseForcedTool(choice);
-  if (word != "none") OfferTools(request["tools"], model, std::move(tools), conversation);
+  OfferTools(request, model, std::move(tools), ReadToolChoice(request["tool_choice"]),
+             conversation);
 }
 
 Conversation ReadInput(const Field& request, const ServedModel& model) {
@@ -131,6 +124,7 @@ Conversation ReadInput(const Field& request, const ServedModel& model) {
   }
   if (conversation.messages.empty()) input.Refuse("must hold a message at least");
   ReadResponseTools(request, model, &conversation);
+  conversation.format = ReadFormat(request["text"]["format"]);
   ReadEffort(request["reasoning"]["effort"], &conversation);
   return conversation;
 }
@@ -145,7 +139,6 @@ ApiResult<CompletionRequest> ReadResponse(const ServedModel& model, std::string_
   const Field request(json, &error);
   CompletionTask task = ReadGeneration(request, model, origin, /*max_temperature=*/2);
   ReadMaxTokens(request["max_output_tokens"], &task);
-  ReadResponseFormat(request["text"]["format"]);
   RefuseUnsupported(request, {"previous_response_id", "conversation", "background", "prompt",
                               "max_tool_calls", "top_logprobs"});
   std::string truncation;
@@ -157,10 +150,12 @@ ApiResult<CompletionRequest> ReadResponse(const ServedModel& model, std::string_
 
   BITFETCH_ASSIGN_OR_RETURN(ConversationPrompt prompt,
                             WriteConversation(model, conversation, "input"));
+  BITFETCH_ASSIGN_OR_RETURN(task.constraint,
+                            ConversationConstraint(model, conversation, prompt.text));
   task.prompt = std::move(prompt.ids);
   read.reply = std::make_unique<ResponsesReply>(
       model, origin, task, read.stream,
-      AnswerStream(EndsInThinking(prompt.text), conversation.offers_tools));
+      AnswerStream(EndsInThinking(prompt.text), !conversation.tools.empty()));
   read.tasks.push_back(std::move(task));
   return read;
 }

@@ -86,8 +86,8 @@ TEST_F(ResponsesTest, SaysWhatIsWrong) {
            {R"({"input": "x", "truncation": "auto"})",
             "400 'truncation' must be one of disabled, and is 'auto' | truncation | invalid_value"},
            {R"({"input": "x", "text": {"format": {"type": "json_schema"}}})",
-            "400 'text.format' of the type 'json_schema' is not supported yet | text.format | "
-            "unsupported_value"},
+            "400 'text.format.schema' is missing | text.format.schema | "
+            "missing_required_parameter"},
            {R"({"input": "x", "tools": [{"type": "web_search"}]})",
             "400 'tools[0].type' must be one of function, and is 'web_search' | tools[0].type | "
             "invalid_value"},

@@ -3,9 +3,11 @@
 #define BITFETCH_SERVE_DIALECT_SERVED_MODEL_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "serve/dialect/lazy_token_tries.h"
 #include "text/chat.h"
 #include "text/sampler.h"
 #include "text/tokenizer.h"
@@ -22,6 +24,7 @@ struct ServedModel {
   int64_t context = 0;                             // tokens of a sequence
   bool embeds = false;                             // embeddings, and no text
   SamplerOptions sampling = kUsualSampling;        // what a request that says nothing gets
+  std::shared_ptr<LazyTokenTries> tries = std::make_shared<LazyTokenTries>();  // of the tokenizer
 };
 
 }  // namespace bitfetch
