@@ -14,6 +14,7 @@
 #include "engine/read_chat_template.h"
 #include "engine/read_tokenizer.h"
 #include "serve/http/test_client.h"
+#include "text/constraint/test_validator.h"
 
 namespace bitfetch {
 namespace {
@@ -126,6 +127,31 @@ TEST_F(ApiServerTest, AnswersHaveTheTextOfGenerateStreamedOrNot) {
   EXPECT_EQ(TextOf(streamed), alone);
 }
 
+TEST_F(ApiServerTest, AnswersMeetTheSchemaStreamedOrNot) {
+  Open();
+  const std::string schema =
+      R"({"type": "object", "properties": {"name": {"type": "string", "maxLength": 12},)"
+      R"("age": {"type": "integer", "minimum": 0, "maximum": 150},)"
+      R"("tags": {"type": "array", "items": {"enum": ["a", "bc"]}, "maxItems": 3}},)"
+      R"("required": ["name", "age"], "additionalProperties": false})";
+  const JsonValue parsed_schema = ParseJson(schema).value();
+  for (int seed = 0; seed < 8; ++seed) {
+    const auto ask = [&](bool stream) {
+      return Post(
+          "/v1/completions",
+          fmt::format(
+              R"({{"prompt": "And God", "seed": {}, "stream": {}, "response_format": {{"type": "json_schema", "json_schema": {{"name": "x", "schema": {}}}}}}})",
+              seed, stream, schema));
+    };
+    const std::string whole = ask(false);
+    EXPECT_THAT(whole, HasSubstr(R"("finish_reason":"stop")"));
+    const auto answer = ParseJson(TextOf(whole));
+    ASSERT_TRUE(answer) << whole;
+    EXPECT_TRUE(Validator(parsed_schema).Meets(*answer)) << whole;
+    EXPECT_EQ(TextOf(ask(true)), TextOf(whole));
+  }
+}
+
 TEST_F(ApiServerTest, EachPathHasItsMethod) {
   Open();
   const struct {
@@ -224,7 +250,9 @@ TEST_F(ApiServerTest, DrainingFinishesWhatWasBegunAndTakesNothingMore) {
 TEST_F(ApiServerTest, MistakesOfAClientAreNamedAndNeverTheServers) {
   Open();
   for (const char* body :
-       {"", "{", "[]", "null", "{\"prompt\": 1.5}", "{\"prompt\": \"a\", \"n\": 100000000}"}) {
+       {"", "{", "[]", "null", "{\"prompt\": 1.5}", "{\"prompt\": \"a\", \"n\": 100000000}",
+        R"({"prompt": "a", "response_format": {"type": "json_schema", "json_schema": {"schema":)"
+        R"({"$ref": "#"}}}})"}) {
     const std::string response = Post("/v1/completions", body);
     EXPECT_THAT(response, StartsWith("HTTP/1.1 400")) << body;
     EXPECT_NE(ParseJson(Body(response)).value().Find("error"), nullptr) << response;
