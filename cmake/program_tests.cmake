@@ -57,7 +57,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT CMAKE_CROSSCOMPILING)
   add_test(NAME program.documented_commands_run
            COMMAND ${python} ${PROJECT_SOURCE_DIR}/tools/docs_test.py $<TARGET_FILE:bitfetch>)
   add_test(NAME program.page_in_chromium COMMAND ${PROJECT_SOURCE_DIR}/tools/page_test.sh $<TARGET_FILE:bitfetch-serve>)
-  set_tests_properties(program.page_in_chromium PROPERTIES TIMEOUT 900 SKIP_RETURN_CODE 77)
+  add_test(NAME program.serves_real_clients COMMAND ${PROJECT_SOURCE_DIR}/tools/clients_test.sh $<TARGET_FILE:bitfetch>)
+  set_tests_properties(program.page_in_chromium program.serves_real_clients PROPERTIES TIMEOUT 900 SKIP_RETURN_CODE 77)
   add_test(NAME program.installs_and_embeds COMMAND ${PROJECT_SOURCE_DIR}/tools/install_test.sh ${PROJECT_BINARY_DIR})
 endif()
 

@@ -8,25 +8,16 @@
 // relay, which lets a test answer in the server's place and see what the page asked. `--picture` tests nothing: it
 // takes a picture of the page with a made-up conversation.
 import assert from 'node:assert/strict';
-import {spawn} from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import {createRequire} from 'node:module';
 import path from 'node:path';
 import {after, before, test} from 'node:test';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {metric, startServer} from './test_server.mjs';
 
 const [folder, program, model, , picture] = process.argv.slice(2);
 const {chromium} = createRequire(import.meta.url)(path.resolve(folder, 'playwright-core'));
-
-async function startServer(...options) {
-  const child = spawn(program, ['serve', '-m', model, '--port', '0', ...options], {stdio: ['ignore', 'pipe', 'ignore']});
-  const url = await new Promise((resolve, reject) => {
-    child.stdout.once('data', text => resolve(String(text).match(/http:\S+/)[0]));
-    child.once('exit', code => reject(new Error(`the server ended with ${code}`)));
-  });
-  return {url, stop: () => child.kill('SIGTERM')};
-}
 
 // A relay asks its server, with `fields` beside what the page posts, or answers itself while `answer` is set. `asked` has
 // what the page posted.
@@ -79,7 +70,7 @@ const failing = (status, body, headers = {}) => response => response.writeHead(s
 
 let server, relay, browser;
 before(async () => {
-  server = await startServer();
+  server = await startServer(program, model);
   relay = await startRelay(server);
   browser = await chromium.launch({executablePath: '/usr/bin/chromium', args: ['--no-sandbox']});
 });
@@ -137,8 +128,6 @@ async function choose(page, fields) {
   for (const [name, value] of Object.entries(fields)) await page.fill(`[name=${name}]`, value);
   await page.click('#options button.primary');
 }
-
-const metric = async name => Number((await (await fetch(server.url + '/metrics')).text()).match(new RegExp(`^bitfetch_${name} (.*)$`, 'm'))[1]);
 
 pageTest('an answer is what the server says to others, with its speed below', async page => {
   await choose(page, {seed: '7', max_tokens: '24', temperature: '0.5'});
@@ -313,23 +302,23 @@ pageTest('Stop ends the work of the server', async page => {
   const answers = 32, length = 400;
   relay.fields = {n: answers, max_tokens: length, ignore_eos: true};  // more than is done before anyone can stop it
   for (const stop of [() => page.click('#stop'), () => page.keyboard.press('Escape')]) {
-    const before = await metric('generation_tokens_total');
+    const before = await metric(server, 'generation_tokens_total');
     await say(page, 'In the beginning');
     await page.waitForFunction(() => [...document.querySelectorAll('.answer')].at(-1)?.textContent);
     await stop();
     await idle(page);
     await isFine(page);
     assert.match(await page.locator('.stats').last().innerText(), /stopped/);
-    for (let i = 0; await metric('num_requests_running') > 0; ++i) {
+    for (let i = 0; await metric(server, 'num_requests_running') > 0; ++i) {
       assert.ok(i < 500, 'the server goes on');
       await sleep(20);
     }
-    assert.ok(await metric('generation_tokens_total') - before < answers * length, 'the server went on');
+    assert.ok(await metric(server, 'generation_tokens_total') - before < answers * length, 'the server went on');
   }
 });
 
 pageTest('a key is asked for where the server wants one', async page => {
-  const guarded = await startServer('--api-key', 'sesame');
+  const guarded = await startServer(program, model, '--api-key', 'sesame');
   relay.server = guarded;
   try {
     await page.reload();
