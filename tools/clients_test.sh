@@ -35,7 +35,11 @@ choose_node() {
 fetch_nginx() {
   [[ ! -e $folder/nginx/usr/sbin/nginx ]] || return 0
   echo "fetching nginx" >&2
-  (cd "$folder" && apt-get download nginx >>fetch.log 2>&1 && dpkg-deb -x nginx_*.deb nginx && rm nginx_*.deb)
+  (
+    cd "$folder"
+    { apt-get download nginx || { apt-get update && apt-get download nginx; }; } >>fetch.log 2>&1 &&
+      dpkg-deb -x nginx_*.deb nginx && rm nginx_*.deb
+  )
 }
 
 fetch() {
