@@ -73,19 +73,62 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::Create(int threads) {
 }
 
 ThreadPool::~ThreadPool() {
-  body_ = nullptr;
-  round_.fetch_add(1);
-  round_.notify_all();
+  Open(nullptr, true);
   for (std::thread& worker : workers_) worker.join();
 }
 
 void ThreadPool::Work(int thread) {
   RunningScope scope(this, thread);
-  for (uint32_t seen = 0;; ++seen) {
+  for (uint32_t seen = 0;;) {
     AwaitChange(round_, seen, spin_);
+    seen = round_.load(std::memory_order_acquire);
+    if (!Enter(seen)) continue;
     if (body_ == nullptr) return;
     Call(*body_, thread);
-    if (working_.fetch_sub(1) == 1) working_.notify_one();
+    Leave();
+  }
+}
+
+// Begins a round. A body that is null ends the workers.
+void ThreadPool::Open(const FunctionRef<void(int)>* body, bool by_all) {
+  body_ = body;
+  by_all_ = by_all;
+  finished_.store(0, std::memory_order_relaxed);
+  state_.store((round_.load(std::memory_order_relaxed) + 1) * kRound, std::memory_order_release);
+  // Sequentially consistent, or the look for sleepers in notify_all() could come before it.
+  round_.fetch_add(1);
+  round_.notify_all();
+}
+
+// Whether the worker takes part in the round.
+bool ThreadPool::Enter(uint32_t round) {
+  uint32_t state = state_.load(std::memory_order_acquire);
+  do {
+    if ((state & kClosed) != 0 || state / kRound != round % (UINT32_MAX / kRound + 1)) return false;
+  } while (!state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel,
+                                         std::memory_order_acquire));
+  return true;
+}
+
+void ThreadPool::Leave() {
+  // While the worker is in it, the round can't end.
+  const bool by_all = by_all_;
+  const uint32_t before = state_.fetch_sub(1);
+  if ((before & kClosed) != 0 && (before & kWorkers) == 1) state_.notify_one();
+  if (by_all && finished_.fetch_add(1) + 1 == workers_.size()) finished_.notify_one();
+}
+
+// Once those that it needs have been there, and nobody is at work any more.
+void ThreadPool::EndRound() {
+  if (by_all_) {
+    for (uint32_t finished;
+         (finished = finished_.load(std::memory_order_acquire)) < workers_.size();) {
+      AwaitChange(finished_, finished, spin_);
+    }
+  }
+  for (uint32_t state = state_.fetch_or(kClosed) | kClosed; (state & kWorkers) != 0;
+       state = state_.load(std::memory_order_acquire)) {
+    AwaitChange(state_, state, spin_);
   }
 }
 
@@ -102,19 +145,22 @@ void ThreadPool::Run(FunctionRef<void(int)> body) {
     for (int thread = 0; thread < threads(); ++thread) body(thread);
     return;
   }
+  RunRound(body, true);
+}
+
+void ThreadPool::RunAny(FunctionRef<void(int)> body) {
+  if (running.pool == this) {
+    body(running.thread);
+    return;
+  }
+  RunRound(body, false);
+}
+
+void ThreadPool::RunRound(FunctionRef<void(int)> body, bool by_all) {
   RunningScope scope(this, 0);
-  if (!workers_.empty()) {
-    body_ = &body;
-    working_.store(static_cast<uint32_t>(workers_.size()), std::memory_order_relaxed);
-    // Sequentially consistent, or the look for sleepers in notify_all() could come before it.
-    round_.fetch_add(1);
-    round_.notify_all();
-  }
+  if (!workers_.empty()) Open(&body, by_all);
   Call(body, 0);
-  for (uint32_t left = working_.load(std::memory_order_acquire); left != 0;
-       left = working_.load(std::memory_order_acquire)) {
-    AwaitChange(working_, left, spin_);
-  }
+  if (!workers_.empty()) EndRound();
   if (thrown_.exchange(false)) std::rethrow_exception(std::exchange(exception_, nullptr));
 }
 
@@ -127,7 +173,7 @@ void ThreadPool::ParallelFor(int64_t count, FunctionRef<void(int64_t, int)> body
     return;
   }
   next_item_.store(0, std::memory_order_relaxed);
-  Run([&](int thread) {
+  RunAny([&](int thread) {
     for (int64_t item; (item = next_item_.fetch_add(1, std::memory_order_relaxed)) < count;) {
       body(item, thread);
     }

@@ -40,6 +40,12 @@ class ThreadPool {
   // body of the same pool it runs body(0), body(1), ... one after another on the calling thread.
   void Run(FunctionRef<void(int thread)> body);
 
+  // Calls body(thread) on the caller and, beside it, on those workers that come before the caller's
+  // has ended: one that another program keeps from its core is not waited for. What is to be done
+  // is for whoever comes to take. Called from a body of the same pool: body(thread) alone, of the
+  // calling thread.
+  void RunAny(FunctionRef<void(int thread)> body);
+
   // Calls body(item, thread) once for every item in 0..count-1. Items are handed out in ascending
   // order to whichever thread is free, so that an item's result must not depend on `thread`, which
   // is there to pick scratch memory. Called from a body of the same pool it takes all items on the
@@ -55,13 +61,24 @@ class ThreadPool {
   ThreadPool() = default;
   void Work(int thread);
   void Call(FunctionRef<void(int)> body, int thread);
+  void Open(const FunctionRef<void(int)>* body, bool by_all);
+  bool Enter(uint32_t round);
+  void Leave();
+  void EndRound();
+  void RunRound(FunctionRef<void(int)> body, bool by_all);
 
-  // Each on a cache line of its own: the caller writes the first, workers the second, all the
-  // third.
-  alignas(64) std::atomic<uint32_t> round_{0};    // rises by one with each Run, and to stop
-  alignas(64) std::atomic<uint32_t> working_{0};  // workers that have not finished this round
+  // state_ is a round's number, by which a worker sees that it has come too late, and below it:
+  static constexpr uint32_t kWorkers = 2 * kMaxThreads - 1;  // how many are at work
+  static constexpr uint32_t kClosed = 2 * kMaxThreads;       // no more come in
+  static constexpr uint32_t kRound = 2 * kClosed;
+
+  // Each on a cache line of its own: the caller writes the first, workers the others.
+  alignas(64) std::atomic<uint32_t> round_{0};  // rises by one with each, and to stop
+  alignas(64) std::atomic<uint32_t> state_{kClosed};
+  alignas(64) std::atomic<uint32_t> finished_{0};  // workers, of a round that all must run
   alignas(64) std::atomic<int64_t> next_item_{0};
   alignas(64) const FunctionRef<void(int)>* body_ = nullptr;  // null in the round that stops
+  bool by_all_ = false;                                       // this round
   std::atomic<bool> thrown_ = false;                          // by a body, in this round
   std::exception_ptr exception_;                              // what it threw
   bool spin_ = true;

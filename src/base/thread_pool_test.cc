@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include <chrono>
+#include <csignal>
 #include <numeric>
 #include <set>
 #include <thread>
@@ -43,6 +44,63 @@ TEST_P(ThreadPoolTest, RunsTheBodyOnceOnEveryThreadWithTheCallerAsThreadZero) {
   EXPECT_THAT(calls, Each(1));
   EXPECT_EQ(ids[0], std::this_thread::get_id());
   EXPECT_EQ(std::set(ids.begin(), ids.end()).size(), ids.size());
+}
+
+TEST_P(ThreadPoolTest, RunAnyRunsTheBodyOnTheCallerAndOnceAtMostOnEachWorker) {
+  const auto pool = MakePool(GetParam());
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::atomic<int>> calls(GetParam());
+    pool->RunAny([&](int thread) { ++calls[thread]; });
+    EXPECT_EQ(calls[0], 1);
+    for (const std::atomic<int>& count : calls) EXPECT_LE(count, 1);
+  }
+}
+
+// Rounds of both kinds, one after the other, in which workers come late or not at all.
+TEST_P(ThreadPoolTest, WhoComesTooLateForARoundComesToTheNext) {
+  const auto pool = MakePool(GetParam());
+  for (int round = 0; round < 300; ++round) {
+    std::atomic<int> inside = 0;
+    pool->RunAny([&](int) { ++inside; });
+    EXPECT_GE(inside, 1);
+    const int after = inside;
+    std::atomic<int> all = 0;
+    pool->Run([&](int) { ++all; });
+    EXPECT_EQ(all, GetParam());
+    EXPECT_EQ(inside, after) << "somebody was in a round that was over";
+    if (round % 16 == 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+}
+
+std::atomic<bool> worker_is_held = false;
+std::atomic<bool> worker_is_there = false;
+void HoldWorker(int) {
+  worker_is_there = true;
+  while (worker_is_held) continue;
+}
+
+// As another program may hold it that has its core.
+TEST(ThreadPool, AWorkerThatIsHeldIsNotWaitedFor) {
+  const auto pool = ThreadPool::Create(2).value();
+  pthread_t worker{};
+  pool->Run([&](int thread) {
+    if (thread == 1) worker = pthread_self();
+  });
+  const auto before = std::signal(SIGUSR1, HoldWorker);
+  worker_is_held = true;
+  ASSERT_EQ(pthread_kill(worker, SIGUSR1), 0);
+  while (!worker_is_there) std::this_thread::yield();
+  int64_t done = 0;
+  pool->ParallelFor(1000, [&](int64_t, int thread) {
+    EXPECT_EQ(thread, 0);
+    ++done;
+  });
+  EXPECT_EQ(done, 1000);
+  worker_is_held = false;
+  std::atomic<int> all = 0;
+  pool->Run([&](int) { ++all; });
+  EXPECT_EQ(all, 2);
+  std::signal(SIGUSR1, before);
 }
 
 // Plain ints: the thread sanitizer sees it if a fork or a join orders nothing.

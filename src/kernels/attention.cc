@@ -97,11 +97,20 @@ void Attention::Run(std::span<const AttendSlice> slices, int group, const Prefet
   while (plan_.NextStep()) {
     // Never shrinks: growing again would fill it with zeros.
     partials_.resize(std::max(partials_.size(), static_cast<size_t>(plan_.floats())));
+    // Each thread begins with its own share, which was fetched ahead for it; in the end those of
+    // threads that have not come are taken too.
+    std::fill(begun_.begin(), begun_.end(), false);
     std::atomic<int> next = pool_.threads();
-    pool_.Run([&](int thread) {
-      for (int share = thread; share < plan_.shares(); share = next.fetch_add(1)) {
+    pool_.RunAny([&](int thread) {
+      const auto attend = [&](int share) {
         for (const AttentionPlan::Job& job : plan_.Jobs(share)) Attend(job, prefetch, thread);
-      }
+      };
+      const auto begin = [&](int share) {
+        if (share < plan_.shares() && !begun_[share].exchange(true)) attend(share);
+      };
+      begin(thread);
+      for (int share; (share = next.fetch_add(1)) < plan_.shares();) attend(share);
+      for (int share = 0; share < pool_.threads(); ++share) begin(share);
     });
     const auto [first, end] = plan_.step_rows();
     pool_.ParallelFor((end - first) * layout_.kv_heads, [&, first = first](int64_t i, int) {

@@ -2,6 +2,7 @@
 #ifndef BITFETCH_KERNELS_ATTENTION_H_
 #define BITFETCH_KERNELS_ATTENTION_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -34,7 +35,10 @@ PrefetchAccess AttentionAccess(Isa isa, const KvLayout& layout, BlockPlacement p
 class Attention {
  public:
   Attention(const Kernels& kernels, ThreadPool& pool)
-      : kernels_(kernels), pool_(pool), of_range_(pool.threads()) {}
+      : kernels_(kernels),
+        pool_(pool),
+        begun_(static_cast<size_t>(pool.threads())),
+        of_range_(pool.threads()) {}
 
   // Attends with all rows of the slices, at least one, and writes their `out`. The layouts of the
   // slices are the same; `group` query heads go to a KV head. Up to 16 rows of one sequence, or 32
@@ -77,6 +81,7 @@ class Attention {
 
   const Kernels& kernels_;
   ThreadPool& pool_;
+  std::vector<std::atomic<bool>> begun_;  // [threads] the first share of each
   AttentionPlan plan_;
   std::span<const AttendSlice> slices_;  // of this run, as what follows
   KvLayout layout_;
