@@ -5,9 +5,8 @@
 
 #include "serve/dialect/chat_messages.h"
 #include "serve/dialect/chat_reply.h"
-#include "serve/dialect/constraints.h"
+#include "serve/dialect/conversation_task.h"
 #include "serve/dialect/generation_fields.h"
-#include "text/thinking.h"
 
 namespace bitfetch {
 namespace {
@@ -26,9 +25,8 @@ void ReadChatLogprobs(const Field& request, bool* wanted, CompletionTask* task) 
 ApiResult<CompletionRequest> ReadChatCompletion(const ServedModel& model, std::string_view body,
                                                 const RequestOrigin& origin) {
   BITFETCH_RETURN_IF_ERROR(CheckWrites(model));
-  BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
-  std::optional<ApiError> error;
-  const Field request(json, &error);
+  RequestBody parsed(body);
+  const Field request = parsed.fields();
   CompletionTask task = ReadGeneration(request, model, origin, /*max_temperature=*/2);
   ReadStops(request["stop"], &task);
   ReadMaxTokens(request["max_tokens"], &task);
@@ -45,19 +43,14 @@ ApiResult<CompletionRequest> ReadChatCompletion(const ServedModel& model, std::s
   ReadChoices(request["n"], &options.choices);
   ReadStreaming(request, &options.stream, &options.include_usage);
   const Conversation conversation = ReadChatMessages(request, model);
-  if (error) return tl::unexpected(*std::move(error));
+  BITFETCH_RETURN_IF_ERROR(parsed.Check());
 
-  BITFETCH_ASSIGN_OR_RETURN(ConversationPrompt prompt,
-                            WriteConversation(model, conversation, "messages"));
-  BITFETCH_ASSIGN_OR_RETURN(task.constraint,
-                            ConversationConstraint(model, conversation, prompt.text));
-  task.prompt = std::move(prompt.ids);
+  BITFETCH_ASSIGN_OR_RETURN(AnswerStream answer,
+                            SetConversation(model, conversation, "messages", &task));
   CompletionRequest read;
   read.stream = options.stream;
   AddChoices(task, options.choices, &read.tasks);
-  read.reply = std::make_unique<ChatReply>(
-      model, std::move(options),
-      AnswerStream(EndsInThinking(prompt.text), !conversation.tools.empty()));
+  read.reply = std::make_unique<ChatReply>(model, std::move(options), std::move(answer));
   return read;
 }
 

@@ -22,9 +22,8 @@ constexpr int kMaxLogprobs = 5;
 ApiResult<CompletionRequest> ReadCompletion(const ServedModel& model, std::string_view body,
                                             const RequestOrigin& origin) {
   BITFETCH_RETURN_IF_ERROR(CheckWrites(model));
-  BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
-  std::optional<ApiError> error;
-  const Field request(json, &error);
+  RequestBody parsed(body);
+  const Field request = parsed.fields();
   CompletionTask task = ReadGeneration(request, model, origin, /*max_temperature=*/2);
   ReadStops(request["stop"], &task);
   ReadMaxTokens(request["max_tokens"], &task);
@@ -47,7 +46,7 @@ ApiResult<CompletionRequest> ReadCompletion(const ServedModel& model, std::strin
     request["prompt"].Refuse(fmt::format("asks for {} answers, and {} are the most",
                                          prompts.size() * options.choices, kMaxTasks));
   }
-  if (error) return tl::unexpected(*std::move(error));
+  BITFETCH_RETURN_IF_ERROR(parsed.Check());
 
   BITFETCH_ASSIGN_OR_RETURN(task.constraint, FormatConstraint(model, format));
   CompletionRequest read;

@@ -75,9 +75,8 @@ ApiResult<CompletionRequest> ReadEmbeddings(const ServedModel& model, std::strin
         .param = "model",
         .code = "unsupported_value"});
   }
-  BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
-  std::optional<ApiError> error;
-  const Field request(json, &error);
+  RequestBody parsed(body);
+  const Field request = parsed.fields();
   std::string any_model;
   request["model"].Get(&any_model);
   std::string format = "float";
@@ -88,7 +87,7 @@ ApiResult<CompletionRequest> ReadEmbeddings(const ServedModel& model, std::strin
     request["input"].Refuse(
         fmt::format("must hold at most {} texts, and has {}", kMaxTexts, prompts.size()));
   }
-  if (error) return tl::unexpected(*std::move(error));
+  BITFETCH_RETURN_IF_ERROR(parsed.Check());
 
   CompletionRequest read;
   for (const ListedPrompt& prompt : prompts) {

@@ -30,20 +30,26 @@ bool SaysNothing(const JsonValue& value) {
 
 }  // namespace
 
-ApiResult<JsonValue> ParseBody(std::string_view body) {
+RequestBody::RequestBody(std::string_view body) {
   constexpr JsonLimits kLimits = {
       .max_depth = 64, .max_values = 1'000'000, .refuses_repetition = false};
-  return ParseJson(body, kLimits).map_error([](const Error& error) {
-    return ApiError{.message = "the body " + error.message};
-  });
+  Result<JsonValue> parsed = ParseJson(body, kLimits);
+  if (!parsed) {
+    error_ = ApiError{.message = "the body " + parsed.error().message};
+  } else if (!parsed->As<JsonValue::Object>()) {
+    error_ = ApiError{.message = "the body is " + Shown(*parsed) + ", not a JSON object",
+                      .code = "invalid_type"};
+  }
+  if (error_) {
+    json_.value = JsonValue::Object();
+  } else {
+    json_ = *std::move(parsed);
+  }
 }
 
-Field::Field(const JsonValue& request, std::optional<ApiError>* error)
-    : value_(&request), error_(error) {
-  if (!request.As<JsonValue::Object>()) {
-    *error_ = ApiError{.message = "the body is " + Shown(request) + ", not a JSON object",
-                       .code = "invalid_type"};
-  }
+ApiResult<void> RequestBody::Check() const {
+  if (error_) return tl::unexpected(*error_);
+  return {};
 }
 
 Field Field::operator[](std::string_view key) const {

@@ -16,18 +16,11 @@
 
 namespace bitfetch {
 
-// The JSON of a request's body: at most 64 deep and a million values, the last of repeated keys
-// counts. Anything else is an error of status 400, before it costs more than it took to send.
-ApiResult<JsonValue> ParseBody(std::string_view body);
-
 // A value of a request and where it stands there, as "messages[0].content". Reading one that is of
 // another type or out of range is an error of status 400, of which the first stays; what was to be
 // read is then as before, as where nothing was given. Null counts as not given.
 class Field {
  public:
-  // The whole request, which is to be an object. Both must outlive what is read.
-  Field(const JsonValue& request, std::optional<ApiError>* error);
-
   bool given() const { return value_ != nullptr; }
   const JsonValue* value() const { return value_; }  // null: not given
   const std::string& path() const { return path_; }
@@ -57,6 +50,8 @@ class Field {
   void Refuse(std::string_view message, std::string_view code = "invalid_value") const;
 
  private:
+  friend class RequestBody;
+
   Field(const JsonValue* value, std::string path, std::optional<ApiError>* error)
       : value_(value), path_(std::move(path)), error_(error) {}
 
@@ -74,6 +69,24 @@ class Field {
   const JsonValue* value_;
   std::string path_;  // empty: the request
   std::optional<ApiError>* error_;
+};
+
+// The body of a request, a JSON object: at most 64 deep and a million values, the last of repeated
+// keys counts. Anything else is an error of status 400, before it costs more than it took to send.
+class RequestBody {
+ public:
+  explicit RequestBody(std::string_view body);
+  RequestBody(const RequestBody&) = delete;
+  RequestBody& operator=(const RequestBody&) = delete;
+
+  // What it says. Where it is wrong as a whole, nothing is given. It must outlive what is read.
+  Field fields() { return {&json_, "", &error_}; }
+  // The first that was wrong with what has been read so far.
+  ApiResult<void> Check() const;
+
+ private:
+  JsonValue json_;
+  std::optional<ApiError> error_;
 };
 
 }  // namespace bitfetch

@@ -9,11 +9,10 @@ namespace bitfetch {
 namespace {
 
 TEST(Field, ReadsWhatIsGiven) {
-  const JsonValue json = *ParseBody(
+  RequestBody body(
       R"({"t": "x", "i": 3, "n": null, "d": 2, "e": 0.5, "b": true, "l": [{"k": "y"}, null],
           "ids": [1, 0], "i": 4})");
-  std::optional<ApiError> error;
-  const Field request(json, &error);
+  const Field request = body.fields();
   std::string text = "old";
   request["n"].Get(&text);
   request["none"].Get(&text);
@@ -41,15 +40,14 @@ TEST(Field, ReadsWhatIsGiven) {
   std::vector<int> ids;
   request["ids"].Get(&ids, 2);
   EXPECT_EQ(ids, (std::vector<int>{1, 0}));
-  EXPECT_FALSE(error) << error->message;
+  EXPECT_TRUE(body.Check()) << ErrorOf(body.Check());
 }
 
 TEST(Field, NamesWhatIsWrong) {
-  const JsonValue json = *ParseBody(R"({"m": [{"c": 1.5}], "i": 3, "s": "a\nb", "ids": [1, -1]})");
   const auto error_of = [&](auto read) {
-    std::optional<ApiError> error;
-    read(Field(json, &error));
-    return error ? ShowError(*error) : "none";
+    RequestBody body(R"({"m": [{"c": 1.5}], "i": 3, "s": "a\nb", "ids": [1, -1]})");
+    read(body.fields());
+    return ErrorOf(body.Check());
   };
   std::string text;
   int whole = 7;
@@ -92,12 +90,11 @@ TEST(Field, NamesWhatIsWrong) {
 }
 
 TEST(Field, WhatSaysNothingIsNoUnsupportedWish) {
-  const JsonValue json = *ParseBody(R"({"a": false, "b": 0, "c": 0.0, "d": "", "e": [], "f": {}})");
-  std::optional<ApiError> error;
+  RequestBody body(R"({"a": false, "b": 0, "c": 0.0, "d": "", "e": [], "f": {}})");
   for (const char* key : {"a", "b", "c", "d", "e", "f", "g"}) {
-    Field(json, &error)[key].RefuseUnsupported();
+    body.fields()[key].RefuseUnsupported();
   }
-  EXPECT_FALSE(error);
+  EXPECT_TRUE(body.Check());
 }
 
 }  // namespace

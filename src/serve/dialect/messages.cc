@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "serve/dialect/constraints.h"
-#include "serve/dialect/conversation.h"
+#include "serve/dialect/conversation_task.h"
 #include "serve/dialect/generation_fields.h"
 #include "serve/dialect/json_object.h"
 #include "serve/dialect/messages_reply.h"
@@ -32,10 +32,7 @@ void ReadUserMessage(const Field& content, const ServedModel& model, Conversatio
     block.Require();
     block["type"].GetOneOf(&type, {"text", "tool_result"});
     if (type == "tool_result") {
-      if (!CallsTools(model)) {
-        block.Refuse("is the result of a tool, and this model's chat template has no tools",
-                     "unsupported_value");
-      }
+      CheckToolResult(block, model);
       block["tool_use_id"].Require();
       conversation->Add(NewMessage("tool", ReadContent(block["content"], {"text"}), conversation));
       has_results = true;
@@ -145,35 +142,29 @@ Conversation ReadConversation(const Field& request, const ServedModel& model) {
 ApiResult<CompletionRequest> ReadMessages(const ServedModel& model, std::string_view body,
                                           const RequestOrigin& origin) {
   BITFETCH_RETURN_IF_ERROR(CheckWrites(model));
-  BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
-  std::optional<ApiError> error;
-  const Field request(json, &error);
+  RequestBody parsed(body);
+  const Field request = parsed.fields();
   CompletionTask task = ReadGeneration(request, model, origin, /*max_temperature=*/1);
   ReadStops(request["stop_sequences"], &task);
   ReadMaxTokens(request["max_tokens"], &task);
   CompletionRequest read;
   request["stream"].Get(&read.stream);
   const Conversation conversation = ReadConversation(request, model);
-  if (error) return tl::unexpected(*std::move(error));
+  BITFETCH_RETURN_IF_ERROR(parsed.Check());
 
-  BITFETCH_ASSIGN_OR_RETURN(ConversationPrompt prompt,
-                            WriteConversation(model, conversation, "messages"));
-  BITFETCH_ASSIGN_OR_RETURN(task.constraint,
-                            ConversationConstraint(model, conversation, prompt.text));
-  task.prompt = std::move(prompt.ids);
-  read.reply = std::make_unique<MessagesReply>(
-      model, origin.id, std::ssize(task.prompt), read.stream,
-      AnswerStream(EndsInThinking(prompt.text), !conversation.tools.empty()));
+  BITFETCH_ASSIGN_OR_RETURN(AnswerStream answer,
+                            SetConversation(model, conversation, "messages", &task));
+  read.reply = std::make_unique<MessagesReply>(model, origin.id, std::ssize(task.prompt),
+                                               read.stream, std::move(answer));
   read.tasks.push_back(std::move(task));
   return read;
 }
 
 ApiResult<std::string> CountMessageTokens(const ServedModel& model, std::string_view body) {
   BITFETCH_RETURN_IF_ERROR(CheckWrites(model));
-  BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
-  std::optional<ApiError> error;
-  const Conversation conversation = ReadConversation(Field(json, &error), model);
-  if (error) return tl::unexpected(*std::move(error));
+  RequestBody parsed(body);
+  const Conversation conversation = ReadConversation(parsed.fields(), model);
+  BITFETCH_RETURN_IF_ERROR(parsed.Check());
   BITFETCH_ASSIGN_OR_RETURN(const ConversationPrompt prompt,
                             WriteConversation(model, conversation, "messages"));
   return Json(JsonObject().Add("input_tokens", prompt.ids.size())).text;

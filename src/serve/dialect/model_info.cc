@@ -64,9 +64,8 @@ std::string WriteProps(const ServedModel& model) {
 
 ApiResult<std::string> AnswerTokenize(const ServedModel& model, std::string_view body) {
   constexpr size_t kMaxBytes = size_t{2} << 20;
-  BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
-  std::optional<ApiError> error;
-  const Field request(json, &error);
+  RequestBody parsed(body);
+  const Field request = parsed.fields();
   std::string content;
   bool add_special = false, parse_special = false;
   request["content"].Require();
@@ -78,7 +77,7 @@ ApiResult<std::string> AnswerTokenize(const ServedModel& model, std::string_view
     request["content"].Refuse(
         fmt::format("must be of at most {} bytes, and is of {}", kMaxBytes, content.size()));
   }
-  if (error) return tl::unexpected(*std::move(error));
+  BITFETCH_RETURN_IF_ERROR(parsed.Check());
 
   auto ids = model.tokenizer.Encode(content, add_special && model.tokenizer.add_bos(), nullptr,
                                     parse_special);
@@ -88,22 +87,20 @@ ApiResult<std::string> AnswerTokenize(const ServedModel& model, std::string_view
 }
 
 ApiResult<std::string> AnswerDetokenize(const ServedModel& model, std::string_view body) {
-  BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
-  std::optional<ApiError> error;
-  const Field request(json, &error);
+  RequestBody parsed(body);
+  const Field request = parsed.fields();
   std::vector<int> ids;
   request["tokens"].Require();
   request["tokens"].Get(&ids, model.tokenizer.size());
-  if (error) return tl::unexpected(*std::move(error));
+  BITFETCH_RETURN_IF_ERROR(parsed.Check());
   // The ids are in range.
   return Json(JsonObject().Add("content", *model.tokenizer.Decode(ids))).text;
 }
 
 ApiResult<std::string> AnswerApplyTemplate(const ServedModel& model, std::string_view body) {
-  BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
-  std::optional<ApiError> error;
-  const Conversation conversation = ReadChatMessages(Field(json, &error), model);
-  if (error) return tl::unexpected(*std::move(error));
+  RequestBody parsed(body);
+  const Conversation conversation = ReadChatMessages(parsed.fields(), model);
+  BITFETCH_RETURN_IF_ERROR(parsed.Check());
   BITFETCH_ASSIGN_OR_RETURN(const TracedText text,
                             RenderConversation(model, conversation, "messages"));
   return Json(JsonObject().Add("prompt", text.bytes())).text;

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "serve/dialect/constraints.h"
-#include "serve/dialect/conversation.h"
+#include "serve/dialect/conversation_task.h"
 #include "serve/dialect/generation_fields.h"
 #include "serve/dialect/responses_reply.h"
 #include "serve/dialect/tool_choice.h"
@@ -40,10 +40,7 @@ class InputReader {
       calls_.push_back(ToolCallValue(std::move(name), std::move(arguments)));
     } else {
       Flush();
-      if (!CallsTools(model_)) {
-        item.Refuse("is the result of a tool, and this model's chat template has no tools",
-                    "unsupported_value");
-      }
+      CheckToolResult(item, model_);
       item["output"].Require();
       conversation_.Add(
           NewMessage("tool", ReadContent(item["output"], {"input_text"}), &conversation_));
@@ -134,9 +131,8 @@ Conversation ReadInput(const Field& request, const ServedModel& model) {
 ApiResult<CompletionRequest> ReadResponse(const ServedModel& model, std::string_view body,
                                           const RequestOrigin& origin) {
   BITFETCH_RETURN_IF_ERROR(CheckWrites(model));
-  BITFETCH_ASSIGN_OR_RETURN(const JsonValue json, ParseBody(body));
-  std::optional<ApiError> error;
-  const Field request(json, &error);
+  RequestBody parsed(body);
+  const Field request = parsed.fields();
   CompletionTask task = ReadGeneration(request, model, origin, /*max_temperature=*/2);
   ReadMaxTokens(request["max_output_tokens"], &task);
   RefuseUnsupported(request, {"previous_response_id", "conversation", "background", "prompt",
@@ -146,16 +142,12 @@ ApiResult<CompletionRequest> ReadResponse(const ServedModel& model, std::string_
   CompletionRequest read;
   request["stream"].Get(&read.stream);
   const Conversation conversation = ReadInput(request, model);
-  if (error) return tl::unexpected(*std::move(error));
+  BITFETCH_RETURN_IF_ERROR(parsed.Check());
 
-  BITFETCH_ASSIGN_OR_RETURN(ConversationPrompt prompt,
-                            WriteConversation(model, conversation, "input"));
-  BITFETCH_ASSIGN_OR_RETURN(task.constraint,
-                            ConversationConstraint(model, conversation, prompt.text));
-  task.prompt = std::move(prompt.ids);
-  read.reply = std::make_unique<ResponsesReply>(
-      model, origin, task, read.stream,
-      AnswerStream(EndsInThinking(prompt.text), !conversation.tools.empty()));
+  BITFETCH_ASSIGN_OR_RETURN(AnswerStream answer,
+                            SetConversation(model, conversation, "input", &task));
+  read.reply =
+      std::make_unique<ResponsesReply>(model, origin, task, read.stream, std::move(answer));
   read.tasks.push_back(std::move(task));
   return read;
 }

@@ -48,4 +48,10 @@ void OfferTools(const Field& request, const ServedModel& model, std::vector<Tool
   conversation->tools = std::move(tools);
 }
 
+void CheckToolResult(const Field& result, const ServedModel& model) {
+  if (CallsTools(model)) return;
+  result.Refuse("is the result of a tool, and this model's chat template has no tools",
+                "unsupported_value");
+}
+
 }  // namespace bitfetch

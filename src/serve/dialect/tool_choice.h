@@ -29,6 +29,9 @@ void OfferTools(const Field& request, const ServedModel& model, std::vector<Tool
                 const ToolChoice& choice, Conversation* conversation);
 bool CallsTools(const ServedModel& model);
 
+// An error where a conversation has the result of a tool that the model can't have called.
+void CheckToolResult(const Field& result, const ServedModel& model);
+
 }  // namespace bitfetch
 
 #endif  // BITFETCH_SERVE_DIALECT_TOOL_CHOICE_H_
