@@ -18,8 +18,6 @@ constexpr int64_t kPassBytes = int64_t{32} << 20;
 // Of tiny ones: they are all fork and join anyway.
 constexpr int64_t kMaxPassSlices = 256;
 
-int64_t Blocks(int64_t tokens) { return (tokens + kTileTokens - 1) / kTileTokens; }
-
 }  // namespace
 
 Status CheckPlaces(const AttentionPlaces& places) {
@@ -78,7 +76,7 @@ Result<PlacedAttention> PlacedAttention::Create(const Kernels& kernels, ThreadPo
                                                 const AttentionShape& shape,
                                                 const AttentionPlace& place, size_t cold_bytes) {
   const KvLayout layout{shape.kv_heads, shape.head_dim, place.kv_types};
-  const int64_t slice_blocks = Blocks(place.n_kv);
+  const int64_t slice_blocks = BlocksFor(place.n_kv);
   const double slice_bytes =
       static_cast<double>(slice_blocks) * static_cast<double>(layout.block_bytes());
   const int64_t count = static_cast<int64_t>(static_cast<double>(cold_bytes) / slice_bytes) + 2;
@@ -116,7 +114,7 @@ PlacedAttention::PlacedAttention(const Kernels& kernels, ThreadPool& pool,
 KvView PlacedAttention::Next() {
   next_ = (next_ + 1) % count_;
   KvView view = *cache_.View(0);
-  view.blocks += next_ * Blocks(n_kv_);
+  view.blocks += next_ * BlocksFor(n_kv_);
   view.length = n_kv_;
   return view;
 }

@@ -65,7 +65,7 @@ size_t CountTogether(std::span<const std::vector<int>> texts, int64_t context) {
   int64_t blocks = 0;
   size_t count = 0;
   while (count < std::min(texts.size(), kTextsAtOnce)) {
-    blocks += (static_cast<int64_t>(texts[count].size()) + kTileTokens - 1) / kTileTokens;
+    blocks += BlocksFor(std::ssize(texts[count]));
     if (count > 0 && blocks > context / kTileTokens) break;
     ++count;
   }

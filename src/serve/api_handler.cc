@@ -105,19 +105,7 @@ http::Headers Permissions(const http::Request& request) {
   return headers;
 }
 
-ApiError DrainingError() { return HttpError(503, "the server is shutting down"); }
-
 }  // namespace
-
-ApiError HttpError(int status, std::string message) {
-  const auto type = [&]() -> std::string {
-    if (status == 401) return "authentication_error";
-    if (status == 404) return "not_found_error";
-    if (status == 503) return "service_unavailable_error";
-    return status < 500 ? "invalid_request_error" : "server_error";
-  };
-  return {.status = status, .message = std::move(message), .type = type()};
-}
 
 class ApiHandler::Workers : public boost::asio::thread_pool {
  public:
@@ -152,7 +140,7 @@ void ApiHandler::Handle(http::Request request, std::shared_ptr<http::Response> t
   if (!is_open && key == 0) {
     return response.Fail(HttpError(401, "this server wants an API key, and this is none of its"));
   }
-  if (draining_ && path != "/metrics") return response.Fail(DrainingError());
+  if (draining_ && path != "/metrics") return response.Fail(ShuttingDown());
 
   const PostRoute* post = FindPostRoute(path);
   if (post == nullptr && !IsGetPath(path)) {

@@ -56,9 +56,6 @@ class ApiHandler {
   std::unique_ptr<Workers> workers_;
 };
 
-// What HTTP itself has against a request.
-ApiError HttpError(int status, std::string message);
-
 }  // namespace bitfetch
 
 #endif  // BITFETCH_SERVE_API_HANDLER_H_

@@ -11,6 +11,17 @@ constexpr int kClientClosedRequest = 499;
 
 }  // namespace
 
+ApiError HttpError(int status, std::string message) {
+  const auto type = [&]() -> std::string {
+    if (status == 401) return "authentication_error";
+    if (status == 404) return "not_found_error";
+    if (status == 429) return "rate_limit_error";
+    if (status == 503) return "service_unavailable_error";
+    return status < 500 ? "invalid_request_error" : "server_error";
+  };
+  return {.status = status, .message = std::move(message), .type = type()};
+}
+
 std::string ErrorBody(std::string_view path, const ApiError& error) {
   return path.starts_with("/v1/messages") ? AnthropicError(error).text : OpenAiError(error).text;
 }

@@ -58,6 +58,10 @@ class ApiResponse {
   Stopwatch since_;
 };
 
+// What is not for a dialect to say: an error by its HTTP status.
+ApiError HttpError(int status, std::string message);
+inline ApiError ShuttingDown() { return HttpError(503, "the server is shutting down"); }
+
 // The body that says why, as clients of the path expect: Anthropic's form below /v1/messages, else
 // OpenAI's.
 std::string ErrorBody(std::string_view path, const ApiError& error);

@@ -41,18 +41,11 @@ class CompletionCall::Listener : public CompletionListener {
 
 void CompletionCall::Start(CompletionRequest request, ApiResponse response,
                            const Context& context) {
-  std::vector<CompletionTask> tasks = request.tasks;
-  std::make_shared<CompletionCall>(std::move(request), std::move(response), context)
+  std::vector<CompletionTask> tasks = std::move(request.tasks);
+  std::make_shared<CompletionCall>(std::move(request.reply), tasks.size(), request.stream,
+                                   std::move(response), context)
       ->Submit(std::move(tasks));
 }
-
-CompletionCall::CompletionCall(CompletionRequest request, ApiResponse response,
-                               const Context& context)
-    : context_(context),
-      reply_(std::move(request.reply)),
-      response_(std::move(response)),
-      stream_(request.stream),
-      tasks_(request.tasks.size()) {}
 
 void CompletionCall::Submit(std::vector<CompletionTask> tasks) {
   std::vector<std::unique_ptr<RunningTask>> running;
@@ -66,11 +59,9 @@ void CompletionCall::Submit(std::vector<CompletionTask> tasks) {
   const std::lock_guard lock(mutex_);  // what tasks tell comes behind the stream's beginning
   auto ids = context_.scheduler->Submit(std::move(running));
   if (!ids) {
-    const bool full = ids.error() == Scheduler::Refusal::kQueueFull;
-    return response_.Fail({.status = full ? 429 : 503,
-                           .message = full ? "too many requests wait already: try again soon"
-                                           : "the server is shutting down",
-                           .type = full ? "rate_limit_error" : "service_unavailable_error"});
+    return response_.Fail(ids.error() == Scheduler::Refusal::kQueueFull
+                              ? HttpError(429, "too many requests wait already: try again soon")
+                              : ShuttingDown());
   }
   response_.OnClosed(
       [weak = weak_from_this(), scheduler = context_.scheduler, ids = *std::move(ids)] {
@@ -105,12 +96,9 @@ void CompletionCall::OnEnd(size_t task, const CompletionEnd& end) {
   record.cached_tokens += end.cached_tokens;
   record.tokens += end.tokens;
   if (!end.status) {
-    if (!error_)
-      error_ = {.status = 500, .message = end.status.error().message, .type = "server_error"};
+    if (!error_) error_ = HttpError(500, end.status.error().message);
   } else if (end.reason == StopReason::kInterrupted) {
-    error_ = {.status = 503,
-              .message = "the server is shutting down",
-              .type = "service_unavailable_error"};
+    error_ = ShuttingDown();
   } else {
     Write(reply_->OnEnd(task, end));
   }

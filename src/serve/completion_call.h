@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "serve/api_response.h"
@@ -32,7 +33,13 @@ class CompletionCall : public std::enable_shared_from_this<CompletionCall> {
   // Any thread may call it.
   static void Start(CompletionRequest request, ApiResponse response, const Context& context);
 
-  CompletionCall(CompletionRequest request, ApiResponse response, const Context& context);
+  CompletionCall(std::unique_ptr<Reply> reply, size_t tasks, bool stream, ApiResponse response,
+                 const Context& context)
+      : context_(context),
+        reply_(std::move(reply)),
+        response_(std::move(response)),
+        stream_(stream),
+        tasks_(tasks) {}
 
  private:
   class Listener;

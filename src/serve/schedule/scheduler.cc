@@ -13,8 +13,6 @@
 namespace bitfetch {
 namespace {
 
-int64_t BlocksFor(int64_t tokens) { return (tokens + kTileTokens - 1) / kTileTokens; }
-
 int64_t NewBlocks(const RunningTask& task, int64_t rows) {
   const int64_t length = task.sequence().length();
   return BlocksFor(length + rows) - BlocksFor(length);
