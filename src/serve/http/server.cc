@@ -135,7 +135,6 @@ class Server::Impl {
     thread_.join();
   }
 
-  void Post(std::function<void()> function) { asio::post(shared_.io, std::move(function)); }
   int port() const { return port_; }
   const std::string& url() const { return url_; }
 
@@ -202,7 +201,6 @@ Server::~Server() { Stop(); }
 
 int Server::port() const { return impl_->port(); }
 const std::string& Server::url() const { return impl_->url(); }
-void Server::Post(std::function<void()> function) { impl_->Post(std::move(function)); }
 void Server::Drain(std::function<void()> drained) { impl_->Drain(std::move(drained)); }
 void Server::Stop() { impl_->Stop(); }
 

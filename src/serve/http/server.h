@@ -57,9 +57,6 @@ class Server {
   int port() const;
   const std::string& url() const;  // such as "http://127.0.0.1:8080"
 
-  // Runs `function` on the I/O thread, soon. Nothing after Stop.
-  void Post(std::function<void()> function);
-
   // Takes no new connections and answers new requests with 503; what is under way goes on. Calls
   // `drained`, on the I/O thread, when the last connection is closed.
   void Drain(std::function<void()> drained);

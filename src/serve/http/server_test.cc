@@ -203,13 +203,6 @@ TEST(Server, StopsAtOnce) {
   response->Send({}, "nobody hears it");
 }
 
-TEST(Server, RunsWhatIsPosted) {
-  const auto server = StartServer(Echo);
-  std::promise<std::thread::id> ran;
-  server->Post([&] { ran.set_value(std::this_thread::get_id()); });
-  EXPECT_NE(ran.get_future().get(), std::this_thread::get_id());
-}
-
 TEST(Server, AnswersForAHandlerThatDoesNot) {
   const auto server = StartServer([](const Request&, const std::shared_ptr<Response>&) {});
   TestClient client(server->port());
