@@ -41,7 +41,7 @@ class ApiHandler {
   void Handle(http::Request request, std::shared_ptr<http::Response> response);
 
   // From now on every request is answered with 503.
-  void Drain() { draining_ = true; }
+  void RefuseNew() { draining_ = true; }
   // Those threads end; what was not yet read gets no answer.
   void Stop();
 

@@ -56,8 +56,10 @@ class ApiServer::Impl {
 
   const std::string& url() const { return http_->url(); }
 
+  void RefuseNew() { handler_.RefuseNew(); }
+
   bool Drain(std::chrono::seconds limit) {
-    handler_.Drain();
+    RefuseNew();
     const bool finished = scheduler_.Drain(std::chrono::steady_clock::now() + limit);
     const auto closed = std::make_shared<std::promise<void>>();
     http_->Drain([closed] { closed->set_value(); });
@@ -86,6 +88,7 @@ Result<std::unique_ptr<ApiServer>> ApiServer::Open(Engine* engine, ServedModel m
 ApiServer::ApiServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ApiServer::~ApiServer() = default;
 const std::string& ApiServer::url() const { return impl_->url(); }
+void ApiServer::RefuseNew() { impl_->RefuseNew(); }
 bool ApiServer::Drain(std::chrono::seconds limit) { return impl_->Drain(limit); }
 
 }  // namespace bitfetch

@@ -38,6 +38,8 @@ class ApiServer {
 
   const std::string& url() const;
 
+  // From when it returns, new requests are refused and /health says so.
+  void RefuseNew();
   // Refuses new requests and waits until what runs is finished; whether it was in time.
   bool Drain(std::chrono::seconds limit);
 

@@ -98,6 +98,7 @@ Result<int> RunServe(ServeArguments options) {
   }
   BITFETCH_RETURN_IF_ERROR(Printed(fmt::format("listening on {}\n", server->url())));
   const int signal = WaitForInterrupt();
+  server->RefuseNew();
   Say(fmt::format("finishing what was begun, for at most {} s; a second signal ends at once\n",
                   options.drain_seconds));
   if (!server->Drain(std::chrono::seconds(options.drain_seconds))) {

@@ -22,11 +22,10 @@ using testing::StartsWith;
 
 // On a free port unless `more` says another.
 std::vector<std::string> Serve(std::vector<std::string> more = {}) {
-  for (const auto& [option, value] :
-       std::map<std::string, std::string>{{"--port", "0"}, {"--kv-memory", "64M"}}) {
+  for (const auto& [option, value] : std::map<std::string, std::string>{
+           {"--port", "0"}, {"--kv-memory", "64M"}, {"-c", "256"}}) {
     if (std::ranges::find(more, option) == more.end()) more.insert(more.end(), {option, value});
   }
-  more.insert(more.end(), {"-c", "256"});
   return With({"serve"}, more);
 }
 
@@ -50,7 +49,8 @@ std::string Completion(std::string_view body) {
 }
 
 const char* const kHealth = "GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-const char* const kForever = R"({"prompt": "In", "ignore_eos": true, "stream": true})";
+// Outlasts whatever a test does meanwhile where the context is long.
+const char* const kEndless = R"({"prompt": "In", "ignore_eos": true, "stream": true})";
 
 TEST(Serve, AnswersUntilItIsTerminated) {
   Program server(Serve());
@@ -66,12 +66,12 @@ TEST(Serve, AnswersUntilItIsTerminated) {
 }
 
 TEST(Serve, WhatWasBegunIsFinishedAfterTheFirstSignalAndBrokenOffAfterTheSecond) {
-  Program server(Serve());
+  Program server(Serve({"-c", "16384"}));
   const int port = PortOf(server);
   http::TestClient client(port);
   client.Send(Completion(R"({"prompt": "In", "max_tokens": 200, "ignore_eos": true})"));
   http::TestClient endless(port);
-  endless.Send(Completion(kForever));
+  endless.Send(Completion(kEndless));
   EXPECT_THAT(endless.ReadUntil("data: "), HasSubstr("200 OK"));
   server.Signal(SIGTERM);
   EXPECT_TRUE(server.WaitForErr("finishing what was begun"));
@@ -82,10 +82,10 @@ TEST(Serve, WhatWasBegunIsFinishedAfterTheFirstSignalAndBrokenOffAfterTheSecond)
 }
 
 TEST(Serve, WhatTakesLongerThanItMayIsBrokenOff) {
-  Program server(Serve({"--drain", "0"}));
+  Program server(Serve({"--drain", "0", "-c", "16384"}));
   const int port = PortOf(server);
   http::TestClient endless(port);
-  endless.Send(Completion(kForever));
+  endless.Send(Completion(kEndless));
   EXPECT_THAT(endless.ReadUntil("data: "), HasSubstr("200 OK"));
   server.Signal(SIGINT);
   const Finished finished = server.Wait();
