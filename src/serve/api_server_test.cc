@@ -24,8 +24,9 @@ using testing::StartsWith;
 
 const char* const kTiny = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
 
+// A context that no answer fills before a test has seen it begun.
 EngineOptions QuietOptions() {
-  EngineOptions options{.threads = 2, .context = 256, .kv_tokens = 4096, .pages = PageSize::k4K};
+  EngineOptions options{.threads = 2, .context = 8192, .kv_tokens = 20480, .pages = PageSize::k4K};
   options.prefetch.mode = PrefetchSetting::Mode::kOff;
   return options;
 }
@@ -235,16 +236,16 @@ TEST_F(ApiServerTest, DrainingFinishesWhatWasBegunAndTakesNothingMore) {
   http::TestClient idle(port_);  // connected before
   std::string answer;
   std::thread client([&] {
-    answer = Post("/v1/completions", R"({"prompt": "In", "max_tokens": 100, "ignore_eos": true})");
+    answer = Post("/v1/completions", R"({"prompt": "In", "max_tokens": 300, "ignore_eos": true})");
   });
   WaitForMetric("bitfetch_num_requests_running 1");
   std::thread drain([&] { EXPECT_TRUE(server_->Drain(std::chrono::seconds(30))); });
-  idle.Send(Request("POST", "/v1/completions", R"({"prompt": "In"})"));
+  idle.Send(Request("POST", "/v1/completions", R"({"prompt": "In", "max_tokens": 1})"));
   client.join();
   drain.join();
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
   EXPECT_EQ(*ParseJson(Body(answer)).value().Find("usage")->Find<int64_t>("completion_tokens"),
-            100);
+            300);
 }
 
 TEST_F(ApiServerTest, MistakesOfAClientAreNamedAndNeverTheServers) {
