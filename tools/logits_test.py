@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the engine's logits with reference.py on small random models of many shapes.
 
-usage: logits_test.py PROGRAM...     (PROGRAM may be several words: an emulator and the program)
+usage: logits_test.py PROGRAM
 """
 import os
 import subprocess
@@ -44,7 +44,7 @@ def engine_logits(program, model, tokens, out):
 
 
 def main():
-    program = sys.argv[1:]
+    program = sys.argv[1:2]
     if not program:
         sys.exit(__doc__)
     failures = 0
