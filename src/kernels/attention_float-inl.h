@@ -38,10 +38,7 @@ HWY_INLINE void ScoreTiles(bool fresh, const Element* const (&tiles)[kTiles], in
                            const float* HWY_RESTRICT queries, Lookahead& lookahead,
                            float* HWY_RESTRICT scores) {
   Vec16 sums[kQueries][kTiles];
-  const auto for_each = [](const auto& op) BITFETCH_LAMBDA {
-    Unroll<kQueries>(
-        [&](auto q) BITFETCH_LAMBDA { Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA { op(q, i); }); });
-  };
+  constexpr auto& for_each = UnrollGrid<kQueries, kTiles>;
   for_each([&](auto q, auto i) BITFETCH_LAMBDA {
     sums[q][i] = Set16(0.0f);
     if (!fresh) sums[q][i] = Load16(scores + q * kChunkTokens + i * kTileTokens);
@@ -107,11 +104,7 @@ HWY_INLINE void SumGroups(const Chunk& chunk, size_t offset, const float* HWY_RE
                           Lookahead& lookahead, float* HWY_RESTRICT partials,
                           size_t partial_floats) {
   Vec16 sums[kQueries][kGroups];
-  const auto for_each = [](const auto& op) BITFETCH_LAMBDA {
-    Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-      Unroll<kGroups>([&](auto g) BITFETCH_LAMBDA { op(q, g); });
-    });
-  };
+  constexpr auto& for_each = UnrollGrid<kQueries, kGroups>;
   for_each([&](auto q, auto g)
                BITFETCH_LAMBDA { sums[q][g] = Load16(partials + q * partial_floats + g * 16); });
   constexpr int kLines = kRowLines<Element>;

@@ -50,9 +50,8 @@ HWY_INLINE void ScoreSpan(
   AheadLines<kTiles * kSpanLines<kType>> ahead(lookahead);
   Unroll<kVectors>([&](auto part) BITFETCH_LAMBDA {
     typename Product::Sums sums[kSums][kTiles];
-    Unroll<kSums>([&](auto rows) BITFETCH_LAMBDA {
-      Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA { sums[rows][i] = Product::Zero(); });
-    });
+    UnrollGrid<kSums, kTiles>([&](auto rows, auto i)
+                                  BITFETCH_LAMBDA { sums[rows][i] = Product::Zero(); });
     Unroll<4>([&](auto pair) BITFETCH_LAMBDA {
       typename Product::Codes keys[kTiles][2];
       Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA {
@@ -64,12 +63,10 @@ HWY_INLINE void ScoreSpan(
         }
         Product::Load(tiles[i] + codes + pair * kStep * kCacheLineBytes, part, keys[i]);
       });
-      Unroll<2>([&](auto odd) BITFETCH_LAMBDA {
-        Unroll<kSums>([&](auto rows) BITFETCH_LAMBDA {
-          const auto four = coefs.Get(Index<pair * 2 + odd>(), rows);
-          Unroll<kTiles>([&](auto i)
-                             BITFETCH_LAMBDA { Product::Add(sums[rows][i], keys[i][odd], four); });
-        });
+      UnrollGrid<2, kSums>([&](auto odd, auto rows) BITFETCH_LAMBDA {
+        const auto four = coefs.Get(Index<pair * 2 + odd>(), rows);
+        Unroll<kTiles>([&](auto i)
+                           BITFETCH_LAMBDA { Product::Add(sums[rows][i], keys[i][odd], four); });
       });
     });
     Unroll<kTiles>([&](auto i) BITFETCH_LAMBDA {
@@ -171,17 +168,15 @@ struct WeightedScales {
                       const float* HWY_RESTRICT weights) {
     Vector scales[kChunkVectors];
     LoadChunkScales(chunk, offset, span, scales);
-    Totals most[kQueryPanel];
-    Unroll<kQueryPanel>([&](auto q) BITFETCH_LAMBDA { most[q] = hn::Zero(Ints()); });
-    Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-      Unroll<kChunkVectors>([&](auto i) BITFETCH_LAMBDA {
-        const Vector weight = hn::Load(Floats(), weights + q * kChunkTokens + i * kLanes);
-        const Vector product = hn::Mul(weight, scales[i]);
-        hn::Store(product, Floats(), products[q] + i * kLanes);
-        most[q] = hn::Max(most[q], hn::BitCast(Ints(), hn::Abs(product)));
-      });
+    Totals max[kQueryPanel];
+    Unroll<kQueryPanel>([&](auto q) BITFETCH_LAMBDA { max[q] = hn::Zero(Ints()); });
+    UnrollGrid<kQueries, kChunkVectors>([&](auto q, auto i) BITFETCH_LAMBDA {
+      const Vector weight = hn::Load(Floats(), weights + q * kChunkTokens + i * kLanes);
+      const Vector product = hn::Mul(weight, scales[i]);
+      hn::Store(product, Floats(), products[q] + i * kLanes);
+      max[q] = hn::Max(max[q], hn::BitCast(Ints(), hn::Abs(product)));
     });
-    largest = hn::BitCast(Floats(), FoldRows(most, Larger()));
+    largest = hn::BitCast(Floats(), FoldRows(max, Larger()));
   }
 
   alignas(64) float products[kQueries][kChunkTokens];
@@ -237,9 +232,8 @@ HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part, bool first,
   using Product = Values<kType>;
   constexpr int kStep = kLinesPerPair<kType>;
   typename Product::Sums totals[kQueries][kSides];
-  Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-    Unroll<kSides>([&](auto side) BITFETCH_LAMBDA { totals[q][side] = Product::Zero(); });
-  });
+  UnrollGrid<kQueries, kSides>([&](auto q, auto side)
+                                   BITFETCH_LAMBDA { totals[q][side] = Product::Zero(); });
   const int tiles = chunk.count();
   for (int tile = 0; tile < tiles; ++tile) {
     const std::byte* codes = chunk.tiles[tile] + from;
@@ -264,17 +258,15 @@ HWY_INLINE void SumSides(const Chunk& chunk, size_t from, int part, bool first,
       });
     });
   }
-  Unroll<kQueries>([&](auto q) BITFETCH_LAMBDA {
-    Unroll<kSides>([&](auto side) BITFETCH_LAMBDA {
-      Totals total = Product::Total(totals[q][side]);
-      if constexpr (Product::kBias != 0) {
-        total = hn::Sub(total, hn::Set(Ints(), coded.biases[q]));
-      }
-      float* sum = sums + q * partial_floats + side * 16 + part * kLanes;
-      hn::StoreU(hn::MulAdd(hn::ConvertTo(Floats(), total), hn::Set(Floats(), coded.units[q]),
-                            hn::LoadU(Floats(), sum)),
-                 Floats(), sum);
-    });
+  UnrollGrid<kQueries, kSides>([&](auto q, auto side) BITFETCH_LAMBDA {
+    Totals total = Product::Total(totals[q][side]);
+    if constexpr (Product::kBias != 0) {
+      total = hn::Sub(total, hn::Set(Ints(), coded.biases[q]));
+    }
+    float* sum = sums + q * partial_floats + side * 16 + part * kLanes;
+    hn::StoreU(hn::MulAdd(hn::ConvertTo(Floats(), total), hn::Set(Floats(), coded.units[q]),
+                          hn::LoadU(Floats(), sum)),
+               Floats(), sum);
   });
 }
 
