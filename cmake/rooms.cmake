@@ -11,6 +11,14 @@ endif()
 # compiled once; each still includes what it uses.
 set(common_headers <algorithm> <cstdint> <functional> <memory> <optional> <span> <string> <string_view> <utility>
                    <vector> <fmt/format.h> <tl/expected.hpp>)
+# Intrinsics, for the kernels, which are compiled without precompiled headers where nothing is optimised.
+if(CMAKE_BUILD_TYPE STREQUAL Release)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    list(APPEND common_headers <immintrin.h>)
+  elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64")
+    list(APPEND common_headers <arm_neon.h>)
+  endif()
+endif()
 
 # bitfetch_room(FOLDER [COLD] [ROOMS room...] [LIBS library...] [TEST_ROOMS room...]): no time is spent on optimising a
 # COLD one, which waits for people, files and kernels. TEST_ROOMS are what its tests alone use, whichever way that arrow
@@ -33,7 +41,7 @@ function(bitfetch_room folder)
     else()
       target_precompile_headers(bitfetch_${name} REUSE_FROM bitfetch_base)
     endif()
-    set_target_properties(bitfetch_${name} PROPERTIES UNITY_BUILD ${BITFETCH_UNITY} UNITY_BUILD_BATCH_SIZE 20)
+    set_target_properties(bitfetch_${name} PROPERTIES UNITY_BUILD ${BITFETCH_UNITY} UNITY_BUILD_BATCH_SIZE 40)
     if(ARG_COLD)
       target_compile_options(bitfetch_${name} PRIVATE $<$<CONFIG:Release>:-Og>)
     endif()
