@@ -124,8 +124,8 @@ std::vector<AttendSlice> RandomSlices(Tables& tables, std::mt19937& random) {
       slices.push_back(tables.Slice(length, rows));
     } else {
       const auto like = static_cast<size_t>(uniform(0, i - 1));
-      const int64_t most = std::min(length, slices[like].kv.length) / kTileTokens;
-      slices.push_back(tables.Slice(length, rows, uniform(0, most), like));
+      const int64_t max = std::min(length, slices[like].kv.length) / kTileTokens;
+      slices.push_back(tables.Slice(length, rows, uniform(0, max), like));
     }
   }
   return slices;

@@ -17,8 +17,8 @@ std::vector<int64_t> PlanRows(std::span<const int64_t> left, int64_t prefill_ste
   }
   int64_t budget = ForwardPass::kMaxRows - answers;
   if (answers > 0) budget = std::min(budget, prefill_step);
-  const auto give = [&](size_t i, int64_t most) {
-    const int64_t given = std::min({left[i] - rows[i], budget, most});
+  const auto give = [&](size_t i, int64_t max) {
+    const int64_t given = std::min({left[i] - rows[i], budget, max});
     rows[i] += given;
     budget -= given;
   };

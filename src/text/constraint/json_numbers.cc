@@ -22,8 +22,8 @@ NodeId JsonGrammar::NumberWithin(Bound min, Bound max, NodeId next) {
   constexpr Bound kZero{.value = 0, .belongs = true};
   if (max.value >= 0) positive = MagnitudeWithin(min.value >= 0 ? min : kZero, max, next);
   if (min.value < 0) {
-    const Bound least = max.value > 0 ? kZero : Bound{-max.value, max.belongs};
-    negative = MagnitudeWithin(least, {-min.value, min.belongs}, next);
+    const Bound min_magnitude = max.value > 0 ? kZero : Bound{-max.value, max.belongs};
+    negative = MagnitudeWithin(min_magnitude, {-min.value, min.belongs}, next);
   }
   return builder_.Either(positive, builder_.Literal("-", negative));
 }
