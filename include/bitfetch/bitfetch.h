@@ -92,7 +92,7 @@ BITFETCH_API bitfetch_status bitfetch_model_open(const char* path,
 BITFETCH_API void bitfetch_model_close(bitfetch_model* model);
 
 BITFETCH_API int64_t bitfetch_model_vocab(const bitfetch_model* model);
-BITFETCH_API int64_t bitfetch_model_hidden(const bitfetch_model* model); /* floats of an embedding */
+BITFETCH_API int64_t bitfetch_model_hidden(const bitfetch_model* model); /* an embedding's floats */
 BITFETCH_API int64_t bitfetch_model_context(const bitfetch_model* model); /* tokens of a sequence */
 
 /* The tokens of `text` [bytes]. Writes up to `capacity` of them to `tokens`, and to `count` how

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/printable.h"
+#include "base/utf8.h"
 #include "cli/answer_printer.h"
 #include "cli/commands.h"
 #include "cli/escapes.h"
@@ -29,7 +30,6 @@
 #include "engine/read_tokenizer.h"
 #include "text/chat_form.h"
 #include "text/thinking.h"
-#include "base/utf8.h"
 
 namespace bitfetch {
 namespace {

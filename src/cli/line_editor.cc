@@ -16,12 +16,12 @@
 #include <system_error>
 #include <utility>
 
+#include "base/utf8.h"
 #include "cli/history_file.h"
 #include "cli/interrupt.h"
 #include "cli/key_sequence.h"
 #include "cli/terminal.h"
 #include "cli/text_options.h"
-#include "base/utf8.h"
 
 namespace bitfetch {
 namespace {

@@ -22,8 +22,8 @@ using testing::StartsWith;
 
 // On a free port unless `more` says another.
 std::vector<std::string> Serve(std::vector<std::string> more = {}) {
-  for (const auto& [option, value] : std::map<std::string, std::string>{
-           {"--port", "0"}, {"--kv-memory", "64M"}, {"-c", "256"}}) {
+  for (const auto& [option, value] :
+       std::map<std::string, std::string>{{"--port", "0"}, {"--kv-memory", "64M"}, {"-c", "256"}}) {
     if (std::ranges::find(more, option) == more.end()) more.insert(more.end(), {option, value});
   }
   return With({"serve"}, more);
