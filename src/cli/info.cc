@@ -118,7 +118,7 @@ void AddInfo(Command& program) {
   const auto options = std::make_shared<InfoArguments>();
   Command& command = program.Add(
       "info",
-      {.usage = "-m MODEL | --machine",
+      {.usage = "[-m MODEL] [--machine]",
        .summary = "show facts about a model, or about this machine",
        .more =
            R"(Of any GGUF file: its shape, its types, its tokenizer, how much memory weights and a KV cache take,

@@ -36,9 +36,10 @@ void AddModelOptions(Command& command, ModelOptions* options, const std::string&
       &session.threads, Integer<int>(1, ThreadPool::kMaxThreads));
   command.AddOption(
       "-c,--ctx", "N",
-      fmt::format("how many tokens the context holds; 0: as many as the model was made for "
-                  "(default: {})",
-                  context_default),
+      fmt::format(
+          "how many tokens the context holds; 0: as many as the model was made for, or what "
+          "half of the free memory holds if that is less (default: {})",
+          context_default),
       [&session](const std::string& text) -> Status {
         BITFETCH_ASSIGN_OR_RETURN(session.context, ParseInteger(text, 0, kMaxContext));
         session.max_default_context = EngineOptions().max_default_context;

@@ -21,10 +21,8 @@ struct ModelOptions {
 
 // -m, and what every command takes that runs a model. `context_default` is what the help says of
 // --ctx.
-void AddModelOptions(
-    Command& command, ModelOptions* options,
-    const std::string& context_default =
-        "the model's context, or what half of the free memory holds if that is less");
+void AddModelOptions(Command& command, ModelOptions* options,
+                     const std::string& context_default = "0");
 
 // "auto" (or "law", which is the same) or "off".
 Result<bool> ParsePrefetchAhead(std::string_view text);

@@ -166,7 +166,7 @@ void AddPlaces(Command& command, std::vector<int>* threads, const std::string& t
                std::vector<BlockPlacement>* placements, const std::string& placements_default,
                std::vector<PageSize>* pages, const std::string& pages_default) {
   command.AddParsed("-t,--threads", "N,...",
-                    fmt::format("how many threads read (default: {})", threads_default), threads,
+                    fmt::format("how many threads work (default: {})", threads_default), threads,
                     ListOf<int>(Integer<int>(1, ThreadPool::kMaxThreads)));
   command.AddParsed("--layout", "NAME,...",
                     fmt::format("how the blocks of 16 tokens lie in memory: contiguous, or paged, "

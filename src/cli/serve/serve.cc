@@ -134,10 +134,11 @@ examples:
                     &server.http.port, Integer<int>(0, 65535));
   command.AddText("--alias", "NAME", "the model's name for clients (default: its file's)",
                   &options->name);
-  command.AddParsed("--kv-memory", "SIZE",
-                    "memory for the KV cache of all requests together, such as 4G; --ctx is of one "
-                    "(default: half of the free memory)",
-                    &options->model.session.kv_bytes, ParseSize);
+  command.AddParsed(
+      "--kv-memory", "SIZE",
+      "memory for the KV cache of all requests together, such as 4G (default: half of "
+      "the free memory); --ctx says how much of it one of them may take",
+      &options->model.session.kv_bytes, ParseSize);
   command.AddParsed("--parallel", "N",
                     "how many texts are written at once; others wait (default: 32)",
                     &server.scheduler.parallel, Integer<int>(1, ForwardPass::kMaxRows));
