@@ -6,15 +6,16 @@
 namespace bitfetch {
 namespace {
 
-constexpr std::string_view kBegin = "<think>";
-constexpr std::string_view kEnd = "</think>";
 constexpr std::string_view kBlanks = " \t\r\n";
+
+bool EndsIn(std::string_view mark, std::string_view prompt) {
+  return prompt.substr(0, prompt.find_last_not_of(kBlanks) + 1).ends_with(mark);
+}
 
 }  // namespace
 
-bool EndsInThinking(std::string_view prompt) {
-  return prompt.substr(0, prompt.find_last_not_of(kBlanks) + 1).ends_with(kBegin);
-}
+bool EndsInThinking(std::string_view prompt) { return EndsIn(kThoughtsBegin, prompt); }
+bool EndsBehindThinking(std::string_view prompt) { return EndsIn(kThoughtsEnd, prompt); }
 
 std::vector<ThinkingStream::Part> ThinkingStream::Feed(std::string_view text) {
   held_ += text;
@@ -37,26 +38,26 @@ bool ThinkingStream::Step(std::vector<Part>* parts) {
   rest.remove_prefix(blanks);
   switch (at_) {
     case kBefore:
-      if (rest.starts_with(kBegin)) {
-        Emit(blanks + kBegin.size(), kMark, parts);
+      if (rest.starts_with(kThoughtsBegin)) {
+        Emit(blanks + kThoughtsBegin.size(), kMark, parts);
         at_ = kBegun;
         return true;
       }
-      if (kBegin.starts_with(rest)) return false;
+      if (kThoughtsBegin.starts_with(rest)) return false;
       at_ = kAnswer;
       return true;
     case kInside: {
-      const size_t end = held_.find(kEnd);
+      const size_t end = held_.find(kThoughtsEnd);
       size_t kept = 0;  // what may begin the mark
       if (end == std::string::npos) {
-        kept = std::min(kEnd.size() - 1, held_.size());
-        while (!held_.ends_with(kEnd.substr(0, kept))) --kept;
+        kept = std::min(kThoughtsEnd.size() - 1, held_.size());
+        while (!held_.ends_with(kThoughtsEnd.substr(0, kept))) --kept;
       }
       const std::string_view thought(held_.data(), std::min(end, held_.size() - kept));
       const size_t size = thought.find_last_not_of(kBlanks) + 1;
       Emit(size, kThought, parts);
       if (end == std::string::npos) return false;
-      Emit(end + kEnd.size() - size, kMark, parts);
+      Emit(end + kThoughtsEnd.size() - size, kMark, parts);
       at_ = kBehind;
       return true;
     }

@@ -8,8 +8,14 @@
 
 namespace bitfetch {
 
-// Whether what a model is given ends in <think>, so that its answer begins inside.
+// What a model thinks is between these.
+inline constexpr std::string_view kThoughtsBegin = "<think>";
+inline constexpr std::string_view kThoughtsEnd = "</think>";
+
+// Whether what a model is given ends in <think>, so that its answer begins inside; in </think>, so
+// that it begins behind.
 bool EndsInThinking(std::string_view prompt);
+bool EndsBehindThinking(std::string_view prompt);
 
 // Tells what a model thinks from what it says: an answer may begin with <think> ... </think>, after
 // white space. White space around the marks goes with them; later ones are text. It does not matter

@@ -61,6 +61,9 @@ TEST(Thinking, MayBeginInThePrompt) {
   EXPECT_TRUE(EndsInThinking("<|im_start|>assistant\n<think>\n"));
   EXPECT_FALSE(EndsInThinking("<think>\n\n</think>\n\n"));
   EXPECT_FALSE(EndsInThinking(""));
+  EXPECT_TRUE(EndsBehindThinking("<think>\n\n</think>\n\n"));
+  EXPECT_FALSE(EndsBehindThinking("<think>\n"));
+  EXPECT_FALSE(EndsBehindThinking(""));
   EXPECT_EQ(Told("why\n</think>\n\nso", /*begins_inside=*/true), "[why]{\n</think>\n\n}so");
   EXPECT_EQ(Told("<think>x</think>y", /*begins_inside=*/true), "[<think>x]{</think>}y");
 }

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "text/byte_level_bpe.h"
 #include "text/sentencepiece_bpe.h"
+#include "text/thinking.h"
 
 namespace bitfetch {
 
@@ -44,6 +45,7 @@ Status Tokenizer::AddTokens(const Vocabulary& vocabulary, std::span<const TokenU
       if (!use.is_first) continue;
       control_.emplace(token, id);
       if (IsUtf8(token)) control.push_back({model_->Spelt(token), id});
+      if (token == kThoughtsBegin || token == kThoughtsEnd) bytes_[i] = token;
       continue;
     }
     bytes_[i] = model_->Bytes(token, use.kind);

@@ -43,7 +43,8 @@ class Tokenizer {
   // end in it. A prompt that is to be continued is no whole text.
   void EndText(std::vector<int>* ids) const;
 
-  // What a token stands for: maybe a part of a character. Nothing for control and unused tokens. 0
+  // What a token stands for: maybe a part of a character. Nothing for control and unused tokens,
+  // but <think> and </think> for those of these names, by which thoughts are told from answers. 0
   // <= id < size().
   std::string_view TokenBytes(int id) const { return bytes_[id]; }
 

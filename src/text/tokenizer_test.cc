@@ -202,6 +202,23 @@ TEST(Tokenizer, ATurnEndsAtTheseNamesWhateverTheirType) {
   }
 }
 
+TEST(Tokenizer, TheMarksOfThoughtsAreWrittenWhateverTheirType) {
+  for (const TokenType type : {kControlToken, kUserDefinedToken}) {
+    Vocabulary vocabulary = TestVocabulary();
+    const int begin = AddToken("<think>", type, &vocabulary);
+    const int end = AddToken("</think>", type, &vocabulary);
+    const Tokenizer tokenizer = MakeTokenizer(vocabulary);
+    EXPECT_EQ(*tokenizer.Decode(std::vector<int>{begin, 'a', end}), "<think>a</think>");
+    // What somebody types stays text where the file has it so.
+    const std::vector<int> typed = Encode(tokenizer, "</think>");
+    if (type == kControlToken) {
+      EXPECT_THAT(typed, testing::Not(testing::Contains(end)));
+    } else {
+      EXPECT_THAT(typed, ElementsAre(end));
+    }
+  }
+}
+
 TEST(Tokenizer, ATurnEndsWhereKeysSay) {
   Vocabulary vocabulary = TestVocabulary();
   vocabulary.eot = AddToken("STOP", kUserDefinedToken, &vocabulary);
