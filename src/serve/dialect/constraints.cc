@@ -35,6 +35,21 @@ Form CallOf(const Tool& tool) {
                           {Form::Literal{"}\n</tool_call>"}}}}};
 }
 
+// An answer of this form with the thoughts before it: those that the prompt begins, or that the
+// model may begin.
+Form BehindThoughts(const ServedModel& model, std::string_view prompt, Form form) {
+  Form blanks = {Form::OneOf{{{Form::Literal{"\n\n"}}, {Form::Literal{"\n"}}, {Form::Literal{}}}}};
+  Form thoughts = {Form::Sequence{{{Form::Until{std::string(kThoughtsEnd)}}, std::move(blanks)}}};
+  if (!EndsInThinking(prompt)) {
+    const bool thinks = model.chat_template->text.find(kThoughtsEnd) != std::string::npos;
+    if (!thinks || EndsBehindThinking(prompt)) return form;
+    Form begun = {
+        Form::Sequence{{{Form::Literal{std::string(kThoughtsBegin)}}, std::move(thoughts)}}};
+    thoughts = {Form::OneOf{{std::move(begun), {Form::Literal{}}}}};
+  }
+  return {Form::Sequence{{std::move(thoughts), std::move(form)}}};
+}
+
 // Errors that have no place are about `param`.
 ApiResult<std::shared_ptr<const Constraint>> ConstraintOf(const ServedModel& model,
                                                           const Form& form,
@@ -78,11 +93,8 @@ ApiResult<std::shared_ptr<const Constraint>> ConversationConstraint(
   Form::OneOf answers;
   if (!conversation.must_call) answers.alternatives.push_back({*conversation.format});
   for (const Tool& tool : conversation.tools) answers.alternatives.push_back(CallOf(tool));
-  Form form = {std::move(answers)};
-  if (EndsInThinking(prompt)) {  // the template can't leave it out
-    form = {Form::Sequence{{{Form::Literal{"</think>\n\n"}}, std::move(form)}}};
-  }
-  return ConstraintOf(model, form, conversation.form_field());
+  return ConstraintOf(model, BehindThoughts(model, prompt, {std::move(answers)}),
+                      conversation.form_field());
 }
 
 }  // namespace bitfetch

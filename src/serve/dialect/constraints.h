@@ -25,7 +25,8 @@ ApiResult<std::shared_ptr<const Constraint>> FormatConstraint(
     const ServedModel& model, const std::optional<Form::Schema>& format);
 
 // For an answer to `prompt`, which the conversation has become: a call of a tool if there must be
-// one; else what meets the format, if there is one, or a call.
+// one; else what meets the format, if there is one, or a call. Thoughts may come before, where the
+// template knows of them, and are any text.
 ApiResult<std::shared_ptr<const Constraint>> ConversationConstraint(
     const ServedModel& model, const Conversation& conversation, std::string_view prompt);
 

@@ -171,23 +171,72 @@ TEST_F(ConstraintsTest, WhereToolsMayBeCalledTheFormatIsOfOtherAnswers) {
   EXPECT_FALSE(MayAnswer(must_call->tasks[0], "{\"b\": 2}"));
 }
 
-TEST_F(ConstraintsTest, SuchAnswersBeginWithoutThinking) {
-  const std::string format = R"("response_format": {"type": "json_object"})";
-  for (const Requested& request : {Chat(format), Chat(OpenAiTools("\"required\""))}) {
+// Each dialect asks for thinking, for none, and for nothing, which is none in Anthropic's.
+TEST_F(ConstraintsTest, ThoughtsComeBeforeAnAnswer) {
+  const std::string chat = R"("response_format": {"type": "json_object"})";
+  const std::string respond = R"("text": {"format": {"type": "json_object"}})";
+  const std::string message =
+      R"("output_format": {"type": "json_schema", "schema": {"type": "object"}})";
+  for (const Requested& request :
+       {Chat(chat + R"(, "reasoning_effort": "low")"),
+        Chat(chat + R"(, "chat_template_kwargs": {"enable_thinking": true})"),
+        Respond(respond + R"(, "reasoning": {"effort": "high"})"),
+        Message(message + R"(, "thinking": {"type": "enabled"})")}) {
     ASSERT_TRUE(request) << request.error().message;
-    EXPECT_THAT(ShowTokens(model_, request->tasks[0].prompt), testing::EndsWith("<think></think>"));
+    const CompletionTask& task = request->tasks[0];
+    ASSERT_THAT(ShowTokens(model_, task.prompt), testing::EndsWith("<think>"));
+    for (const char* right :
+         {"\nso {</thin\n</think>\n\n{}", "</think>{\"a\": 1}", "<think></think>\n{}"}) {
+      EXPECT_TRUE(MayAnswer(task, right)) << right;
+    }
+    for (const char* wrong : {"", "{}", "so", "so</think>", "so</think>\n\n", "</think>\n\n\n{}",
+                              "</think>no</think>{}", "</think>[]"}) {
+      EXPECT_FALSE(MayAnswer(task, wrong)) << wrong;
+    }
   }
-  EXPECT_EQ(ErrorOf(Chat(format + R"(, "reasoning_effort": "low")")),
-            "400 'response_format' can't be had together with thinking | response_format | "
-            "invalid_value");
-  EXPECT_EQ(ErrorOf(Message(AnthropicTools(R"({"type": "any"}, "thinking": {"type": "enabled"})"))),
-            "400 'tool_choice' can't be had together with thinking | tool_choice | invalid_value");
-  // A template that always begins thoughts.
-  model_ = TestServedModel("{{ messages[0].content }}<think>\n");
-  const Requested request = Chat(format);
+  for (const Requested& request :
+       {Chat(chat + R"(, "reasoning_effort": "none")"),
+        Respond(respond + R"(, "reasoning": {"effort": "minimal"})"), Message(message)}) {
+    ASSERT_TRUE(request) << request.error().message;
+    const CompletionTask& task = request->tasks[0];
+    ASSERT_THAT(ShowTokens(model_, task.prompt), testing::EndsWith("<think></think>"));
+    EXPECT_TRUE(MayAnswer(task, "{}"));
+    EXPECT_FALSE(MayAnswer(task, "<think>so</think>{}"));
+    EXPECT_FALSE(MayAnswer(task, "so</think>{}"));
+  }
+  // The model begins them, or it doesn't.
+  for (const Requested& request : {Chat(chat), Respond(respond)}) {
+    ASSERT_TRUE(request) << request.error().message;
+    const CompletionTask& task = request->tasks[0];
+    ASSERT_THAT(ShowTokens(model_, task.prompt), testing::EndsWith("assistant "));
+    EXPECT_TRUE(MayAnswer(task, "<think>\nso\n</think>\n\n{}"));
+    EXPECT_TRUE(MayAnswer(task, "{}"));
+    for (const char* wrong : {"<think>{}", "so</think>{}", "\n\n{}"}) {
+      EXPECT_FALSE(MayAnswer(task, wrong)) << wrong;
+    }
+  }
+}
+
+TEST_F(ConstraintsTest, ThoughtsComeBeforeACall) {
+  const Requested requests[] = {
+      Chat(OpenAiTools(R"("required", "reasoning_effort": "low")")),
+      Respond(ResponseTools(R"("required", "reasoning": {"effort": "low"})")),
+      Message(AnthropicTools(R"({"type": "any"}, "thinking": {"type": "enabled"})"))};
+  for (const Requested& request : requests) {
+    ASSERT_TRUE(request) << request.error().message;
+    const CompletionTask& task = request->tasks[0];
+    EXPECT_TRUE(MayAnswer(task, "I call.\n</think>\n\n" + kCallOfF));
+    EXPECT_FALSE(MayAnswer(task, kCallOfF));
+    EXPECT_FALSE(MayAnswer(task, "</think>I call." + kCallOfF));
+  }
+}
+
+TEST_F(ConstraintsTest, ATemplateMayKnowNoThoughts) {
+  model_ = TestServedModel("{{ messages[0].content }}");
+  const Requested request = Chat(R"("response_format": {"type": "json_object"})");
   ASSERT_TRUE(request) << request.error().message;
-  EXPECT_TRUE(MayAnswer(request->tasks[0], "</think>\n\n{}"));
-  EXPECT_FALSE(MayAnswer(request->tasks[0], "{}"));
+  EXPECT_TRUE(MayAnswer(request->tasks[0], "{}"));
+  EXPECT_FALSE(MayAnswer(request->tasks[0], "<think>so</think>{}"));
 }
 
 TEST_F(ConstraintsTest, SaysWhatIsWrongAndWhere) {

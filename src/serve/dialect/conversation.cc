@@ -134,15 +134,7 @@ ApiResult<TracedText> RenderConversation(const ServedModel& model, const Convers
     return Refused(param, {fmt::format("the model {} has no chat template", model.id)});
   }
   BITFETCH_RETURN_IF_ERROR(CheckBytes(model, conversation.bytes, param));
-  ChatOptions options = conversation.options;
-  if (conversation.has_form()) {
-    if (options.enable_thinking.value_or(false)) {
-      const std::string_view field = conversation.form_field();
-      return Refused(field, {fmt::format("'{}' can't be had together with thinking", field)});
-    }
-    options.enable_thinking = false;
-  }
-  const auto chat = Chat::Create(*model.chat_template, &model.tokenizer, std::move(options));
+  const auto chat = Chat::Create(*model.chat_template, &model.tokenizer, conversation.options);
   if (!chat) return Refused(param, chat.error());
   auto text = chat->Render(conversation.messages);
   if (!text) return Refused(param, text.error());

@@ -73,8 +73,7 @@ struct ConversationPrompt {
   std::vector<int> ids;  // that CheckPrompt() finds nothing wrong with
 };
 
-// An answer that has a form is told to begin without thinking. Errors name `param`, the field that
-// has the messages, or the form's where thinking is asked for, too.
+// Errors name `param`, the field that has the messages.
 ApiResult<TracedText> RenderConversation(const ServedModel& model, const Conversation& conversation,
                                          std::string_view param);
 ApiResult<ConversationPrompt> WriteConversation(const ServedModel& model,

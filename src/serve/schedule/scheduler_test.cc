@@ -14,6 +14,7 @@
 #include "engine/generate.h"
 #include "engine/read_tokenizer.h"
 #include "serve/schedule/token_logprobs.h"
+#include "text/constraint/test_validator.h"
 
 namespace bitfetch {
 namespace {
@@ -283,6 +284,42 @@ TEST_F(SchedulerTest, AnEmbeddingIsThatOfTheSequence) {
   const Heard heard = Run({.prompt = Ids("In the beginning"), .embeds = true});
   EXPECT_EQ(std::ssize(heard.end.embedding), engine_->model().config().hidden);
   EXPECT_EQ(heard.end.tokens, 0);
+}
+
+// Up to its mark an answer is what it is without a constraint, but that it doesn't end there.
+TEST_F(SchedulerTest, AnAnswerIsFreeUpToAMark) {
+  Open();
+  const std::string mark = ", and";  // two tokens
+  ASSERT_EQ(Ids("the earth, and").size(), Ids("the earth").size() + 2);
+  std::vector<std::string_view> tokens;
+  for (int id = 0; id < tokenizer_.size(); ++id) tokens.push_back(tokenizer_.TokenBytes(id));
+  const JsonValue schema = ParseJson(R"({"enum": ["God", ["LORD", "king"], 7]})").value();
+  const auto constraint =
+      Constraint::Create({Form::Sequence{{{Form::Until{mark}}, {Form::Schema{schema}}}}},
+                         std::make_shared<TokenTries>(tokens))
+          .value();
+  int ended = 0;
+  for (int seed = 0; seed < 12; ++seed) {
+    CompletionTask task{.prompt = Ids("In the beginning"), .generate = {.max_tokens = 100}};
+    task.sampling.seed = seed;
+    if (seed % 4 == 3) task.sampling.repeat_penalty = 1.2;
+    const std::string free = Run(task).text;
+    task.constraint = constraint;
+    const Heard heard = Run(task);
+    const size_t end = std::min(free.find(mark), free.size());
+    EXPECT_EQ(heard.text.substr(0, end), free.substr(0, end));
+    if (heard.end.reason == StopReason::kStopToken) {
+      ++ended;
+      const auto behind = ParseJson(heard.text.substr(heard.text.find(mark) + mark.size()));
+      ASSERT_TRUE(behind) << heard.text;
+      EXPECT_TRUE(Validator(schema).Meets(*behind)) << heard.text;
+    } else {
+      EXPECT_EQ(heard.end.reason, StopReason::kTokens);
+    }
+    task.top_logprobs = 0;  // from all logits
+    EXPECT_EQ(Run(task).text, heard.text);
+  }
+  EXPECT_GT(ended, 6);
 }
 
 // The tiny model knows no JSON: all of it is the constraint's doing.

@@ -20,6 +20,9 @@ Result<NodeId> AddForm(const Form& form, NodeId next, GrammarBuilder* builder) {
   if (const auto* literal = std::get_if<Form::Literal>(&form.form)) {
     return builder->Literal(literal->text, next);
   }
+  if (const auto* until = std::get_if<Form::Until>(&form.form)) {
+    return builder->Until(until->mark, next);
+  }
   if (const auto* schema = std::get_if<Form::Schema>(&form.form)) {
     return AddSchema(schema->schema, schema->name, next, builder);
   }

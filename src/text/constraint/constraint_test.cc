@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
 #include <string>
 
 #include "text/constraint/test_validator.h"
@@ -23,7 +24,9 @@ const std::vector<std::string>& Tokens() {
         "",     "\"}",  "\":", "\", \"", "{\"",
         "true", "12",   "a",   "\"a\"",  "[[",
         "}}",   "\n  ", "é\"", "null,",  "          12345678901234567890",
-        "name", "\\\"", "]}",  "9.5",    "aaaaaaaaaaaaaaaaaaaaaaaa\""};
+        "name", "\\\"", "]}",  "9.5",    "aaaaaaaaaaaaaaaaaaaaaaaa\"",
+        "</th", "ink",  ">{",  "<",      "</think>",
+        ">\n"};
     for (int byte = 0; byte < 256; ++byte) all.push_back(std::string(1, static_cast<char>(byte)));
     return all;
   }();
@@ -219,6 +222,43 @@ TEST(Constraint, TakesWhatMeetsASchema) {
     for (const char* text : one.right) EXPECT_TRUE(Takes(*compiled, text)) << one.schema << text;
     for (const char* text : one.wrong) EXPECT_FALSE(Takes(*compiled, text)) << one.schema << text;
   }
+}
+
+TEST(Constraint, ATextEndsWithItsFirstMark) {
+  std::mt19937 random(8);
+  for (const std::string mark : {"</think>", "ab", "aa", "aabaaa", "abab", "b"}) {
+    const auto until = Constraint::Create({Form::Until{mark}}, SmallTrie()).value();
+    EXPECT_TRUE(Takes(until, "\xff\n" + mark));
+    for (int i = 0; i < 500; ++i) {
+      std::string text(random() % 9, ' ');
+      for (char& c : text) c = random() % 3 != 0 ? 'a' : 'b';
+      const bool ends = text.ends_with(mark) && text.find(mark) == text.size() - mark.size();
+      EXPECT_EQ(Takes(until, text), ends) << text << mark;
+    }
+  }
+}
+
+// The mark may come in one token or in several, and with the first bytes of what follows it.
+TEST(Constraint, WhatFollowsAMarkMeetsItsSchema) {
+  const std::string mark = "</think>";
+  std::mt19937 random(4);
+  std::set<size_t> beginnings;
+  for (const char* schema : kSchemas) {
+    const Form form{Form::Sequence{{{Form::Until{mark}}, {Form::Schema{Json(schema)}}}}};
+    const auto made = Constraint::Create(form, SmallTrie()).value();
+    const JsonValue value = Json(schema);
+    for (int i = 0; i < 4; ++i) {
+      const std::string text = Write(made, Tokens(), random);
+      const size_t at = text.find(mark);
+      ASSERT_NE(at, std::string::npos) << text;
+      const auto parsed =
+          ParseJson(text.substr(at + mark.size()), {.max_depth = 200, .refuses_repetition = false});
+      ASSERT_TRUE(parsed) << text << ": " << parsed.error().message;
+      EXPECT_TRUE(Validator(value).Meets(*parsed)) << schema << "\n" << text;
+      beginnings.insert(at);
+    }
+  }
+  EXPECT_GT(beginnings.size(), 20u);
 }
 
 TEST(Constraint, FormsAreMadeOfForms) {

@@ -11,11 +11,14 @@
 
 namespace bitfetch {
 
-// What a text must look like: made of literal text, JSON that a schema describes, and of such forms
-// one after another or one among several.
+// What a text must look like: made of literal text, any text up to a mark, JSON that a schema
+// describes, and of such forms one after another or one among several.
 struct Form {
   struct Literal {
     std::string text;
+  };
+  struct Until {
+    std::string mark;  // the first in the text, which ends with it
   };
   struct Schema {
     JsonValue schema;
@@ -28,7 +31,7 @@ struct Form {
     std::vector<Form> alternatives;
   };
 
-  std::variant<Literal, Schema, Sequence, OneOf> form;
+  std::variant<Literal, Until, Schema, Sequence, OneOf> form;
 };
 
 }  // namespace bitfetch

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 #include <utility>
 
 namespace bitfetch {
@@ -32,6 +33,30 @@ Grammar::NodeId GrammarBuilder::Literal(std::string_view bytes, NodeId next) {
     next = Byte(byte, byte, next);
   }
   return next;
+}
+
+// From as much of the mark as the text ends in, each byte leads to how much it ends in then (Knuth,
+// Morris and Pratt, 1977, "Fast pattern matching in strings").
+Grammar::NodeId GrammarBuilder::Until(std::string_view mark, NodeId next) {
+  std::vector<NodeId> begun;  // by the size of that
+  while (begun.size() < mark.size()) begun.push_back(Declare());
+  begun.push_back(next);
+  for (size_t size = 0; size < mark.size(); ++size) {
+    const auto size_with = [&](int byte) {
+      const std::string text = std::string(mark.substr(0, size)) + static_cast<char>(byte);
+      size_t with = text.size();
+      while (!text.ends_with(mark.substr(0, with))) --with;
+      return with;
+    };
+    NodeId any = Grammar::kNone;
+    for (int first = 0, last; first < 256; first = last + 1) {
+      const size_t with = size_with(first);
+      for (last = first; last < 255 && size_with(last + 1) == with;) ++last;
+      any = Either(Byte(static_cast<uint8_t>(first), static_cast<uint8_t>(last), begun[with]), any);
+    }
+    Define(begun[size], any);
+  }
+  return begun[0];
 }
 
 Grammar::NodeId GrammarBuilder::Either(NodeId a, NodeId b) {

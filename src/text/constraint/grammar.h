@@ -76,6 +76,8 @@ class GrammarBuilder {
 
   NodeId Byte(uint8_t first, uint8_t last, NodeId next);
   NodeId Literal(std::string_view bytes, NodeId next);
+  // Any bytes, to the end of the first `mark` among them.
+  NodeId Until(std::string_view mark, NodeId next);
   NodeId Either(NodeId a, NodeId b);
   NodeId Repeat(NodeId body, uint32_t min, uint32_t max, NodeId next);
   // Once through what may be defined later, and may go through itself.
