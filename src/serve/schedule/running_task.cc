@@ -81,9 +81,13 @@ void RunningTask::OnRun(const SequencePiece& piece) {
   if (task_.generate.max_tokens == 0) End(StopReason::kTokens);
 }
 
-LogitsQuery RunningTask::Query() const {
+LogitsQuery RunningTask::Query() {
   LogitsQuery query{.sequence = &*sequence_};
-  if (task_.top_logprobs < 0 && !constrained_) query.wanted = sampler_.Wanted(tokens_);
+  if (task_.top_logprobs >= 0) return query;
+  query.wanted = sampler_.Wanted(tokens_);
+  if (constrained_) {
+    query.wanted = constrained_->Wanted(tokenizer_.StopTokens(), std::move(query.wanted));
+  }
   return query;
 }
 

@@ -50,7 +50,7 @@ class RunningTask {
   void OnRun(const SequencePiece& piece);
 
   // What the next token is drawn from.
-  LogitsQuery Query() const;
+  LogitsQuery Query();
   void OnLogits(LogitsQuery query);
 
   // Nothing comes any more. OnRun and OnLogits may find that out, too.

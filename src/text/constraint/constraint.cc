@@ -15,6 +15,8 @@ using NodeId = Grammar::NodeId;
 constexpr size_t kMaxMasks = 64;  // of 16 KB for 128K tokens
 // About 0.1 s.
 constexpr int64_t kMaxWork = 2'000'000;
+// Tokens whose logits are computed one by one, where all others are screened.
+constexpr size_t kMaxLeftOut = 4096;
 
 Result<NodeId> AddForm(const Form& form, NodeId next, GrammarBuilder* builder) {
   if (const auto* literal = std::get_if<Form::Literal>(&form.form)) {
@@ -105,6 +107,23 @@ void ConstrainedText::AddFrom(const TokenTrie& trie, std::vector<Walked>* known)
 
 void ConstrainedText::Forget() {
   for (std::vector<Walked>& known : known_) known.clear();
+}
+
+LogitsWanted ConstrainedText::Wanted(std::span<const int> stops, LogitsWanted wanted) {
+  if (wanted.top == 0) return wanted;
+  Allowed();
+  // Those that are left out must not count among the largest.
+  std::vector<int>& always = wanted.always;
+  const size_t max_always = always.size() + kMaxLeftOut;
+  for (int id = 0; id < constraint_->tries().tokens(); ++id) {
+    if (allowed_.Has(id)) continue;
+    if (always.size() == max_always) return {};
+    always.push_back(id);
+  }
+  always.insert(always.end(), stops.begin(), stops.end());
+  std::ranges::sort(always);
+  always.erase(std::unique(always.begin(), always.end()), always.end());
+  return wanted;
 }
 
 void ConstrainedText::Filter(std::span<const int> stops, std::vector<Logit>* logits) {

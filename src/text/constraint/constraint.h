@@ -52,6 +52,10 @@ class ConstrainedText {
   // tokens. Where that would take longer by far, tokens of several bytes are left out.
   const TokenMask& Allowed();
 
+  // What a sampler that wants this of all logits must see of them, before Filter(), to draw as from
+  // all: where little is left out, as in thoughts, not much more.
+  LogitsWanted Wanted(std::span<const int> stops, LogitsWanted wanted);
+
   // Leaves of `logits` those of tokens that may come next; where the text may end, `stops` (in
   // rising order) too.
   void Filter(std::span<const int> stops, std::vector<Logit>* logits);

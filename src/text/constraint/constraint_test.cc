@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
 #include <random>
 #include <set>
 #include <string>
@@ -306,6 +308,54 @@ TEST(Constraint, TokensAreAllowedWhereTheirBytesAre) {
       text.Append(token);
     }
   }
+}
+
+// By the definition of LogitsWanted.
+std::vector<Logit> Shown(const std::vector<Logit>& logits, const LogitsWanted& wanted) {
+  const auto is_always = [&](const Logit& logit) {
+    return std::ranges::binary_search(wanted.always, logit.id);
+  };
+  std::vector<float> others;
+  for (const Logit& logit : logits) {
+    if (!is_always(logit)) others.push_back(logit.value);
+  }
+  if (wanted.top == 0 || std::ssize(others) <= wanted.top) return logits;
+  std::ranges::nth_element(others, others.begin() + wanted.top - 1, std::greater());
+  const double least = others[wanted.top - 1] - wanted.margin;
+  std::vector<Logit> shown = logits;
+  std::erase_if(shown,
+                [&](const Logit& logit) { return !is_always(logit) && logit.value < least; });
+  return shown;
+}
+
+TEST(Constraint, WhatIsWantedOfTheAllowedIsWantedOfAll) {
+  const std::vector<int> stops = {0, 3};  // of which one is a word, too
+  const Form form{Form::Sequence{{{Form::Until{"</think>"}}, {Form::Schema{Json("true")}}}}};
+  std::mt19937 random(6);
+  size_t spared = 0;
+  for (int i = 0; i < 20; ++i) {
+    ConstrainedText text(Constraint::Create(form, SmallTrie()).value());
+    for (int j = 0; j < 100 && !text.must_end(); ++j) {
+      std::vector<Logit> all;
+      for (int id = 0; id < std::ssize(Tokens()); ++id) {
+        all.push_back({id, static_cast<float>(random() % 97)});
+      }
+      const LogitsWanted wanted{.top = static_cast<int64_t>(random() % 9),
+                                .margin = static_cast<double>(random() % 3),
+                                .always = {4, 30}};
+      std::vector<Logit> shown = Shown(all, text.Wanted(stops, wanted));
+      spared += all.size() - shown.size();
+      text.Filter(stops, &all);
+      text.Filter(stops, &shown);
+      for (const Logit& logit : Shown(all, wanted)) {
+        EXPECT_TRUE(std::ranges::binary_search(shown, logit.id, {}, &Logit::id)) << logit.id;
+      }
+      const int token = all[random() % all.size()].id;
+      if (!text.Allowed().Has(token)) break;  // the end
+      text.Append(Tokens()[token]);
+    }
+  }
+  EXPECT_GT(spared, 100'000u);
 }
 
 // What no token spells is never begun.
