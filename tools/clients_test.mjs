@@ -211,21 +211,42 @@ clientTest('openai: a response says the same whole and streamed', async () => {
   assert.deepEqual(events.map(event => event.sequence_number), events.map((_, i) => i));
 });
 
+const kPet = {
+  type: 'object',
+  properties: {name: {type: 'string', maxLength: 12}, age: {type: 'integer', minimum: 0, maximum: 150}, kind: {enum: ['cat', 'dog']}},
+  required: ['name', 'age', 'kind'],
+  additionalProperties: false,
+};
+const kAsPet = {response_format: {type: 'json_schema', json_schema: {name: 'pet', strict: true, schema: kPet}}};
+
 clientTest('openai: structured output keeps its schema', async () => {
-  const schema = {
-    type: 'object',
-    properties: {name: {type: 'string', maxLength: 12}, age: {type: 'integer', minimum: 0, maximum: 150}, kind: {enum: ['cat', 'dog']}},
-    required: ['name', 'age', 'kind'],
-    additionalProperties: false,
-  };
-  const response_format = {type: 'json_schema', json_schema: {name: 'pet', strict: true, schema}};
-  const validate = new Ajv().compile(schema);
+  const validate = new Ajv().compile(kPet);
   for (const seed of [1, 2, 3, 4]) {
-    const {choices: [choice]} = await client.chat.completions.create({...kShort, seed, max_tokens: 200, response_format});
+    const {choices: [choice]} = await client.chat.completions.create({...kShort, seed, max_tokens: 200, ...kAsPet});
     assert.equal(choice.finish_reason, 'stop');
     assert.ok(validate(JSON.parse(choice.message.content)), choice.message.content);
   }
 });
+
+clientTest('openai: structured output comes after thinking, the same whole and streamed', () => withServers([start(synthModel('thinker', '--arch', 'qwen3'))], async thinker => {
+  const tokenized = await fetch(thinker.url + '/tokenize', {method: 'POST', body: JSON.stringify({content: '</think>'})});
+  const {tokens: [end]} = await tokenized.json();
+  const {completions} = openai(thinker).chat;
+  const validate = new Ajv().compile(kPet);
+  let thoughts = '';
+  for (const seed of [1, 2, 3, 4]) {
+    const asked = {...kShort, seed, max_tokens: 400, temperature: 1, reasoning_effort: 'high', logit_bias: {[end]: 3}, ...kAsPet};
+    const {choices: [{message, finish_reason}]} = await completions.create(asked);
+    assert.equal(finish_reason, 'stop');
+    assert.ok(validate(JSON.parse(message.content)), message.content);
+    const streamed = await collect(await completions.create({...asked, stream: true}));
+    const all = key => streamed.map(({choices: [{delta}]}) => delta[key] ?? '').join('');
+    assert.equal(all('content'), message.content);
+    assert.equal(all('reasoning_content'), message.reasoning_content ?? '');
+    thoughts += all('reasoning_content');
+  }
+  assert.ok(thoughts.length > 0);
+}));
 
 clientTest('openai: embeddings come the same in base64 and in floats', () => withServers([start(synthModel('embedder', '--shape', 'embedding-0.6b', '--hidden', '256'))], async embedder => {
   const input = ['In the beginning', 'Hello'];
