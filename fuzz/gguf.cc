@@ -65,9 +65,8 @@ void RunTokenizer(const std::string& path, bool mmap) {
   const auto ids = tokenizer->Encode(kText, true);
   FUZZ_CHECK(ids && tokenizer->Decode(*ids));
   for (const ChatForm& form : ChatForms()) {
-    const ChatTemplate chat_template{"", std::string(form.text)};
-    const auto chat = Chat::Create(chat_template, &*tokenizer);
-    FUZZ_CHECK(chat && chat->Prompt(std::vector{ChatMessage("user", std::string(kText))}));
+    const Chat chat(*ChatTemplate::Parse("", std::string(form.text)), &*tokenizer);
+    FUZZ_CHECK(chat.Prompt(std::vector{ChatMessage("user", std::string(kText))}));
   }
 }
 

@@ -225,28 +225,26 @@ class Conversation {
 Result<ChatTemplate> ReadTemplate(const std::string& name, const Tokenizer& tokenizer) {
   if (const ChatForm* form = FindChatForm(name)) {
     BITFETCH_RETURN_IF_ERROR(CheckTokens(*form, tokenizer));
-    return ChatTemplate{name, std::string(form->text)};
+    return ChatTemplate::Parse(name, std::string(form->text));
   }
   TextOptions file;
   file.file = name;
   Result<std::string> text = ReadText(file);
-  if (text) return ChatTemplate{name, *std::move(text)};
+  if (text) return ChatTemplate::Parse(name, *std::move(text));
   return Fail("--template: {} (forms by name are {})", text.error().message, FormNames());
 }
 
 // Tried with a message, so that what can't be rendered is said before anything is typed.
 Result<Chat> OpenChat(const ChatArguments& options, const GgufReader& file,
                       const Tokenizer& tokenizer) {
-  BITFETCH_ASSIGN_OR_RETURN(const ChatTemplate chosen,
-                            options.chat_template.empty()
-                                ? ReadChatTemplate(file, tokenizer)
-                                : ReadTemplate(options.chat_template, tokenizer));
   const auto with_hint = [](const Error& error) {
     return Error{fmt::format("{}; --template chatml, say, takes another template", error.message)};
   };
-  BITFETCH_ASSIGN_OR_RETURN(
-      Chat chat,
-      Chat::Create(chosen, &tokenizer, {.enable_thinking = options.think}).map_error(with_hint));
+  BITFETCH_ASSIGN_OR_RETURN(ChatTemplate chosen,
+                            options.chat_template.empty()
+                                ? ReadChatTemplate(file, tokenizer).map_error(with_hint)
+                                : ReadTemplate(options.chat_template, tokenizer));
+  Chat chat(std::move(chosen), &tokenizer, {.enable_thinking = options.think});
   std::vector<jinja::Value> messages = FirstMessages(options);
   messages.push_back(ChatMessage("user", "Hello"));
   BITFETCH_RETURN_IF_ERROR(chat.Prompt(messages).map_error(with_hint));

@@ -17,7 +17,7 @@ Result<ChatTemplate> KnownForm(const ChatForm* form, const Tokenizer& tokenizer)
     BITFETCH_ASSIGN_OR_RETURN(form, ChatFormFor(tokenizer));
   }
   BITFETCH_RETURN_IF_ERROR(CheckTokens(*form, tokenizer));
-  return ChatTemplate{fmt::format("the form {}", form->name), std::string(form->text)};
+  return ChatTemplate::Parse(fmt::format("the form {}", form->name), std::string(form->text));
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ Result<ChatTemplate> ReadChatTemplate(const GgufReader& file, const Tokenizer& t
   const ChatForm* form = ChatFormOf(architecture);
   if (form == nullptr && file.Has(kKey)) {
     BITFETCH_ASSIGN_OR_RETURN(const auto text, file.Get<std::string_view>(kKey));
-    return ChatTemplate{fmt::format("{}: {}", file.path(), kKey), std::string(text)};
+    return ChatTemplate::Parse(fmt::format("{}: {}", file.path(), kKey), std::string(text));
   }
   return KnownForm(form, tokenizer).map_error([&](const Error& error) {
     return Error{fmt::format("{}: {}", file.path(), error.message)};

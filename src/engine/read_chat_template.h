@@ -12,7 +12,8 @@ namespace bitfetch {
 // The template for conversations with the model in this file: 2B4T's form for the architectures
 // bitnet-b1.58 and bitnet-25, whatever the file says, since the template that was published with
 // 2B4T is wrong; else the file's own (`tokenizer.chat_template`); else the form whose control
-// tokens the vocabulary has. Errors name the file: none of these, or a form that lacks a token.
+// tokens the vocabulary has. Errors name the file: none of these, a form that lacks a token, or a
+// template that is none, with its line.
 Result<ChatTemplate> ReadChatTemplate(const GgufReader& file, const Tokenizer& tokenizer);
 
 }  // namespace bitfetch

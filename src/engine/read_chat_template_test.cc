@@ -33,15 +33,15 @@ class ReadChatTemplateTest : public testing::Test {
 TEST_F(ReadChatTemplateTest, TheFilesOwnComesFirst) {
   const auto own = Read("llama", "{{ messages }}");
   ASSERT_TRUE(own) << own.error().message;
-  EXPECT_EQ(own->text, "{{ messages }}");
-  EXPECT_EQ(own->name, path_ + ": tokenizer.chat_template");
-  EXPECT_EQ(Read("llama", nullptr)->text, FindChatForm("llama3")->text);
+  EXPECT_EQ(own->text(), "{{ messages }}");
+  EXPECT_EQ(own->name(), path_ + ": tokenizer.chat_template");
+  EXPECT_EQ(Read("llama", nullptr)->text(), FindChatForm("llama3")->text);
 }
 
 TEST_F(ReadChatTemplateTest, BitNetsIsKnownToBeWrong) {
   for (const char* architecture : {"bitnet-b1.58", "bitnet-25"}) {
     for (const char* text : {"{{ messages }}", static_cast<const char*>(nullptr)}) {
-      EXPECT_EQ(Read(architecture, text)->text, FindChatForm("bitnet")->text);
+      EXPECT_EQ(Read(architecture, text)->text(), FindChatForm("bitnet")->text);
     }
   }
 }
@@ -57,6 +57,8 @@ TEST_F(ReadChatTemplateTest, ErrorsNameTheFile) {
   const auto unknown = Read("llama", nullptr, vocabulary);
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().message.rfind(path_ + ": this model's chat form is not known", 0), 0u);
+  EXPECT_EQ(Read("llama", "\n{{ a").error().message,
+            path_ + ": tokenizer.chat_template: line 2: a tag has no end");
 }
 
 }  // namespace

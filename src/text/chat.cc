@@ -27,26 +27,27 @@ Value ChatMessage(std::string role, std::string content) {
   return message;
 }
 
-Result<Chat> Chat::Create(const ChatTemplate& chat_template, const Tokenizer* tokenizer,
-                          ChatOptions options) {
-  BITFETCH_ASSIGN_OR_RETURN(jinja::Block program,
-                            InTemplate(chat_template.name, jinja::Parse(chat_template.text)));
-  jinja::Dict variables;
-  variables.Set("add_generation_prompt", true);
-  variables.Set("add_bos_token", tokenizer->add_bos());
+Result<ChatTemplate> ChatTemplate::Parse(std::string name, std::string text) {
+  BITFETCH_ASSIGN_OR_RETURN(jinja::Block program, InTemplate(name, jinja::Parse(text)));
+  return ChatTemplate(std::move(name), std::move(text), std::move(program));
+}
+
+Chat::Chat(ChatTemplate chat_template, const Tokenizer* tokenizer, ChatOptions options)
+    : template_(std::move(chat_template)), tokenizer_(tokenizer) {
+  variables_.Set("add_generation_prompt", true);
+  variables_.Set("add_bos_token", tokenizer->add_bos());
   for (const auto& [name, id] :
        {std::pair("bos_token", tokenizer->bos()), std::pair("eos_token", tokenizer->eos())}) {
-    if (id >= 0) variables.Set(name, Value::Own(std::string(tokenizer->ControlName(id))));
+    if (id >= 0) variables_.Set(name, Value::Own(std::string(tokenizer->ControlName(id))));
   }
-  if (options.enable_thinking) variables.Set("enable_thinking", *options.enable_thinking);
-  variables.Set("tools", std::move(options.tools));
-  return Chat(chat_template.name, std::move(program), tokenizer, std::move(variables));
+  if (options.enable_thinking) variables_.Set("enable_thinking", *options.enable_thinking);
+  variables_.Set("tools", std::move(options.tools));
 }
 
 Result<TracedText> Chat::Render(std::span<const Value> messages) const {
   jinja::Dict variables = variables_;
   variables.Set("messages", std::vector<Value>(messages.begin(), messages.end()));
-  return InTemplate(name_, jinja::Render(program_, variables));
+  return InTemplate(template_.name(), jinja::Render(template_.program(), variables));
 }
 
 Result<ChatPrompt> Chat::Prompt(std::span<const Value> messages, const ChatPrompt& before,

@@ -3,6 +3,7 @@
 #define BITFETCH_TEXT_CHAT_H_
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,9 +23,26 @@ namespace bitfetch {
 // dict that it is.
 jinja::Value ChatMessage(std::string role, std::string content);
 
-struct ChatTemplate {
-  std::string name;  // for messages
-  std::string text;  // Jinja, as far as docs/chat-templates.md says
+// How conversations are written, in Jinja, as far as docs/chat-templates.md says. Copies share what
+// was parsed.
+class ChatTemplate {
+ public:
+  // Errors name the template and its line. Costs some 50 us for a KB.
+  static Result<ChatTemplate> Parse(std::string name, std::string text);
+
+  const std::string& name() const { return name_; }
+  const std::string& text() const { return text_; }
+  const jinja::Block& program() const { return *program_; }
+
+ private:
+  ChatTemplate(std::string name, std::string text, jinja::Block program)
+      : name_(std::move(name)),
+        text_(std::move(text)),
+        program_(std::make_shared<const jinja::Block>(std::move(program))) {}
+
+  std::string name_;
+  std::string text_;
+  std::shared_ptr<const jinja::Block> program_;
 };
 
 struct ChatOptions {
@@ -41,9 +59,8 @@ struct ChatPrompt {
 // Writes conversations as a chat template does. Any number of threads may use one at once.
 class Chat {
  public:
-  // Errors name the template and its line. `tokenizer` must outlive the chat.
-  static Result<Chat> Create(const ChatTemplate& chat_template, const Tokenizer* tokenizer,
-                             ChatOptions options = {});
+  // `tokenizer` must outlive the chat.
+  Chat(ChatTemplate chat_template, const Tokenizer* tokenizer, ChatOptions options = {});
 
   // The text that the template makes of these messages. Errors: what the template can't render, or
   // refuses, with its name and line.
@@ -60,14 +77,7 @@ class Chat {
                             size_t* replaced = nullptr) const;
 
  private:
-  Chat(std::string name, jinja::Block program, const Tokenizer* tokenizer, jinja::Dict variables)
-      : name_(std::move(name)),
-        program_(std::move(program)),
-        tokenizer_(tokenizer),
-        variables_(std::move(variables)) {}
-
-  std::string name_;
-  jinja::Block program_;
+  ChatTemplate template_;
   const Tokenizer* tokenizer_;
   jinja::Dict variables_;  // but for the messages
 };

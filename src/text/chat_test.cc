@@ -29,15 +29,11 @@ std::string Show(const Tokenizer& tokenizer, const std::vector<int>& ids) {
 
 Chat InForm(std::string_view name, const Tokenizer& tokenizer) {
   const ChatForm* form = FindChatForm(name);
-  Result<Chat> chat = Chat::Create({std::string(name), std::string(form->text)}, &tokenizer);
-  EXPECT_TRUE(chat) << chat.error().message;
-  return *std::move(chat);
+  return {ChatTemplate::Parse(std::string(name), std::string(form->text)).value(), &tokenizer};
 }
 
 Chat With(std::string text, const Tokenizer& tokenizer, ChatOptions options = {}) {
-  Result<Chat> chat = Chat::Create({"mine", std::move(text)}, &tokenizer, std::move(options));
-  EXPECT_TRUE(chat) << chat.error().message;
-  return *std::move(chat);
+  return {ChatTemplate::Parse("mine", std::move(text)).value(), &tokenizer, std::move(options)};
 }
 
 ChatPrompt Prompt(const Chat& chat, const std::vector<Value>& messages,
@@ -214,7 +210,7 @@ TEST(Chat, CountsBrokenUtf8) {
 
 TEST(Chat, ErrorsNameTheTemplateAndTheLine) {
   const Tokenizer tokenizer = MakeTokenizer(TestVocabulary());
-  const auto broken = Chat::Create({"mine", "a\n{{ b"}, &tokenizer);
+  const auto broken = ChatTemplate::Parse("mine", "a\n{{ b");
   ASSERT_FALSE(broken);
   EXPECT_EQ(broken.error().message, "mine: line 2: a tag has no end");
   const auto refused = With("\n\n{{ raise_exception('No\nuser!') }}", tokenizer).Prompt({});

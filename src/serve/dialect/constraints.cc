@@ -41,7 +41,7 @@ Form BehindThoughts(const ServedModel& model, std::string_view prompt, Form form
   Form blanks = {Form::OneOf{{{Form::Literal{"\n\n"}}, {Form::Literal{"\n"}}, {Form::Literal{}}}}};
   Form thoughts = {Form::Sequence{{{Form::Until{std::string(kThoughtsEnd)}}, std::move(blanks)}}};
   if (!EndsInThinking(prompt)) {
-    const bool thinks = model.chat_template->text.find(kThoughtsEnd) != std::string::npos;
+    const bool thinks = model.chat_template->text().find(kThoughtsEnd) != std::string::npos;
     if (!thinks || EndsBehindThinking(prompt)) return form;
     Form begun = {
         Form::Sequence{{{Form::Literal{std::string(kThoughtsBegin)}}, std::move(thoughts)}}};

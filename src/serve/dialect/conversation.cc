@@ -134,9 +134,8 @@ ApiResult<TracedText> RenderConversation(const ServedModel& model, const Convers
     return Refused(param, {fmt::format("the model {} has no chat template", model.id)});
   }
   BITFETCH_RETURN_IF_ERROR(CheckBytes(model, conversation.bytes, param));
-  const auto chat = Chat::Create(*model.chat_template, &model.tokenizer, conversation.options);
-  if (!chat) return Refused(param, chat.error());
-  auto text = chat->Render(conversation.messages);
+  const Chat chat(*model.chat_template, &model.tokenizer, conversation.options);
+  auto text = chat.Render(conversation.messages);
   if (!text) return Refused(param, text.error());
   return *std::move(text);
 }

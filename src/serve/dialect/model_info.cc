@@ -54,7 +54,7 @@ std::string WriteProps(const ServedModel& model) {
                        JsonObject().Add("n_ctx", model.context).Add("params", params))
                   .Add("model_alias", model.id)
                   .Add("chat_template",
-                       model.chat_template ? ToJson(model.chat_template->text) : Json())
+                       model.chat_template ? ToJson(model.chat_template->text()) : Json())
                   .Add("bos_token", token(model.tokenizer.bos()))
                   .Add("eos_token", token(model.tokenizer.eos()))
                   .Add("modalities", JsonObject().Add("vision", false).Add("audio", false))

@@ -28,7 +28,7 @@ inline ServedModel TestServedModel(std::string_view chat_template = kTestTemplat
   return {.id = "tiny",
           .created = 1700000000,
           .tokenizer = *Tokenizer::Create(vocabulary),
-          .chat_template = ChatTemplate{"mine", std::string(chat_template)},
+          .chat_template = ChatTemplate::Parse("mine", std::string(chat_template)).value(),
           .context = 1000};
 }
 

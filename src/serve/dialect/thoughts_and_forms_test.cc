@@ -122,7 +122,7 @@ class ThoughtsAndFormsTest : public testing::Test {
     }
     return {.id = "tiny",
             .tokenizer = Tokenizer::Create(vocabulary).value(),
-            .chat_template = ChatTemplate{"mine", std::string(kThinkingTemplate)},
+            .chat_template = ChatTemplate::Parse("mine", std::string(kThinkingTemplate)).value(),
             .context = 512};
   }
 

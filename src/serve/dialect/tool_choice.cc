@@ -21,7 +21,8 @@ ToolChoice ReadToolChoice(const Field& choice, std::string_view holder) {
 }
 
 bool CallsTools(const ServedModel& model) {
-  return model.chat_template && model.chat_template->text.find("<tool_call>") != std::string::npos;
+  return model.chat_template &&
+         model.chat_template->text().find("<tool_call>") != std::string::npos;
 }
 
 void OfferTools(const Field& request, const ServedModel& model, std::vector<Tool> tools,
