@@ -16,7 +16,7 @@ constexpr size_t kMaxMasks = 64;  // of 16 KB for 128K tokens
 // About 0.1 s.
 constexpr int64_t kMaxWork = 2'000'000;
 // Tokens whose logits are computed one by one, where all others are screened.
-constexpr size_t kMaxLeftOut = 4096;
+constexpr size_t kMaxLeftOut = 8192;
 
 Result<NodeId> AddForm(const Form& form, NodeId next, GrammarBuilder* builder) {
   if (const auto* literal = std::get_if<Form::Literal>(&form.form)) {

@@ -53,7 +53,7 @@ class ConstrainedText {
   const TokenMask& Allowed();
 
   // What a sampler that wants this of all logits must see of them, before Filter(), to draw as from
-  // all: where little is left out, as in thoughts, not much more.
+  // all: where little is left out, as in thoughts and strings, not much more.
   LogitsWanted Wanted(std::span<const int> stops, LogitsWanted wanted);
 
   // Leaves of `logits` those of tokens that may come next; where the text may end, `stops` (in
