@@ -61,6 +61,7 @@ class ApiServer::Impl {
   bool Drain(std::chrono::seconds limit) {
     RefuseNew();
     const bool finished = scheduler_.Drain(std::chrono::steady_clock::now() + limit);
+    scheduler_.Stop();  // whose answer is not finished is told so
     const auto closed = std::make_shared<std::promise<void>>();
     http_->Drain([closed] { closed->set_value(); });
     closed->get_future().wait_for(kLastWrites);

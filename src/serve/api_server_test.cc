@@ -19,6 +19,7 @@
 namespace bitfetch {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -246,6 +247,28 @@ TEST_F(ApiServerTest, DrainingFinishesWhatWasBegunAndTakesNothingMore) {
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
   EXPECT_EQ(*ParseJson(Body(answer)).value().Find("usage")->Find<int64_t>("completion_tokens"),
             300);
+}
+
+TEST_F(ApiServerTest, WhatIsNotFinishedInTimeIsToldSo) {
+  Open();
+  const auto ask = [](std::string_view path, bool stream) {
+    const std::string_view body =
+        R"({{"prompt": "In", "messages": [{{"role": "user", "content": "In"}}], "ignore_eos": true, "stream": {}}})";
+    return Request("POST", path, fmt::format(fmt::runtime(body), stream));
+  };
+  http::TestClient stream(port_), messages(port_), whole(port_);
+  stream.Send(ask("/v1/completions", true));
+  messages.Send(ask("/v1/messages", true));
+  whole.Send(ask("/v1/completions", false));
+  WaitForMetric("bitfetch_num_requests_running 3");
+  EXPECT_FALSE(server_->Drain(std::chrono::seconds(0)));
+  EXPECT_THAT(stream.ReadToEnd(),
+              ContainsRegex("\ndata: .\"error\":.*shutting down.*\n\n\r\n0\r\n\r\n$"));
+  EXPECT_THAT(messages.ReadToEnd(),
+              ContainsRegex("\nevent: error\ndata: .*overloaded_error.*\n\n\r\n0\r\n\r\n$"));
+  const std::string refused = whole.ReadToEnd();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(refused, HasSubstr("Retry-After: 1\r\n"));
 }
 
 TEST_F(ApiServerTest, MistakesOfAClientAreNamedAndNeverTheServers) {

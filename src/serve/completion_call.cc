@@ -107,9 +107,8 @@ void CompletionCall::OnEnd(size_t task, const CompletionEnd& end) {
 
 void CompletionCall::Finish() {
   if (left_) return response_.Abandon();
-  const std::string text = error_ ? reply_->Fail(*error_) : reply_->Finish();
-  if (!stream_) return response_.Send(error_ ? error_->status : 200, text);
-  Write(text);
+  if (!stream_) return error_ ? response_.Fail(*error_) : response_.Send(200, reply_->Finish());
+  Write(error_ ? reply_->Fail(*error_) : reply_->Finish());
   response_.Finish();
 }
 

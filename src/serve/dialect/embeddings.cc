@@ -6,7 +6,6 @@
 #include <memory>
 #include <utility>
 
-#include "serve/dialect/error_body.h"
 #include "serve/dialect/json_object.h"
 #include "serve/dialect/prompt_list.h"
 
@@ -56,7 +55,7 @@ class EmbeddingReply : public Reply {
                     .Add("usage", usage))
         .text;
   }
-  std::string Fail(const ApiError& error) override { return OpenAiError(error).text; }
+  std::string Fail(const ApiError&) override { return {}; }  // never streamed
 
  private:
   std::string model_;

@@ -46,8 +46,7 @@ std::string MessagesReply::Finish() {
 }
 
 std::string MessagesReply::Fail(const ApiError& error) {
-  const Json body = AnthropicError(error);
-  return stream_ ? ServerSentEvent("error", body) : body.text;
+  return ServerSentEvent("error", AnthropicError(error));
 }
 
 JsonObject MessagesReply::Message(const std::vector<Json>& content, const Json& stop_reason,

@@ -28,8 +28,7 @@ std::string OpenAiReply::Finish() {
 }
 
 std::string OpenAiReply::Fail(const ApiError& error) {
-  const Json body = OpenAiError(error);
-  return options_.stream ? ServerSentEvent(body) : body.text;
+  return ServerSentEvent(OpenAiError(error));
 }
 
 std::string OpenAiReply::Chunk(const Json& choice, bool is_last) const {

@@ -48,7 +48,7 @@ class Reply {
   virtual std::string Ping() { return ": ping\n\n"; }
   // All tasks have ended well.
   virtual std::string Finish() = 0;
-  // It can't be finished: an event of a stream, or the body in place of the answer.
+  // Of a stream that can't be finished.
   virtual std::string Fail(const ApiError& error) = 0;
 };
 

@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "serve/dialect/error_body.h"
 #include "serve/dialect/server_sent_event.h"
 
 namespace bitfetch {
@@ -60,7 +59,6 @@ std::string ResponsesReply::Finish() {
 }
 
 std::string ResponsesReply::Fail(const ApiError& error) {
-  if (!stream_) return OpenAiError(error).text;
   return Event("error", JsonObject()
                             .Add("code", error.code.empty() ? error.type : error.code)
                             .Add("message", error.message)

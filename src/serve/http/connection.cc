@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 constexpr size_t kMaxAhead = size_t{64} << 10;
 constexpr size_t kProgressBytes = size_t{256} << 10;
 // For a client that is still sending: closing at once would take the answer from it (RFC 9112,
-// section 9.6).
+// section 9.6). When the server ends, only one whose request was refused early is waited for.
 constexpr milliseconds kLingerTime{2000};
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -50,7 +50,8 @@ void Connection::Start() {
 }
 
 void Connection::CloseIdle() {
-  if (in_.empty() && !reader_ && !answer_ && !lingering_) Close();
+  const bool is_idle = in_.empty() && !reader_ && !answer_;
+  if (lingering_ ? !refused_early_ : is_idle) Close();
 }
 
 void Connection::Close() {
@@ -219,6 +220,7 @@ void Connection::Refuse(const Refusal& refusal) {
   if (refusal.status == 503) head.more.emplace_back("Retry-After", "1");
   const std::string body = shared_.options.error_body(refusal.status, refusal.message, path);
   Answer(framing, path)->Send(head, body);
+  refused_early_ = !reader_ || reader_->state() != RequestReader::State::kDone;
   reader_.reset();  // which `refusal` may be of
   in_ = {};
   CountBody(0);
@@ -242,7 +244,7 @@ void Connection::EndAnswer() {
 
 void Connection::Linger() {
   transport_.Shutdown();
-  if (in_ended_) return Close();
+  if (in_ended_ || (shared_.draining && !refused_early_)) return Close();
   lingering_ = true;
   in_ = {};
   Discard();

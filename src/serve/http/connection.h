@@ -49,7 +49,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(boost::asio::ip::tcp::socket socket, Shared& shared, bool over_limit);
 
   void Start();
-  // Closes it if it is between two requests.
+  // Closes it if it is between two requests, or has the answer to the last of them.
   void CloseIdle();
   void Close();
 
@@ -99,6 +99,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   size_t sent_ = 0;                      // of out_
 
   bool shaking_ = true;
+  bool refused_early_ = false;  // a request of which the client may send more
   bool lingering_ = false;
   bool closed_ = false;
   bool waiting_read_ = false;

@@ -182,9 +182,8 @@ TEST(Server, FinishesWhatIsUnderWayWhenItDrains) {
   EXPECT_FALSE(drained);
   response->Send({}, "done");
   EXPECT_THAT(slow.ReadToEnd(), EndsWith("\r\n\r\ndone"));
-  slow.Close();
-  half_sent.Close();
-  done.get_future().get();
+  // Though neither has closed its side.
+  EXPECT_EQ(done.get_future().wait_for(std::chrono::seconds(1)), std::future_status::ready);
 }
 
 TEST(Server, StopsAtOnce) {

@@ -23,9 +23,11 @@ int64_t NewBlocks(const RunningTask& task, int64_t rows) {
 Scheduler::Scheduler(Engine* engine, const SchedulerOptions& options)
     : engine_(*engine), options_(options), thread_([this] { Work(); }) {}
 
-Scheduler::~Scheduler() {
+void Scheduler::Stop() {
+  if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
+    draining_ = true;
     stopping_ = true;
   }
   work_.notify_one();

@@ -50,8 +50,7 @@ class Scheduler {
 
   // A thread of its own uses the engine from now on.
   Scheduler(Engine* engine, const SchedulerOptions& options);
-  // Ends what runs or waits, as if cancelled.
-  ~Scheduler();
+  ~Scheduler() { Stop(); }
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
@@ -66,6 +65,10 @@ class Scheduler {
   bool Drain(std::chrono::steady_clock::time_point until);
 
   SchedulerStats Stats() const;
+
+  // Takes nothing more and ends what runs or waits, as if cancelled, after the pass under way. Not
+  // for two threads at once.
+  void Stop();
 
  private:
   struct Entry {
