@@ -132,15 +132,16 @@ void RunningTask::End(StopReason reason) {
 }
 
 void RunningTask::Fail(Error error) {
+  if (is_over()) return;
   end_.status = tl::unexpected(std::move(error));
   Finish();
 }
 
 void RunningTask::Finish() {
   if (end_.tokens > 0) end_.generate_seconds = since_.Seconds();
-  listener_->OnEnd(end_);
-  listener_.reset();
+  const auto listener = std::move(listener_);
   Stop();
+  listener->OnEnd(end_);
 }
 
 }  // namespace bitfetch

@@ -53,7 +53,7 @@ class RunningTask {
   LogitsQuery Query();
   void OnLogits(LogitsQuery query);
 
-  // Nothing comes any more. OnRun and OnLogits may find that out, too.
+  // Nothing comes any more. OnRun and OnLogits may find that out, too. One that is over can't fail.
   void End(StopReason reason);
   void Fail(Error error);
   bool is_over() const { return listener_ == nullptr; }

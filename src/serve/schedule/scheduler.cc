@@ -18,6 +18,23 @@ int64_t NewBlocks(const RunningTask& task, int64_t rows) {
   return BlocksFor(length + rows) - BlocksFor(length);
 }
 
+void FailForMemory(RunningTask& task) {
+  try {
+    task.Fail({"out of memory"});
+  } catch (const std::bad_alloc&) {  // it is over all the same, and its listener gone
+  }
+}
+
+// What a task has begun can't be done again, or its text would not be the same.
+template <class Step>
+void OrFail(RunningTask& task, const Step& step) {
+  try {
+    step();
+  } catch (const std::bad_alloc&) {
+    FailForMemory(task);
+  }
+}
+
 }  // namespace
 
 Scheduler::Scheduler(Engine* engine, const SchedulerOptions& options)
@@ -46,8 +63,8 @@ tl::expected<std::vector<Scheduler::Id>, Scheduler::Refusal> Scheduler::Submit(
     for (std::unique_ptr<RunningTask>& task : tasks) {
       ids.push_back(++last_id_);
       waiting_.push_back({ids.back(), std::move(task)});
+      ++unfinished_;
     }
-    unfinished_ += std::ssize(tasks);
   }
   work_.notify_one();
   return ids;
@@ -76,16 +93,16 @@ SchedulerStats Scheduler::Stats() const {
 }
 
 void Scheduler::Work() {
-  while (Wait()) {
+  bool is_short = false;  // of memory: who gave way must not come back before others are further
+  for (bool go_on = true; go_on;) {
     try {
-      while (Admit()) continue;
+      go_on = Wait();
+      while (!is_short && Admit()) continue;
       Step();
+      is_short = false;
     } catch (const std::bad_alloc&) {
-      if (running_.size() > 1) {
-        Preempt();
-      } else if (!running_.empty() && !running_.front().task->is_over()) {
-        running_.front().task->Fail({"out of memory"});
-      }
+      is_short = true;
+      GiveWay();
     }
     Forget();
   }
@@ -101,6 +118,8 @@ bool Scheduler::Wait() {
       return stopping_ || !cancelled_.empty() || !waiting_.empty() || !running_.empty();
     });
     go_on = !stopping_;
+    if (go_on && cancelled_.empty()) return true;
+    dropped.reserve(waiting_.size() + running_.size());
     const auto take = [&](auto& entries) {
       const auto stays = [&](const Entry& entry) {
         return go_on && !cancelled_.contains(entry.id);
@@ -113,35 +132,34 @@ bool Scheduler::Wait() {
     take(running_);
     cancelled_.clear();
   }
-  for (const Entry& entry : dropped) entry.task->End(StopReason::kInterrupted);
+  for (const Entry& entry : dropped) {
+    OrFail(*entry.task, [&] { entry.task->End(StopReason::kInterrupted); });
+  }
   Count(dropped, 0);
   return go_on;
 }
 
 // Starts a waiting task, if there is one and room for it; whether it did.
 bool Scheduler::Admit() {
-  Entry entry;
   {
     const std::lock_guard lock(mutex_);
     if (waiting_.empty() || std::ssize(running_) == options_.parallel) return false;
     const auto next = NextWaiting();
-    entry = std::move(*next);
+    running_.push_back(std::move(*next));
     waiting_.erase(next);
   }
-  if (Status started = entry.task->Start(engine_); !started) {
-    entry.task->Fail(std::move(started).error());
-    Count({&entry, 1}, 0);
+  RunningTask& task = *running_.back().task;
+  if (Status started = task.Start(engine_); !started) {
+    task.Fail(std::move(started).error());
+    Forget();
     return true;
   }
-  int64_t needed = NewBlocks(*entry.task, entry.task->left());
-  for (const Entry& other : running_) needed += NewBlocks(*other.task, other.task->left());
-  if (!running_.empty() && needed > engine_.pool().Available()) {
-    entry.task->Stop();
-    const std::lock_guard lock(mutex_);
-    waiting_.push_front(std::move(entry));
+  int64_t needed = 0;
+  for (const Entry& entry : running_) needed += NewBlocks(*entry.task, entry.task->left());
+  if (running_.size() > 1 && needed > engine_.pool().Available()) {
+    ReturnLast();
     return false;
   }
-  running_.push_back(std::move(entry));
   return true;
 }
 
@@ -178,7 +196,9 @@ void Scheduler::Step() {
   if (const auto ran = engine_.Run(pieces); !ran) {
     for (SequencePiece& piece : pieces) piece.status = tl::unexpected(ran.error());
   }
-  for (size_t i = 0; i < pieces.size(); ++i) takers[i]->OnRun(pieces[i]);
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    OrFail(*takers[i], [&] { takers[i]->OnRun(pieces[i]); });
+  }
 
   std::vector<LogitsQuery> queries;
   takers.clear();
@@ -188,7 +208,9 @@ void Scheduler::Step() {
     takers.push_back(entry.task.get());
   }
   engine_.Logits(queries);
-  for (size_t i = 0; i < queries.size(); ++i) takers[i]->OnLogits(std::move(queries[i]));
+  for (size_t i = 0; i < queries.size(); ++i) {
+    OrFail(*takers[i], [&] { takers[i]->OnLogits(std::move(queries[i])); });
+  }
   Count({}, std::ssize(queries));
 }
 
@@ -204,12 +226,26 @@ void Scheduler::MakeRoom(std::vector<int64_t>& rows) {
 }
 
 void Scheduler::Preempt() {
-  Entry entry = std::move(running_.back());
-  running_.pop_back();
-  entry.task->Stop();
+  ReturnLast();
   const std::lock_guard lock(mutex_);
-  waiting_.push_front(std::move(entry));
   ++stats_.preemptions;
+}
+
+// The last task waits again.
+void Scheduler::ReturnLast() {
+  running_.back().task->Stop();
+  const std::lock_guard lock(mutex_);
+  waiting_.push_front(std::move(running_.back()));
+  running_.pop_back();
+}
+
+// For want of memory.
+void Scheduler::GiveWay() {
+  Forget();
+  if (running_.empty()) return;
+  RunningTask& last = *running_.back().task;
+  if (running_.size() == 1) return FailForMemory(last);
+  OrFail(last, [&] { Preempt(); });
 }
 
 // Those that are over.

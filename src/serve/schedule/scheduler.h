@@ -42,7 +42,8 @@ struct SchedulerStats {
 // token waits for long; half of them are for the task that came first, the rest for those that have
 // the least to read. Of waiting tasks the next is the first of the client that has the fewest
 // running. Where the KV cache is full, the last to have come gives its blocks back and is computed
-// again later. A prompt that another task is reading just now is waited for, and shared.
+// again later. A prompt that another task is reading just now is waited for, and shared. Where
+// other memory runs out, a task fails, or waits until the others are further; all else goes on.
 class Scheduler {
  public:
   using Id = uint64_t;
@@ -83,6 +84,8 @@ class Scheduler {
   void Step();
   void MakeRoom(std::vector<int64_t>& rows);
   void Preempt();
+  void ReturnLast();
+  void GiveWay();
   void Forget();
   void Count(std::span<const Entry> over, int64_t tokens);
 

@@ -71,18 +71,20 @@ class SchedulerTest : public testing::Test {
     std::future<Heard> heard;
   };
 
+  template <class Listener = Hearer>
   std::unique_ptr<RunningTask> Make(CompletionTask task, std::future<Heard>* heard) {
     std::promise<Heard> promise;
     *heard = promise.get_future();
-    return RunningTask::Create(std::move(task), std::make_unique<Hearer>(std::move(promise)),
+    return RunningTask::Create(std::move(task), std::make_unique<Listener>(std::move(promise)),
                                tokenizer_)
         .value();
   }
 
+  template <class Listener = Hearer>
   Submitted Submit(CompletionTask task) {
     Submitted submitted;
     std::vector<std::unique_ptr<RunningTask>> tasks;
-    tasks.push_back(Make(std::move(task), &submitted.heard));
+    tasks.push_back(Make<Listener>(std::move(task), &submitted.heard));
     submitted.id = scheduler_->Submit(std::move(tasks)).value().front();
     return submitted;
   }
@@ -277,6 +279,31 @@ TEST_F(SchedulerTest, ATaskThatIsWrongFailsAlone) {
   Submitted right = Submit({.prompt = Ids("In"), .generate = {.max_tokens = 20}});
   EXPECT_THAT(Run({.prompt = {1, 1 << 30}}).end.status.error().message, HasSubstr("1073741824"));
   EXPECT_EQ(right.heard.get().end.tokens, 20);
+}
+
+// Has no memory for what it hears.
+class ShortHearer : public Hearer {
+ public:
+  using Hearer::Hearer;
+  void OnPiece(CompletionPiece) override { throw std::bad_alloc(); }
+};
+class DeafHearer : public ShortHearer {
+ public:
+  using ShortHearer::ShortHearer;
+  void OnEnd(CompletionEnd) override { throw std::bad_alloc(); }
+};
+
+TEST_F(SchedulerTest, WhereMemoryRunsOutOneTaskFailsAndTheRestGoesOn) {
+  Open();
+  const CompletionTask task{.prompt = Ids("In"), .generate = {.max_tokens = 40}};
+  const std::string alone = Run(task).text;
+  Submitted deaf = Submit<DeafHearer>(task);
+  Submitted short_of_memory = Submit<ShortHearer>(task);
+  EXPECT_EQ(Run(task).text, alone);
+  EXPECT_EQ(short_of_memory.heard.get().end.status.error().message, "out of memory");
+  EXPECT_THROW(deaf.heard.get(), std::future_error);
+  EXPECT_TRUE(scheduler_->Drain(std::chrono::steady_clock::now() + std::chrono::minutes(1)));
+  EXPECT_EQ(scheduler_->Stats().running, 0);
 }
 
 TEST_F(SchedulerTest, AnEmbeddingIsThatOfTheSequence) {
