@@ -57,7 +57,8 @@ tl::expected<std::vector<Scheduler::Id>, Scheduler::Refusal> Scheduler::Submit(
   {
     const std::lock_guard lock(mutex_);
     if (draining_) return tl::unexpected(Refusal::kDraining);
-    if (unfinished_ + std::ssize(tasks) > options_.parallel + options_.queue) {
+    if (unfinished_ >= options_.parallel &&
+        unfinished_ + std::ssize(tasks) > options_.parallel + options_.queue) {
       return tl::unexpected(Refusal::kQueueFull);
     }
     for (std::unique_ptr<RunningTask>& task : tasks) {

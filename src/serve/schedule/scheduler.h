@@ -55,8 +55,9 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  // All of them or none. They are heard of on the scheduler's thread. Any thread may call this and
-  // what follows; none of it waits for the engine.
+  // All of them or none. While a place is free they may be more than the queue holds: a request for
+  // many texts would never be taken otherwise. They are heard of on the scheduler's thread. Any
+  // thread may call this and what follows; none of it waits for the engine.
   tl::expected<std::vector<Id>, Refusal> Submit(std::vector<std::unique_ptr<RunningTask>> tasks);
 
   // The client has left: frees the task's place before the next pass. No such task: nothing.

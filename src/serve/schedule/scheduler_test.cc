@@ -241,6 +241,21 @@ TEST_F(SchedulerTest, RefusesMoreThanItsQueueHolds) {
   EXPECT_EQ(Run({.prompt = Ids("In"), .generate = {.max_tokens = 2}}).end.tokens, 2);
 }
 
+TEST_F(SchedulerTest, TakesMoreThanItsQueueHoldsAtOnceWhileAPlaceIsFree) {
+  Open({.parallel = 2, .queue = 1});
+  const CompletionTask task{.prompt = Ids("In"), .generate = {.max_tokens = 200}};
+  Submitted running = Submit(task);
+  std::vector<std::unique_ptr<RunningTask>> many, one;
+  std::vector<std::future<Heard>> heard(5);
+  std::future<Heard> unheard;
+  for (std::future<Heard>& each : heard) many.push_back(Make(task, &each));
+  one.push_back(Make(task, &unheard));
+  EXPECT_TRUE(scheduler_->Submit(std::move(many)));
+  EXPECT_EQ(scheduler_->Submit(std::move(one)).error(), Scheduler::Refusal::kQueueFull);
+  const std::string text = running.heard.get().text;
+  for (std::future<Heard>& each : heard) EXPECT_EQ(each.get().text, text);
+}
+
 TEST_F(SchedulerTest, FinishesWhatItHasWhenDraining) {
   Open();
   Submitted last = Submit({.prompt = Ids("In"), .generate = {.max_tokens = 20}});
