@@ -153,17 +153,30 @@ void ApiHandler::Handle(http::Request request, std::shared_ptr<http::Response> t
   }
   if (post == nullptr) return AnswerGet(request, std::move(response));
 
+  const std::shared_ptr<const std::string> body = HoldUnread(std::move(request.body));
+  if (unread_ > options_.max_unread) {
+    return response.Fail(HttpError(503, "the server has too much to read: try again soon"));
+  }
   std::string client = key > 0 ? fmt::format("key {}", key) : AddressOf(request);
   // Shared, since what the pool takes must be copyable.
   const auto shared = std::make_shared<ApiResponse>(std::move(response));
-  boost::asio::post(*workers_, [this, post, shared, body = std::move(request.body),
-                                origin = NewOrigin(std::move(client))] {
+  boost::asio::post(*workers_, [this, post, shared, body, origin = NewOrigin(std::move(client))] {
     try {
-      AnswerPost(*post, body, origin, std::move(*shared));
+      AnswerPost(*post, *body, origin, std::move(*shared));
     } catch (const std::bad_alloc&) {
       // Letting go of the response answers it.
     }
   });
+}
+
+// Counted for as long as it is there.
+std::shared_ptr<const std::string> ApiHandler::HoldUnread(std::string body) {
+  const auto* held = new std::string(std::move(body));
+  unread_ += held->size();
+  return {held, [this](const std::string* read) {
+            unread_ -= read->size();
+            delete read;
+          }};
 }
 
 void ApiHandler::AnswerPost(const PostRoute& route, std::string_view body,

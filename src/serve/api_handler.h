@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ class ApiHandler {
     ApiKeys keys;
     std::string cors_origin;
     std::chrono::milliseconds ping_interval;
+    size_t max_unread;  // bytes of bodies that wait to be read; more: 503
   };
 
   explicit ApiHandler(Options options);
@@ -47,12 +49,14 @@ class ApiHandler {
 
  private:
   class Workers;
+  std::shared_ptr<const std::string> HoldUnread(std::string body);
   void AnswerPost(const PostRoute& route, std::string_view body, const RequestOrigin& origin,
                   ApiResponse response);
   void AnswerGet(const http::Request& request, ApiResponse response);
 
   const Options options_;
   std::atomic<bool> draining_ = false;
+  std::atomic<size_t> unread_ = 0;
   std::unique_ptr<Workers> workers_;
 };
 

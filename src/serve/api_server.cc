@@ -33,7 +33,8 @@ class ApiServer::Impl {
                   .log = &log_,
                   .keys = std::move(keys),
                   .cors_origin = options.cors_origin,
-                  .ping_interval = options.ping_interval}) {}
+                  .ping_interval = options.ping_interval,
+                  .max_unread = options.max_unread}) {}
 
   // No request comes in before what it needs is there, and none is under way when that goes.
   ~Impl() {

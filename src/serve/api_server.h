@@ -3,6 +3,7 @@
 #define BITFETCH_SERVE_API_SERVER_H_
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct ApiServerOptions {
       {};                        // one of which a request must have; none: no request needs one
   std::string cors_origin = {};  // whose pages may ask (Access-Control-Allow-Origin); empty: none
   std::chrono::milliseconds ping_interval{15'000};  // of streams; 0: none
+  size_t max_unread = size_t{256} << 20;            // bytes of bodies that wait to be read
   LogFormat log = LogFormat::kText;
 };
 

@@ -232,6 +232,20 @@ TEST_F(ApiServerTest, WhoFindsNoPlaceIsToldToTryAgain) {
   EXPECT_THAT(refused, HasSubstr("Retry-After: 1\r\n"));
 }
 
+TEST_F(ApiServerTest, BodiesThatWaitToBeReadAreLimited) {
+  Open({.max_unread = 1000});
+  const auto body = [](size_t size) {
+    return fmt::format(R"({{"prompt": "In", "max_tokens": 1, "user": "{}"}})",
+                       std::string(size, 'a'));
+  };
+  const std::string refused = Post("/v1/completions", body(1000));
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(refused, HasSubstr("Retry-After: 1\r\n"));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(Post("/v1/completions", body(800)), StartsWith("HTTP/1.1 200 "));
+  }
+}
+
 TEST_F(ApiServerTest, DrainingFinishesWhatWasBegunAndTakesNothingMore) {
   Open();
   http::TestClient idle(port_);  // connected before
