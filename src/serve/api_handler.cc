@@ -148,8 +148,9 @@ void ApiHandler::Handle(http::Request request, std::shared_ptr<http::Response> t
   }
   const bool is_get = request.method == "GET" || request.method == "HEAD";
   if (post != nullptr ? request.method != "POST" : !is_get) {
-    return response.Fail(
-        HttpError(405, fmt::format("{} takes {}", path, post != nullptr ? "POST" : "GET")));
+    const std::string allowed = post != nullptr ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+    return response.Fail(HttpError(405, fmt::format("{} takes {}", path, allowed)),
+                         {{"Allow", allowed}});
   }
   if (post == nullptr) return AnswerGet(request, std::move(response));
 

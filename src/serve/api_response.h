@@ -32,7 +32,7 @@ class ApiResponse {
   void Send(int status, std::string_view body, std::string content_type = "application/json",
             const http::Headers& more = {});
   // Worded as clients of the path expect.
-  void Fail(const ApiError& error);
+  void Fail(const ApiError& error, http::Headers more = {});
 
   // Server-sent events, with `ping` where nothing else is sent for so long (0: never).
   void StartStream(std::chrono::milliseconds ping_interval, std::string ping);

@@ -176,6 +176,8 @@ TEST_F(ApiServerTest, EachPathHasItsMethod) {
       EXPECT_NE(ParseJson(Body(response)).value().Find("error"), nullptr) << response;
     }
   }
+  EXPECT_THAT(Post("/health", ""), HasSubstr("\r\nAllow: GET, HEAD, OPTIONS\r\n"));
+  EXPECT_THAT(Get("/v1/completions"), HasSubstr("\r\nAllow: POST, OPTIONS\r\n"));
 }
 
 TEST_F(ApiServerTest, AKeyOpensAllButHealthAndThePage) {
