@@ -63,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t taken_cut = FeedInPieces(bytes, data[0] + size_t{1}, &cut);
   if (whole.state() == State::kRefused) {
     const auto& [status, message] = whole.refusal();
-    FUZZ_CHECK(status == 400 || status == 413 || status == 417 || status == 431);
+    FUZZ_CHECK(status == 400 || status == 413 || status == 414 || status == 417 || status == 431);
     FUZZ_CHECK(!message.empty() && OneLine(message) == message);
   }
   // Of one that is refused it depends on the pieces when that shows.

@@ -19,7 +19,6 @@ constexpr size_t kMaxHeaderFields = 128;
 std::string Text(beast::string_view text) { return {text.data(), text.size()}; }
 
 Refusal Explain(const beast::error_code& error) {
-  if (error == beast::http::error::header_limit) return {431, "the header is too large"};
   if (error == beast::http::error::body_limit) return {413, "the body is too large"};
   return {400, fmt::format("not a valid HTTP request: {}", error.message())};
 }
@@ -52,9 +51,10 @@ class RequestReader::Parser : public beast::http::basic_parser<true> {
       const bool needs_more = error == beast::http::error::need_more;
       if (error && !needs_more) {
         Refuse(LooksLikeTls(rest) ? Refusal{400, "this port speaks plain HTTP, and the client TLS"}
-                                  : Explain(error));
+               : error == beast::http::error::header_limit ? TooLarge(rest)
+                                                           : Explain(error));
       }
-      LimitLines(before, now, needs_more ? rest.size() - now : 0);
+      LimitLines(before, rest, now, needs_more ? rest.size() - now : 0);
       if (needs_more) break;
     }
     return taken;
@@ -80,11 +80,19 @@ class RequestReader::Parser : public beast::http::basic_parser<true> {
     error = beast::http::error::bad_value;
   }
 
+  // `bytes`: what has come and was not taken of the header, whose first line has its own status.
+  Refusal TooLarge(std::string_view bytes) const {
+    if (request_.method.empty() && bytes.find('\n') == std::string_view::npos) {
+      return {414, "the request line is too large"};
+    }
+    return {431, "the header is too large"};
+  }
+
   // Beast limits only what it has not taken yet of the header, and nothing between chunks.
-  void LimitLines(State before, size_t taken, size_t waiting) {
+  void LimitLines(State before, std::string_view bytes, size_t taken, size_t waiting) {
     if (before == State::kHeader) {
       header_bytes_ += taken;
-      if (header_bytes_ + waiting > max_header_) Refuse(Explain(beast::http::error::header_limit));
+      if (header_bytes_ + waiting > max_header_) Refuse(TooLarge(bytes));
     } else if (waiting > max_header_) {
       Refuse({400, "what stands between two chunks is too large"});
     }
