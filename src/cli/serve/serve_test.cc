@@ -2,6 +2,7 @@
 // `bitfetch serve` as a user meets it. What it answers: src/serve/api_server_test.cc.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <csignal>
@@ -91,6 +92,21 @@ TEST(Serve, WhatTakesLongerThanItMayIsBrokenOff) {
   const Finished finished = server.Wait();
   EXPECT_EQ(finished.code, 130) << finished.err;
   EXPECT_THAT(finished.err, HasSubstr("is broken off"));
+}
+
+TEST(Serve, WhereDescriptorsAreFewWhoIsTooManyIsToldSo) {
+  Program server(Serve(), "", SIZE_MAX, [] {
+    const rlimit few{64, 64};
+    setrlimit(RLIMIT_NOFILE, &few);
+  });
+  const int port = PortOf(server);
+  std::vector<http::TestClient> idle;
+  for (int i = 0; i < 32; ++i) idle.emplace_back(port);
+  const std::string refused = Ask(port, kHealth);
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(refused, HasSubstr("too many connections"));
+  idle.pop_back();
+  while (!Ask(port, kHealth).starts_with("HTTP/1.1 200")) continue;
 }
 
 TEST(Serve, AddressesThatOthersReachAreWarnedOf) {

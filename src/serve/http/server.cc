@@ -47,12 +47,16 @@ Result<tcp::endpoint> Resolve(asio::io_context& io, std::string host, int port) 
   return found.begin()->endpoint();
 }
 
-// Each connection takes a descriptor, and the usual limit on them is 1024.
-void AllowDescriptors(size_t wanted) {
+// How many connections there may be, up to so many: each takes a descriptor, and the usual limit on
+// them is 1024.
+size_t AllowConnections(size_t wanted) {
+  constexpr size_t kOthers = kMaxOverLimit + 64;
   rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
-  limit.rlim_cur = std::min<rlim_t>(wanted, limit.rlim_max);
-  setrlimit(RLIMIT_NOFILE, &limit);
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  const rlimit raised{std::min<rlim_t>(wanted + kOthers, limit.rlim_max), limit.rlim_max};
+  if (raised.rlim_cur > limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  const size_t all = limit.rlim_cur;
+  return std::min(wanted, all > 2 * kOthers ? all - kOthers : all / 2);
 }
 
 // Tells within a minute and a half of a client whose machine went away without a word.
@@ -91,7 +95,7 @@ class Server::Impl {
     if (error) return FailToListen(options.host, options.port, error);
     port_ = acceptor_.local_endpoint(error).port();
     url_ = (shared_.tls != nullptr ? "https://" : "http://") + HostAndPort(options.host, port_);
-    AllowDescriptors(options.max_connections + kMaxOverLimit + 64);
+    shared_.options.max_connections = AllowConnections(options.max_connections);
     Accept();
     return {};
   }

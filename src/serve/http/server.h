@@ -30,7 +30,7 @@ struct Options {
   std::string tls_cert = {};       // PEM, with the chain; empty: no TLS
   std::string tls_key = {};
 
-  size_t max_connections = 4096;          // more are answered 503
+  size_t max_connections = 4096;          // or as descriptors allow; more are answered 503
   size_t max_header = size_t{64} << 10;   // bytes; larger: 431, or 414
   size_t max_body = size_t{16} << 20;     // larger: 413
   size_t max_bodies = size_t{256} << 20;  // of all requests that are coming in; more: 503
