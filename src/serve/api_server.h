@@ -18,7 +18,7 @@
 namespace bitfetch {
 
 struct ApiServerOptions {
-  http::Options http = {};  // but for error_body
+  http::Options http = {};  // but for its functions
   SchedulerOptions scheduler = {};
   std::vector<std::string> keys =
       {};                        // one of which a request must have; none: no request needs one

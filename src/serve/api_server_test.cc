@@ -234,6 +234,16 @@ TEST_F(ApiServerTest, WhoFindsNoPlaceIsToldToTryAgain) {
   EXPECT_THAT(refused, HasSubstr("Retry-After: 1\r\n"));
 }
 
+TEST_F(ApiServerTest, WhatIsRefusedUnreadIsCounted) {
+  Open();
+  EXPECT_THAT(Get("/%00"), StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(Ask("POST /v1/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n"),
+              StartsWith("HTTP/1.1 413 "));
+  const std::string metrics = Get("/metrics");
+  EXPECT_THAT(metrics, HasSubstr("http_responses_total{status=\"400\"} 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("http_responses_total{status=\"413\"} 1\n"));
+}
+
 TEST_F(ApiServerTest, BodiesThatWaitToBeReadAreLimited) {
   Open({.max_unread = 1000});
   const auto body = [](size_t size) {

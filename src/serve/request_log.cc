@@ -26,6 +26,8 @@ bool WriteWithoutWaiting(int fd, std::string_view line) {
   return write(fd, line.data(), line.size()) == std::ssize(line);
 }
 
+std::string ShownOrDash(std::string_view text) { return text.empty() ? "-" : Printable(text); }
+
 }  // namespace
 
 std::string LogLine(const RequestRecord& record, LogFormat format, double time) {
@@ -38,9 +40,9 @@ std::string LogLine(const RequestRecord& record, LogFormat format, double time) 
         record.status, record.prompt_tokens, record.cached_tokens, record.tokens,
         record.first_token_seconds, record.seconds);
   }
-  std::string line =
-      fmt::format("{} {} {} {} {} in {:.3f} s", when, Printable(record.client),
-                  Printable(record.method), Printable(record.path), record.status, record.seconds);
+  std::string line = fmt::format("{} {} {} {} {} in {:.3f} s", when, Printable(record.client),
+                                 ShownOrDash(record.method), ShownOrDash(record.path),
+                                 record.status, record.seconds);
   if (record.prompt_tokens > 0) {
     line += fmt::format(", prompt of {} tokens ({} cached)", record.prompt_tokens,
                         record.cached_tokens);

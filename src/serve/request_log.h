@@ -11,7 +11,7 @@ namespace bitfetch {
 // What is told of a request once it has its answer.
 struct RequestRecord {
   std::string client;  // its address
-  std::string method;
+  std::string method;  // empty, as the path: it could not be read
   std::string path;
   int status = 0;  // 499: the client left before the answer was whole
   int64_t prompt_tokens = 0;

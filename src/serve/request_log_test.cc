@@ -30,6 +30,8 @@ TEST(RequestLog, ALineForAPersonObeysNoTerminalSequence) {
   EXPECT_EQ(LogLine({.client = "a", .method = "GET", .path = "/", .status = 404}, LogFormat::kText,
                     86400),
             "1970-01-02T00:00:00Z a GET / 404 in 0.000 s");
+  EXPECT_EQ(LogLine({.client = "a", .method = "", .path = "", .status = 400}, LogFormat::kText, 0),
+            "1970-01-01T00:00:00Z a - - 400 in 0.000 s");
 }
 
 TEST(RequestLog, ALineOfJsonIsAnObject) {

@@ -60,6 +60,9 @@ TEST(Serve, AnswersUntilItIsTerminated) {
   EXPECT_THAT(Ask(port, Completion(R"({"prompt": "In", "max_tokens": 3})")),
               StartsWith("HTTP/1.1 200"));
   EXPECT_TRUE(server.WaitForErr("POST /v1/completions 200"));
+  EXPECT_THAT(Ask(port, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n"),
+              StartsWith("HTTP/1.1 413"));
+  EXPECT_TRUE(server.WaitForErr("POST /a 413"));
   server.Signal(SIGTERM);
   const Finished finished = server.Wait();
   EXPECT_EQ(finished.code, 0) << finished.err;

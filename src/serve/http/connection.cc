@@ -210,16 +210,16 @@ void Connection::Dispatch() {
 }
 
 void Connection::Refuse(const Refusal& refusal) {
-  std::string path;
-  Framing framing;
-  if (reader_) {
-    path = reader_->request().path;
-    framing.head_only = reader_->request().method == "HEAD";
-  }
+  Request request;
+  if (reader_) request = std::move(reader_->request());
+  request.peer = peer_;
+  if (shared_.options.on_refused) shared_.options.on_refused(request, refusal.status);
+  const Framing framing{.head_only = request.method == "HEAD"};
   Head head{.status = refusal.status};
   if (refusal.status == 503) head.more.emplace_back("Retry-After", "1");
-  const std::string body = shared_.options.error_body(refusal.status, refusal.message, path);
-  Answer(framing, path)->Send(head, body);
+  const std::string body =
+      shared_.options.error_body(refusal.status, refusal.message, request.path);
+  Answer(framing, request.path)->Send(head, body);
   refused_early_ = !reader_ || reader_->state() != RequestReader::State::kDone;
   reader_.reset();  // which `refusal` may be of
   in_ = {};

@@ -24,6 +24,9 @@ using Handler = std::function<void(Request, std::shared_ptr<Response>)>;
 using ErrorBody =
     std::function<std::string(int status, std::string_view message, std::string_view path)>;
 
+// Hears of a request that the server refused itself; of it there is what could be read.
+using OnRefused = std::function<void(const Request& request, int status)>;
+
 struct Options {
   std::string host = "127.0.0.1";  // a name, or an IPv4 or IPv6 address
   int port = 0;                    // 0: any that is free
@@ -43,6 +46,7 @@ struct Options {
   std::chrono::milliseconds idle_timeout{120'000};  // between two requests of a connection
 
   ErrorBody error_body = {};  // must be set
+  OnRefused on_refused = {};
 };
 
 // An HTTP/1.1 (and 1.0) server: keep-alive, pipelining, chunked bodies, TLS by OpenSSL; one thread
