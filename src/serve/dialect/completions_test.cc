@@ -12,7 +12,7 @@ const CompletionEnd kCompletionEnd = {
     .reason = StopReason::kTokens, .prompt_tokens = 3, .tokens = 2, .prompt_seconds = 0.5};
 const std::string kRest =
     R"("usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,"prompt_tokens_details":{"cached_tokens":0}},)"
-    R"("timings":{"cache_n":0,"prompt_n":3,"prompt_ms":500,"prompt_per_token_ms":166.66666666666666,"prompt_per_second":6,"predicted_n":2,"predicted_ms":0,"predicted_per_token_ms":0,"predicted_per_second":null})";
+    R"("timings":{"cache_n":0,"prompt_n":3,"prompt_ms":500,"prompt_per_token_ms":166.66666666666666,"prompt_per_second":6,"predicted_n":2,"predicted_ms":0,"predicted_per_token_ms":0,"predicted_per_second":0})";
 
 class CompletionsTest : public testing::Test {
  protected:

@@ -27,9 +27,7 @@ std::string OpenAiReply::Finish() {
   return events + ServerSentEvent(Json{"[DONE]"});
 }
 
-std::string OpenAiReply::Fail(const ApiError& error) {
-  return ServerSentEvent(OpenAiError(error));
-}
+std::string OpenAiReply::Fail(const ApiError& error) { return ServerSentEvent(OpenAiError(error)); }
 
 std::string OpenAiReply::Chunk(const Json& choice, bool is_last) const {
   JsonObject chunk = Head();
@@ -74,16 +72,17 @@ void OpenAiReply::AddTimings(JsonObject* object) const {
   if (size() != 1) return;
   const CompletionEnd& end = ends_[0];
   JsonObject timings;
-  const auto add = [&](const std::string& name, int64_t tokens, int64_t timed, double seconds) {
+  const auto ratio = [](double value, double by) { return by > 0 ? value / by : 0.0; };
+  const auto add = [&](const std::string& name, int64_t tokens, double timed, double seconds) {
     timings.Add(name + "_n", tokens)
         .Add(name + "_ms", 1e3 * seconds)
-        .Add(name + "_per_token_ms", 1e3 * seconds / static_cast<double>(timed))
-        .Add(name + "_per_second", static_cast<double>(timed) / seconds);
+        .Add(name + "_per_token_ms", ratio(1e3 * seconds, timed))
+        .Add(name + "_per_second", ratio(timed, seconds));
   };
   const int64_t read = end.prompt_tokens - end.cached_tokens;
   timings.Add("cache_n", end.cached_tokens);
-  add("prompt", read, read, end.prompt_seconds);
-  add("predicted", end.tokens, std::max<int64_t>(end.tokens - 1, 0), end.generate_seconds);
+  add("prompt", read, static_cast<double>(read), end.prompt_seconds);
+  add("predicted", end.tokens, static_cast<double>(end.tokens - 1), end.generate_seconds);
   object->Add("timings", timings);
 }
 

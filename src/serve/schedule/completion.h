@@ -53,7 +53,7 @@ struct CompletionEnd {
   int64_t tokens = 0;                 // generated, a stop token included
   std::vector<float> embedding = {};  // if asked for, [hidden]
   double queue_seconds = 0;
-  double prompt_seconds = 0;    // until the first token was known
+  double prompt_seconds = 0;    // until the first token was known, or the end where there is none
   double generate_seconds = 0;  // for all tokens after the first
 };
 

@@ -138,7 +138,10 @@ void RunningTask::Fail(Error error) {
 }
 
 void RunningTask::Finish() {
-  if (end_.tokens > 0) end_.generate_seconds = since_.Seconds();
+  double& stage = !was_started_      ? end_.queue_seconds
+                  : end_.tokens == 0 ? end_.prompt_seconds
+                                     : end_.generate_seconds;
+  stage = since_.Seconds();
   const auto listener = std::move(listener_);
   Stop();
   listener->OnEnd(end_);

@@ -224,6 +224,7 @@ TEST_F(SchedulerTest, TellsHowLikelyThePromptAndTheAnswerWere) {
   const Heard prompt_only = Run(task);
   EXPECT_EQ(prompt_only.prompt.size(), heard.prompt.size());
   EXPECT_EQ(prompt_only.end.tokens, 0);
+  EXPECT_GT(prompt_only.end.prompt_seconds, 0);
 }
 
 TEST_F(SchedulerTest, RefusesMoreThanItsQueueHolds) {
