@@ -67,6 +67,7 @@ Result<ServedModel> Describe(const ServeArguments& options, const Engine& engine
   ServedModel model{.id = options.name.empty() ? path.stem().string() : options.name,
                     .tokenizer = std::move(tokenizer),
                     .context = engine.context(),
+                    .parallel = options.server.scheduler.parallel,
                     .embeds = engine.model().config().input_norms};
   struct stat status;
   if (stat(path.c_str(), &status) == 0) model.created = status.st_mtime;

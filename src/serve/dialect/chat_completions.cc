@@ -15,9 +15,14 @@ constexpr int kMaxTopLogprobs = 20;
 
 void ReadChatLogprobs(const Field& request, bool* wanted, CompletionTask* task) {
   request["logprobs"].Get(wanted);
-  if (!*wanted) return request["top_logprobs"].RefuseUnsupported();
-  task->top_logprobs = 0;
-  request["top_logprobs"].Get(&task->top_logprobs, 0, kMaxTopLogprobs);
+  const Field top = request["top_logprobs"];
+  int count = 0;
+  top.Get(&count, 0, kMaxTopLogprobs);
+  if (*wanted) {
+    task->top_logprobs = count;
+  } else if (count > 0) {
+    top.Refuse("is only for requests with 'logprobs'");
+  }
 }
 
 }  // namespace

@@ -52,6 +52,7 @@ std::string WriteProps(const ServedModel& model) {
   return Json(JsonObject()
                   .Add("default_generation_settings",
                        JsonObject().Add("n_ctx", model.context).Add("params", params))
+                  .Add("total_slots", model.parallel)
                   .Add("model_alias", model.id)
                   .Add("chat_template",
                        model.chat_template ? ToJson(model.chat_template->text()) : Json())

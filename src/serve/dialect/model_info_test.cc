@@ -19,7 +19,7 @@ TEST(ModelInfo, ListsTheOneModel) {
   EXPECT_EQ(
       WriteProps(TestServedModel("{}")),
       R"({"default_generation_settings":{"n_ctx":1000,"params":{"temperature":0.8,"top_k":40,"top_p":0.95,"min_p":0.05,"repeat_penalty":1,"repeat_last_n":64}},)"
-      R"("model_alias":"tiny","chat_template":"{}","bos_token":"<|begin_of_text|>","eos_token":"<|end_of_text|>",)"
+      R"("total_slots":1,"model_alias":"tiny","chat_template":"{}","bos_token":"<|begin_of_text|>","eos_token":"<|end_of_text|>",)"
       R"("modalities":{"vision":false,"audio":false},"build_info":"bitfetch )" BITFETCH_VERSION
       R"("})");
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/dialect/openai_reply.h"
 
-#include <algorithm>
-
 #include "serve/dialect/error_body.h"
 #include "serve/dialect/server_sent_event.h"
 

@@ -22,6 +22,7 @@ struct ServedModel {
   Tokenizer tokenizer;
   std::optional<ChatTemplate> chat_template = {};  // none: no conversations
   int64_t context = 0;                             // tokens of a sequence
+  int parallel = 1;                                // texts that are written at once
   bool embeds = false;                             // embeddings, and no text
   SamplerOptions sampling = kUsualSampling;        // what a request that says nothing gets
   std::shared_ptr<LazyTokenTries> tries = std::make_shared<LazyTokenTries>();  // of the tokenizer
