@@ -62,8 +62,11 @@ void RequestLog::Write(const RequestRecord& record) {
   shown.path.resize(std::min(shown.path.size(), kMaxLine / 10));
   shown.method.resize(std::min(shown.method.size(), kMaxLine / 100));
   std::string line = LogLine(shown, format_, now) + "\n";
-  if (lost_ > 0 && format_ == LogFormat::kText) {
-    line = fmt::format("{} lines of this log are lost: nobody read it\n", lost_) + line;
+  if (lost_ > 0) {
+    line = (format_ == LogFormat::kJson
+                ? fmt::format("{{\"lost_lines\":{}}}\n", lost_)
+                : fmt::format("{} lines of this log are lost: nobody read it\n", lost_)) +
+           line;
   }
   lost_ = WriteWithoutWaiting(fd_, line) ? 0 : lost_ + 1;
 }

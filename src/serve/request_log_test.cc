@@ -2,6 +2,7 @@
 #include "serve/request_log.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -41,25 +42,32 @@ TEST(RequestLog, ALineOfJsonIsAnObject) {
   EXPECT_EQ(*line.Find<double>("seconds"), 1.5);
 }
 
-TEST(RequestLog, NobodyWaitsForAReaderAndLostLinesAreCounted) {
+class FullLog : public testing::TestWithParam<LogFormat> {};
+
+TEST_P(FullLog, IsNotWaitedForAndLostLinesAreCounted) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
-  RequestLog log(LogFormat::kText, ends[1]);
+  RequestLog log(GetParam(), ends[1]);
   for (int i = 0; i < 5000; ++i) log.Write(kRecord);  // far more than a pipe holds
   std::string text;
   char buffer[65536];
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
   for (ssize_t got; (got = read(ends[0], buffer, sizeof buffer)) > 0;) text.append(buffer, got);
-  EXPECT_TRUE(text.ends_with("0.250 s\n"));
+  EXPECT_TRUE(text.ends_with(GetParam() == LogFormat::kJson ? "1.5000}\n" : "0.250 s\n"));
   log.Write(kRecord);
   const ssize_t got = read(ends[0], buffer, sizeof buffer);
   ASSERT_GT(got, 0);
   const int64_t lost = 5000 - std::ranges::count(text, '\n');
   EXPECT_GT(lost, 0);
-  EXPECT_THAT(std::string(buffer, got), testing::StartsWith(std::to_string(lost) + " lines"));
+  EXPECT_THAT(std::string(buffer, got),
+              testing::StartsWith(GetParam() == LogFormat::kJson
+                                      ? fmt::format("{{\"lost_lines\":{}}}\n{{\"time\":", lost)
+                                      : fmt::format("{} lines", lost)));
   close(ends[0]);
   close(ends[1]);
 }
+
+INSTANTIATE_TEST_SUITE_P(, FullLog, testing::Values(LogFormat::kText, LogFormat::kJson));
 
 }  // namespace
 }  // namespace bitfetch
