@@ -21,9 +21,10 @@ void Exchange::Send(const Head& head, std::string_view body) {
   std::function<void()> released;
   const std::lock_guard lock(mutex_);
   if (!IsOpen() || started_) return;
+  std::string answer = FormatHead(head, framing_, body.size());
+  if (HasBody(head.status) && !framing_.head_only) answer += body;
+  unsent_ = std::move(answer);  // all of it or, for want of memory, nothing
   started_ = true;
-  unsent_ = FormatHead(head, framing_, body.size());
-  if (HasBody(head.status) && !framing_.head_only) unsent_ += body;
   whole_ = true;
   released.swap(closed_);
   Wake();

@@ -48,6 +48,7 @@ std::string FormatHead(const Head& head, const Framing& framing, std::optional<s
 }
 
 void AppendChunk(std::string_view piece, std::string* out) {
+  out->reserve(out->size() + piece.size() + 24);  // all of it or, for want of memory, nothing
   fmt::format_to(std::back_inserter(*out), "{:x}\r\n", piece.size());
   out->append(piece).append("\r\n");
 }
