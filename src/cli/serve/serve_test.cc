@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
+#include <fstream>
 #include <map>
 #include <string>
 #include <thread>
 
+#include "base/sanitized.h"
 #include "base/temp_dir.h"
 #include "cli/test_commands.h"
 #include "cli/test_program.h"
@@ -110,6 +113,26 @@ TEST(Serve, WhereDescriptorsAreFewWhoIsTooManyIsToldSo) {
   EXPECT_THAT(refused, HasSubstr("too many connections"));
   idle.pop_back();
   while (!Ask(port, kHealth).starts_with("HTTP/1.1 200")) continue;
+}
+
+TEST(Serve, WhereMemoryIsShortALargeRequestIsToldSo) {
+  if (kIsSanitized || !std::string_view(BITFETCH_EMULATOR).empty()) {
+    GTEST_SKIP() << "they take memory of their own";
+  }
+  Program server(Serve(), "", SIZE_MAX, [] { setenv("MALLOC_ARENA_MAX", "1", 1); });
+  const int port = PortOf(server);
+  const std::string small = Completion(R"({"prompt": "In", "max_tokens": 1})");
+  EXPECT_THAT(Ask(port, small), StartsWith("HTTP/1.1 200"));
+  rlim_t pages = 0;
+  std::ifstream("/proc/" + std::to_string(server.pid()) + "/statm") >> pages;
+  const rlim_t bytes = pages * sysconf(_SC_PAGESIZE) + (8 << 20);
+  const rlimit little{bytes, bytes};
+  ASSERT_EQ(prlimit(server.pid(), RLIMIT_AS, &little, nullptr), 0);
+  const std::string refused =
+      Ask(port, Completion(R"({"prompt": "In", "user": ")" + std::string(15 << 20, 'a') + "\"}"));
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(refused, HasSubstr("out of memory"));
+  EXPECT_THAT(Ask(port, small), StartsWith("HTTP/1.1 200"));
 }
 
 TEST(Serve, AddressesThatOthersReachAreWarnedOf) {

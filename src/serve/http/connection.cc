@@ -73,6 +73,19 @@ void Connection::Pump() {
     PumpOnce();
     if (!closed_) SetPhase(CurrentPhase());
   } catch (const std::bad_alloc&) {  // the others go on
+    RefuseForMemory();
+  }
+}
+
+// A request that was coming in makes room for an answer; otherwise the connection ends.
+void Connection::RefuseForMemory() {
+  if (closed_ || !reader_ || answer_ || !out_.empty()) return Close();
+  in_ = {};
+  reader_->request().body = {};
+  try {
+    Refuse({503, "the server is out of memory: try again soon"});
+    WaitFor(Transport::Outcome::kDone);
+  } catch (const std::bad_alloc&) {
     Close();
   }
 }
@@ -206,7 +219,11 @@ void Connection::Dispatch() {
   request.peer = peer_;
   request.id = ++shared_.requests;
   auto response = Answer(framing, request.path);
-  shared_.handler(std::move(request), std::move(response));
+  try {
+    shared_.handler(std::move(request), std::move(response));
+  } catch (const std::bad_alloc&) {
+    // It has let go of the response, which answers it.
+  }
 }
 
 void Connection::Refuse(const Refusal& refusal) {

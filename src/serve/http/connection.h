@@ -67,6 +67,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool ParseNext();
   void Dispatch();
   void Refuse(const Refusal& refusal);
+  void RefuseForMemory();
   std::shared_ptr<Response> Answer(const Framing& framing, std::string path);
   void EndAnswer();
   void Linger();

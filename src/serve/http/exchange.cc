@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/exchange.h"
 
+#include <new>
 #include <utility>
 
 namespace bitfetch::http {
@@ -9,12 +10,18 @@ std::shared_ptr<Response> Exchange::Handle(std::shared_ptr<Exchange> exchange,
                                            std::function<std::string()> abandoned) {
   Exchange* const response = exchange.get();
   return {response, [exchange = std::move(exchange), abandoned = std::move(abandoned)](Response*) {
-            exchange->Abandon(abandoned);
+            try {
+              exchange->Abandon(abandoned);
+            } catch (const std::bad_alloc&) {
+              exchange->Break();
+            }
           }};
 }
 
 void Exchange::Wake() {
-  if (!std::exchange(woken_, true)) wake_();
+  if (woken_) return;
+  wake_();
+  woken_ = true;
 }
 
 void Exchange::Send(const Head& head, std::string_view body) {
@@ -88,15 +95,25 @@ void Exchange::OnClosed(std::function<void()> closed) {
 }
 
 void Exchange::Abandon(const std::function<std::string()>& body) {
-  if (std::unique_lock lock(mutex_); IsOpen() && started_) {
-    std::function<void()> released;
-    released.swap(closed_);
-    broken_ = true;
-    Wake();
-    lock.unlock();
-    return;
+  bool is_begun;
+  {
+    const std::lock_guard lock(mutex_);
+    is_begun = started_;
   }
+  if (is_begun) return Break();
   Send({.status = 500}, body());
+}
+
+void Exchange::Break() {
+  std::function<void()> released;
+  const std::lock_guard lock(mutex_);
+  if (!IsOpen()) return;
+  released.swap(closed_);
+  broken_ = true;
+  try {
+    Wake();
+  } catch (const std::bad_alloc&) {  // the connection finds out when its client leaves
+  }
 }
 
 Exchange::Left Exchange::Take(std::string* out) {

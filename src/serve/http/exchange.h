@@ -56,6 +56,7 @@ class Exchange : public Response {
   void Wake();
   void AppendPiece(std::string_view piece);
   void Abandon(const std::function<std::string()>& body);
+  void Break();
 
   const size_t max_unsent_;
 

@@ -202,6 +202,18 @@ TEST(Server, StopsAtOnce) {
   response->Send({}, "nobody hears it");
 }
 
+TEST(Server, AnswersForAHandlerWithoutMemory) {
+  const auto server = StartServer([](const Request& request, std::shared_ptr<Response> response) {
+    const auto held = std::move(response);
+    if (request.path == "/large") throw std::bad_alloc();
+    held->Send({}, "{}");
+  });
+  TestClient client(server->port());
+  client.Send("GET /large HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.ReadResponse(), StartsWith("HTTP/1.1 500 "));
+  EXPECT_THAT(client.ReadResponse(), StartsWith("HTTP/1.1 200 "));
+}
+
 TEST(Server, AnswersForAHandlerThatDoesNot) {
   const auto server = StartServer([](const Request&, const std::shared_ptr<Response>&) {});
   TestClient client(server->port());
