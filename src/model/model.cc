@@ -132,8 +132,11 @@ Result<Model> Model::Load(const std::string& path, bool mmap, ThreadPool& pool,
 
 Status Model::Check(GgufReader file) {
   BITFETCH_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
+  Model model(std::move(file), config);
   ToRead unread;
-  return Model(std::move(file), config).FindWeights(unread);
+  BITFETCH_RETURN_IF_ERROR(model.FindWeights(unread));
+  if (unread.ternary.empty()) return {};
+  return Read(unread.ternary.front(), model.file().path());
 }
 
 // All but ternary weights, which are to be read.

@@ -21,13 +21,13 @@ class ModelTest : public testing::Test {
   }
   Result<Model> Reload() { return Model::Load(path_, /*mmap=*/false, *pool_, {}); }
 
-  // Writes a float over the data of a tensor of the file.
-  void Patch(const Model& model, const std::string& name, float value) {
+  // Writes over the data of a tensor of the file.
+  void Patch(const Model& model, const std::string& name, std::string_view bytes, int64_t at = 0) {
     const GgufReader& file = model.file();
     const auto offset = file.FindTensor(name)->data.data() - file.bytes().data();
-    std::fstream out(path_, std::ios::in | std::ios::out | std::ios::binary);
-    out.seekp(offset);
-    out.write(reinterpret_cast<const char*>(&value), sizeof value);
+    std::fstream(path_, std::ios::in | std::ios::out | std::ios::binary)
+        .seekp(offset + at)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   }
 
   TempDir dir_;
@@ -75,7 +75,7 @@ TEST_F(ModelTest, AScaleInATensorOfItsOwnMultipliesThatOfTheMatrix) {
   EXPECT_EQ(std::get<TernaryMatrix>(model->layers()[1].ffn_up.weights).scale, 0.0625f * scale);
 
   for (const float bad : {-1.f, std::numeric_limits<float>::infinity()}) {
-    Patch(*model, "blk.1.ffn_up.scale", bad);
+    Patch(*model, "blk.1.ffn_up.scale", {reinterpret_cast<const char*>(&bad), sizeof bad});
     const auto damaged = Reload();
     ASSERT_FALSE(damaged);
     EXPECT_THAT(damaged.error().message, testing::HasSubstr("tensor blk.1.ffn_up."));
@@ -93,6 +93,18 @@ TEST_F(ModelTest, WhetherItRunsIsSeenWithoutItsWeights) {
   EXPECT_EQ(check({.linear = TensorType::kF16}),
             ": tensor blk.0.attn_q.weight is F16: expected a ternary type (I2_S, TQ1_0, TQ2_0 or "
             "Q2_0)");
+}
+
+TEST_F(ModelTest, MatricesOfSeveralScalesAreSeenToo) {
+  const auto model = Load({.linear = TensorType::kTQ2_0});
+  ASSERT_TRUE(model) << model.error().message;
+  Patch(*model, "blk.0.attn_q.weight", std::string("\x00\x38", 2), 64);  // its first scale: 0.5
+  const Status status = Model::Check(*GgufReader::Open(path_));
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message,
+            path_ +
+                ": tensor blk.0.attn_q.weight has different scales (0.5 and 0.0625), as "
+                "TriLM's do: only one scale for a whole tensor is supported");
 }
 
 TEST_F(ModelTest, WhatAnArchitectureDoesNotHaveIsRefused) {

@@ -131,8 +131,8 @@ Result<float> CommonScale(const GgufTensor& tensor, std::string_view path) {
     if (scale == 0 || scale == common) continue;
     if (common != 0) {
       return FailTensor(path, tensor,
-                        fmt::format("has different scales ({} and {}): only one scale for "
-                                    "a whole tensor is supported",
+                        fmt::format("has different scales ({} and {}), as TriLM's do: only one "
+                                    "scale for a whole tensor is supported",
                                     common, scale));
     }
     common = scale;

@@ -200,8 +200,8 @@ TEST(TernaryCodes, OneScaleForAllPacks) {
     }
     set_scale(7, 0.25f);
     EXPECT_EQ(ErrorOf(stored),
-              "m.gguf: tensor blk.0.attn_q.weight has different scales (0.5 and 0.25): "
-              "only one scale for a whole tensor is supported");
+              "m.gguf: tensor blk.0.attn_q.weight has different scales (0.5 and 0.25), as "
+              "TriLM's do: only one scale for a whole tensor is supported");
     for (int64_t pack = 0; pack < 8; ++pack) set_scale(pack, 0.f);
     EXPECT_EQ(ReadTernary(stored.tensor, "m.gguf")->scale, 0.f);
   }
