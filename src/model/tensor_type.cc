@@ -71,7 +71,7 @@ Result<TensorType> TensorTypeOf(uint32_t number) {
     if (known == number) {
       return Fail(
           "is of type {} ({}), which is not supported: convert the original model to I2_S "
-          "(BitNet's converter with --outtype i2_s) or to TQ2_0 (llama.cpp's with --outtype tq2_0)",
+          "(bitfetch convert) or to TQ2_0 (llama.cpp's converter with --outtype tq2_0)",
           number, name);
     }
   }

@@ -40,8 +40,8 @@ TEST(TensorType, OthersAreRefusedByName) {
     EXPECT_EQ(
         TensorTypeOf(number).error().message,
         fmt::format("is of type {} ({}), which is not supported: convert the original model to "
-                    "I2_S (BitNet's converter with --outtype i2_s) or to TQ2_0 (llama.cpp's "
-                    "with --outtype tq2_0)",
+                    "I2_S (bitfetch convert) or to TQ2_0 (llama.cpp's converter with --outtype "
+                    "tq2_0)",
                     number, name));
   }
   for (const auto& [number, what] : {std::pair(41, "Q1_0, signs in groups of 128"),
