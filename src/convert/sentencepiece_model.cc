@@ -17,7 +17,7 @@
 namespace bitfetch {
 namespace {
 
-constexpr size_t kMaxPieces = size_t{1} << 22;
+constexpr size_t kMaxPieces = size_t{1} << 20;
 constexpr float kScoreOfAdded = -1000;  // below all that merge
 
 struct ProtoField {

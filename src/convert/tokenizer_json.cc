@@ -18,8 +18,10 @@
 namespace bitfetch {
 namespace {
 
-constexpr int64_t kMaxTokens = int64_t{1} << 22;
-constexpr size_t kMaxPieceBytes = size_t{1} << 23;  // Gemma's have a quarter of that
+// Real ones come nowhere near these: Gemma's 262144 pieces have two million bytes, 93 at most.
+constexpr int64_t kMaxTokens = int64_t{1} << 20;
+constexpr size_t kMaxVocabularyBytes = size_t{1} << 23;
+constexpr size_t kMaxPieceBytes = 512;
 
 // A text, which is empty where there is none.
 std::string_view Text(const std::string* text) {
@@ -174,6 +176,9 @@ class Reader {
   Status ReadTokens(const JsonValue& model) {
     const auto* tokens = model.Find<JsonValue::Object>("vocab");
     if (!tokens) return Fail("the model has no vocab");
+    if (std::cmp_greater(tokens->size(), kMaxTokens)) {
+      return Fail("the model has {} tokens: only {} are read", tokens->size(), kMaxTokens);
+    }
     const bool has_pieces = vocabulary_.kind == TokenizerKind::kSentencePieceBpe;
     for (const auto& [token, value] : *tokens) {
       const auto* id = value.As<int64_t>();
@@ -260,8 +265,15 @@ class Reader {
     size_t bytes = 0;
     size_t splits = 0;
     for (const auto& [piece, id] : *model.Find<JsonValue::Object>("vocab")) {
+      // What is looked up below is the square of a piece's bytes.
+      if (piece.size() > kMaxPieceBytes) {
+        return Fail("token \"{}\" has {} bytes: only {} are read", Printable(piece, 40),
+                    piece.size(), kMaxPieceBytes);
+      }
       bytes += piece.size();
-      if (bytes > kMaxPieceBytes) return Fail("the tokens have over {} bytes", kMaxPieceBytes);
+      if (bytes > kMaxVocabularyBytes) {
+        return Fail("the tokens have over {} bytes", kMaxVocabularyBytes);
+      }
       const std::string_view text = piece;
       for (size_t at = 1; at < text.size(); ++at) {
         if (ids_.contains(text.substr(0, at)) && ids_.contains(text.substr(at))) ++splits;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convert/tokenizer_json.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -182,6 +183,18 @@ TEST(TokenizerJson, AnIdThatNoTokenHasIsUnused) {
   EXPECT_EQ(vocabulary.types[260], kUnusedToken);
 }
 
+TEST(TokenizerJson, ManyTokensAreTooMany) {
+  std::string vocab;
+  for (int id = 0; id <= 1 << 20; ++id) vocab += fmt::format(R"("{}":{},)", id, id);
+  vocab.back() = '}';
+  const std::string text = fmt::format(
+      R"({{"pre_tokenizer":{{"type":"ByteLevel"}},"model":{{"type":"BPE","merges":[],"vocab":{{{}}}}})",
+      vocab);
+  const auto vocabulary = ReadTokenizerJson(ParseJson(text).value(), {});
+  ASSERT_FALSE(vocabulary);
+  EXPECT_EQ(vocabulary.error().message, "the model has 1048577 tokens: only 1048576 are read");
+}
+
 TEST(TokenizerJson, NamesWhatIsWrong) {
   const auto changed = [](const char* pointer, const json& value, json tokenizer = ByteLevel()) {
     tokenizer[json::json_pointer(pointer)] = value;
@@ -195,9 +208,9 @@ TEST(TokenizerJson, NamesWhatIsWrong) {
   EXPECT_EQ(changed("/model/vocab", 7), "the model has no vocab");
   EXPECT_EQ(changed("/model/vocab/a", "7"), "the id of token \"a\" is not a number");
   EXPECT_EQ(changed("/model/vocab/a", -1),
-            "token \"a\" has the id -1: there may be 4194304 tokens");
+            "token \"a\" has the id -1: there may be 1048576 tokens");
   EXPECT_EQ(changed("/model/vocab/a", int64_t{1} << 40),
-            "token \"a\" has the id 1099511627776: there may be 4194304 tokens");
+            "token \"a\" has the id 1099511627776: there may be 1048576 tokens");
   EXPECT_EQ(changed("/model/vocab/he", 'b'), "tokens \"b\" and \"he\" have the same id, 98");
   EXPECT_EQ(changed("/model/merges/1", "he"), "merge 1 is no pair of tokens");
   EXPECT_EQ(changed("/model/merges/1", json::array({"h", "e", "h"})),
@@ -205,6 +218,9 @@ TEST(TokenizerJson, NamesWhatIsWrong) {
   EXPECT_EQ(changed("/model/merges/1", json::array({"h", 1})), "merge 1 is no pair of tokens");
   EXPECT_EQ(changed("/added_tokens/0/id", nullptr), "an added token has no id or no content");
   EXPECT_EQ(changed("/added_tokens/0", 5), "an added token has no id or no content");
+  const std::string long_token = "/model/vocab/" + std::string(513, 'a');
+  EXPECT_EQ(changed(long_token.c_str(), 265, Pieces()),
+            "token \"" + std::string(40, 'a') + "...\" has 513 bytes: only 512 are read");
   EXPECT_EQ(changed("/model/merges/1", "e h", Pieces()), "merge 1 makes \"eh\", which is no token");
   EXPECT_EQ(changed("/model/merges", {"▁ ▁", "h e"}, Pieces()),
             "the model has 2 merges, but 3 pairs of its tokens are tokens: scores can't say that");
