@@ -29,7 +29,7 @@ constexpr std::array kTypes = {"f32", "f16", "q8_0", "q4_0", "q8_0:q4_0"};
 // Of what these models have in common with others, one type is enough.
 constexpr std::string_view kOneType = "f16";
 const std::set<std::string> kOfOneType = {"qwen3-128x2", "qwen3-q2_0-128x2", "qwen3-in-64x1",
-                                          "gemma3-in-256x4"};
+                                          "gemma3-in-256x4", "1bitllm-96x1"};
 const std::string kGoldenFile = BITFETCH_SOURCE_DIR "/src/engine/testdata/golden.txt";
 
 struct Variant {
@@ -128,6 +128,14 @@ TEST_P(Golden, EveryIsaThreadsBatchAndPrefetchGiveTheSameLogits) {
         .head_dim = 96,
         .linear = TensorType::kTQ2_0,
         .embedding = TensorType::kF32}},
+      {"1bitllm-96x1",
+       {.architecture = "bitnet",
+        .hidden = 256,
+        .ffn = 384,
+        .heads = 4,
+        .kv_heads = 4,
+        .head_dim = 96,
+        .scales = true}},
       {"qwen3-128x2",
        {.architecture = "qwen3",
         .hidden = 384,
@@ -192,7 +200,7 @@ TEST_P(Golden, EveryIsaThreadsBatchAndPrefetchGiveTheSameLogits) {
 INSTANTIATE_TEST_SUITE_P(Models, Golden,
                          ::testing::Values("tiny", "bitnet-128x5", "bitnet-64x2", "llama-96x1",
                                            "qwen3-128x2", "qwen3-q2_0-128x2", "qwen3-in-64x1",
-                                           "gemma3-in-256x4"),
+                                           "gemma3-in-256x4", "1bitllm-96x1"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');
