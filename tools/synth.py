@@ -8,6 +8,7 @@ import numpy as np
 
 import bpe
 import gguf
+import reference
 
 
 def write_model(path, *, architecture="bitnet-b1.58", layers=2, hidden=256, feed_forward=384, heads=4, kv_heads=2,
@@ -89,7 +90,7 @@ def main():
                                      epilog="example: tools/synth.py --out /tmp/m.gguf --heads 5 --kv-heads 1 "
                                             "--head-dim 128 --hidden 640")
     parser.add_argument("--out", required=True, metavar="FILE", help="the GGUF file to write")
-    parser.add_argument("--architecture", default="bitnet-b1.58", choices=["bitnet-b1.58", "bitnet-25", "bitnet", "llama", "qwen3", "gemma3"])
+    parser.add_argument("--architecture", default="bitnet-b1.58", choices=reference.ARCHITECTURES)
     for name, default in {"layers": 2, "hidden": 256, "feed-forward": 384, "heads": 4, "kv-heads": 2, "head-dim": 64,
                           "vocab": 300, "context": 512, "seed": 1}.items():
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=" ")
