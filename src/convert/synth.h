@@ -33,8 +33,8 @@ struct SynthShape {
   uint64_t seed = 1;
 };
 
-// bitnet-2b4t, falcon3-1b (llama), bitnet-large (1bitLLM's), bonsai-1.7b and others (qwen3),
-// embedding-270m (gemma3), tiny. Errors: an unknown name, with those there are.
+// bitnet-2b4t, falcon3-1b and others (llama), bitnet-large (1bitLLM's), bonsai-1.7b and others
+// (qwen3), embedding-270m (gemma3), tiny. Errors: an unknown name, with those there are.
 Result<SynthShape> SynthShapeNamed(std::string_view name);
 std::string SynthShapeNames();
 
