@@ -165,6 +165,16 @@ TEST_F(ConvertTest, SaysWhatTheConfigurationHasWrong) {
   EXPECT_THAT(error_with("{", "["), HasSubstr("config.json: is no JSON"));
 }
 
+TEST_F(ConvertTest, ATemplateIsNoBook) {
+  TestHfFolder folder = Folder("llama", HfForm::kPacked);
+  const std::string book((size_t{1} << 20) + 1, 'x');
+  folder.files["tokenizer_config.json"] = fmt::format(R"({{"chat_template":"{}"}})", book);
+  EXPECT_THAT(ErrorOf(folder), HasSubstr("tokenizer_config.json: its template is of 1048577 bytes: "
+                                         "only 1048576 are read"));
+  folder.files["chat_template.jinja"] = book;
+  EXPECT_THAT(ErrorOf(folder), HasSubstr("chat_template.jinja: is of 1048577 bytes"));
+}
+
 TEST_F(ConvertTest, SaysWhatIsMissing) {
   TestHfFolder folder = Folder("llama", HfForm::kPacked);
   folder.files["tokenizer.json"] = "{}";
@@ -175,6 +185,9 @@ TEST_F(ConvertTest, SaysWhatIsMissing) {
   folder.files["tokenizer.model"] = "x";
   EXPECT_THAT(ErrorOf(folder),
               HasSubstr("tokenizer.model: is cut short or no SentencePiece model"));
+  std::filesystem::resize_file(folder.path() + "/tokenizer.model", (size_t{64} << 20) + 1);
+  EXPECT_THAT(Convert().error().message,
+              HasSubstr("tokenizer.model: is of 67108865 bytes: only 67108864 are read"));
   std::filesystem::remove(folder.path() + "/config.json");
   EXPECT_THAT(Convert().error().message, HasSubstr("has no config.json"));
 }

@@ -17,11 +17,23 @@
 namespace bitfetch {
 namespace {
 
-constexpr size_t kMaxTemplateBytes = size_t{1} << 20;
+constexpr size_t kMaxTemplateBytes = size_t{1} << 20;  // jinja::Parse() reads no longer one
+constexpr size_t kMaxModelBytes = size_t{64} << 20;
 
 // What puts the file's name before an error.
 auto About(const std::string& path) {
   return [&path](const Error& error) { return Error{fmt::format("{}: {}", path, error.message)}; };
+}
+
+Status CheckSize(size_t bytes, size_t max_bytes) {
+  if (bytes <= max_bytes) return {};
+  return Fail("is of {} bytes: only {} are read", bytes, max_bytes);
+}
+
+Result<MappedFile> OpenUpTo(size_t max_bytes, const std::string& path) {
+  BITFETCH_ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path));
+  BITFETCH_RETURN_IF_ERROR(CheckSize(file.bytes().size(), max_bytes).map_error(About(path)));
+  return file;
 }
 
 std::string_view Text(const MappedFile& file) {
@@ -56,16 +68,8 @@ int EosOfModel(const JsonValue& config, int64_t vocab) {
   return id != nullptr && *id >= 0 && *id < vocab ? static_cast<int>(*id) : -1;
 }
 
-// A file of its own in newer folders; else one text, or the one of several that is the default.
-Result<std::string> ReadHfChatTemplate(const std::string& path, const JsonValue& tokenizer_config) {
-  if (Exists(path)) {
-    BITFETCH_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
-    if (file.bytes().size() > kMaxTemplateBytes) {
-      return Fail("{}: is of {} bytes: only {} are read", path, file.bytes().size(),
-                  kMaxTemplateBytes);
-    }
-    return std::string(Text(file));
-  }
+// One text, or the one of several that is the default; empty: none.
+std::string ChatTemplateIn(const JsonValue& tokenizer_config) {
   if (const auto* text = tokenizer_config.Find<std::string>("chat_template")) return *text;
   if (const auto* list = tokenizer_config.Find<JsonValue::List>("chat_template")) {
     for (const JsonValue& each : *list) {
@@ -74,7 +78,21 @@ Result<std::string> ReadHfChatTemplate(const std::string& path, const JsonValue&
       if (name != nullptr && *name == "default" && text != nullptr) return *text;
     }
   }
-  return std::string();
+  return {};
+}
+
+// A file of its own in newer folders.
+Result<std::string> ReadHfChatTemplate(const std::string& folder,
+                                       const JsonValue& tokenizer_config) {
+  if (const std::string path = folder + "/chat_template.jinja"; Exists(path)) {
+    BITFETCH_ASSIGN_OR_RETURN(const MappedFile file, OpenUpTo(kMaxTemplateBytes, path));
+    return std::string(Text(file));
+  }
+  std::string text = ChatTemplateIn(tokenizer_config);
+  if (const Status fits = CheckSize(text.size(), kMaxTemplateBytes); !fits) {
+    return Fail("{}/tokenizer_config.json: its template {}", folder, fits.error().message);
+  }
+  return text;
 }
 
 // Newer folders have tokenizer.json, older ones of SentencePiece's nothing but tokenizer.model.
@@ -84,7 +102,7 @@ Result<Vocabulary> ReadHfVocabulary(const std::string& path, const JsonValue& to
     BITFETCH_ASSIGN_OR_RETURN(const JsonValue tokenizer, ReadJsonFile(path));
     return ReadTokenizerJson(tokenizer, tokenizer_config, pre).map_error(About(path));
   }
-  BITFETCH_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
+  BITFETCH_ASSIGN_OR_RETURN(const MappedFile file, OpenUpTo(kMaxModelBytes, path));
   return ReadSentencePieceModel(Text(file), tokenizer_config).map_error(About(path));
 }
 
@@ -106,7 +124,7 @@ Status WriteHfTokenizer(const std::string& folder, const JsonValue& config, int6
   BITFETCH_RETURN_IF_ERROR(Tokenizer::Create(vocabulary).map_error(About(path)));
   WriteTokenizer(vocabulary, writer);
   BITFETCH_ASSIGN_OR_RETURN(const std::string chat_template,
-                            ReadHfChatTemplate(folder + "/chat_template.jinja", tokenizer_config));
+                            ReadHfChatTemplate(folder, tokenizer_config));
   if (!chat_template.empty()) {
     writer.Add<std::string>("tokenizer.chat_template", chat_template);
   }
