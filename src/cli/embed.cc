@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/file.h"
@@ -72,9 +73,10 @@ size_t CountTogether(std::span<const std::vector<int>> texts, int64_t context) {
   return count;
 }
 
-// Adds an object of the array for each text, the first of which is number `first`.
-Status AddEmbeddings(Engine& engine, std::span<const std::vector<int>> texts, size_t first,
-                     std::string* json) {
+// The part of the array that these texts have, an object each, the first of which is number
+// `first`.
+Result<std::string> Embeddings(Engine& engine, std::span<const std::vector<int>> texts,
+                               size_t first) {
   std::vector<Sequence> sequences;
   for (size_t i = 0; i < texts.size(); ++i) {
     BITFETCH_ASSIGN_OR_RETURN(Sequence sequence, engine.NewSequence());
@@ -85,14 +87,15 @@ Status AddEmbeddings(Engine& engine, std::span<const std::vector<int>> texts, si
     pieces.push_back({.sequence = &sequences[i], .tokens = texts[i]});
   }
   BITFETCH_RETURN_IF_ERROR(engine.Run(pieces));
+  std::string json;
   for (size_t i = 0; i < texts.size(); ++i) {
     BITFETCH_RETURN_IF_ERROR(pieces[i].status);
     BITFETCH_ASSIGN_OR_RETURN(const std::vector<float> embedding, Embedding(sequences[i]));
-    *json += fmt::format("{}\n  {{\"index\": {}, \"embedding\": [{}], \"tokens\": {}}}",
-                         first + i == 0 ? "" : ",", first + i, fmt::join(embedding, ", "),
-                         texts[i].size());
+    json += fmt::format("{}\n  {{\"index\": {}, \"embedding\": [{}], \"tokens\": {}}}",
+                        first + i == 0 ? "[" : ",", first + i, fmt::join(embedding, ", "),
+                        texts[i].size());
   }
-  return {};
+  return json;
 }
 
 Result<int> RunEmbed(const EmbedArguments& options) {
@@ -106,22 +109,27 @@ Result<int> RunEmbed(const EmbedArguments& options) {
   BITFETCH_ASSIGN_OR_RETURN(const std::vector<std::vector<int>> texts,
                             Encode(tokenizer, options.text, lines, engine.context()));
 
+  std::optional<FileWriter> writer;
+  if (options.json != "-") {
+    BITFETCH_ASSIGN_OR_RETURN(writer, FileWriter::Create(options.json));
+  }
   ProgressLine line;
   const Progress progress = line.Percent("computing embeddings");
-  std::string json = "[";
+  // As they come, for those of many texts fill more memory than the model.
+  const auto write = [&](std::string_view json) -> Status {
+    line.Clear();
+    return writer ? writer->Append(std::as_bytes(std::span(json))) : Print(json);
+  };
   for (size_t done = 0; done < texts.size();) {
     const size_t count = CountTogether(std::span(texts).subspan(done), engine.context());
-    BITFETCH_RETURN_IF_ERROR(
-        AddEmbeddings(engine, std::span(texts).subspan(done, count), done, &json));
+    BITFETCH_ASSIGN_OR_RETURN(const std::string json,
+                              Embeddings(engine, std::span(texts).subspan(done, count), done));
+    BITFETCH_RETURN_IF_ERROR(write(json));
     done += count;
     progress(static_cast<int64_t>(done), static_cast<int64_t>(texts.size()));
   }
-  line.Clear();
-  json += "\n]\n";
-  if (options.json == "-") return Printed(json);
-  BITFETCH_ASSIGN_OR_RETURN(FileWriter writer, FileWriter::Create(options.json));
-  BITFETCH_RETURN_IF_ERROR(writer.Append(std::as_bytes(std::span(json))));
-  BITFETCH_RETURN_IF_ERROR(writer.Commit());
+  BITFETCH_RETURN_IF_ERROR(write("\n]\n"));
+  if (writer) BITFETCH_RETURN_IF_ERROR(writer->Commit());
   return kExitOk;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <fstream>
@@ -6,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json_value.h"
 #include "base/temp_dir.h"
 #include "cli/test_commands.h"
 #include "cli/test_program.h"
@@ -53,6 +55,20 @@ TEST_F(EmbedTest, ALineOfAFileHasTheVectorThatItHasAlone) {
   EXPECT_EQ(file.code, 0) << file.err;
   EXPECT_EQ(file.out, "");
   EXPECT_EQ(ReadFile(dir_.Path("vectors.json")), all.out);
+}
+
+TEST_F(EmbedTest, TextsOfManyBatchesAreOneArray) {
+  constexpr int64_t kTexts = 150;
+  std::string lines;
+  for (int64_t i = 0; i < kTexts; ++i) lines += fmt::format("{}\n", i);
+  WriteText(dir_.Path("texts"), lines);
+  const Finished all = RunProgram({"embed", "-m", kModel, "-f", dir_.Path("texts")});
+  ASSERT_EQ(all.code, 0) << all.err;
+  const auto json = ParseJson(all.out);
+  ASSERT_TRUE(json) << json.error().message;
+  const auto* const texts = json->As<JsonValue::List>();
+  ASSERT_TRUE(texts != nullptr && texts->size() == kTexts);
+  for (int64_t i = 0; i < kTexts; ++i) EXPECT_EQ(*(*texts)[i].Find<int64_t>("index"), i);
 }
 
 TEST_F(EmbedTest, WhatCannotBeEmbeddedIsNamedByItsLine) {
