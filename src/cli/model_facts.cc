@@ -136,12 +136,10 @@ Status AddModelFacts(const std::string& path, Facts& facts) {
   facts.Add("memory for weights", "{}; {} are available", BytesText(static_cast<double>(weights)),
             BytesText(static_cast<double>(AvailableMemory())));
   if (config) AddKvCache(*config, facts);
-  std::optional<Error> obstacle = file.obstacle();
-  if (const Status runs = Model::Check(std::move(file)); !obstacle && !runs) {
-    obstacle = runs.error();
-  }
-  if (obstacle) {
-    facts.Append(fmt::format("does not run: {}\n", WithoutPath(obstacle->message, path)));
+  Status runs = CheckKind(file);
+  if (runs) runs = Model::Check(std::move(file));
+  if (!runs) {
+    facts.Append(fmt::format("does not run: {}\n", WithoutPath(runs.error().message, path)));
     return {};
   }
   facts.Add("runs here", "yes{}{}",

@@ -117,7 +117,8 @@ struct Model::ToRead {
 
 Result<Model> Model::Load(const std::string& path, bool mmap, ThreadPool& pool,
                           const Progress& progress) {
-  BITFETCH_ASSIGN_OR_RETURN(GgufReader file, GgufReader::Open(path, mmap, progress));
+  BITFETCH_ASSIGN_OR_RETURN(GgufReader file, GgufReader::OpenAny(path, mmap, progress));
+  BITFETCH_RETURN_IF_ERROR(CheckKind(file));
   BITFETCH_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
   Model model(std::move(file), config);
   ToRead to_read;

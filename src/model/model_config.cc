@@ -124,6 +124,16 @@ Status CheckHeads(int64_t heads, int64_t kv_heads, int64_t head_dim) {
   return {};
 }
 
+Status CheckKind(const GgufReader& gguf) {
+  constexpr std::string_view kKey = "general.architecture";
+  if (gguf.Has(kKey)) {  // which only the first part of a split model has
+    BITFETCH_ASSIGN_OR_RETURN(const auto name, gguf.Get<std::string_view>(kKey));
+    BITFETCH_RETURN_IF_ERROR(ReadArchitecture(gguf, name));
+  }
+  if (gguf.obstacle()) return tl::unexpected(*gguf.obstacle());
+  return {};
+}
+
 Result<ModelConfig> ReadModelConfig(const GgufReader& gguf) {
   BITFETCH_ASSIGN_OR_RETURN(const std::string_view architecture,
                             gguf.Get<std::string_view>("general.architecture"));

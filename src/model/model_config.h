@@ -53,6 +53,10 @@ struct ModelConfig {
 // limit, make no model.
 Status CheckHeads(int64_t heads, int64_t kv_heads, int64_t head_dim);
 
+// Whether the file may hold a model for us at all. The error names its architecture if that is not
+// in arch/, and else says what the reader met that it can't read.
+Status CheckKind(const GgufReader& gguf);
+
 // Errors name the file and the key: an architecture that is not in arch/, a key that is missing, of
 // the wrong type or out of range, heads that don't divide, a key that asks for what the forward
 // pass does not compute. A vocab_size that is neither that of the tokenizer nor of the embedding,

@@ -95,6 +95,24 @@ TEST_F(ModelTest, WhetherItRunsIsSeenWithoutItsWeights) {
             "Q2_0)");
 }
 
+// A file of another architecture in the same type would be no help.
+TEST_F(ModelTest, AnArchitectureIsRefusedBeforeATypeIs) {
+  ASSERT_TRUE(Load({.architecture = "qwen3", .linear = TensorType::kPQ2_0}));
+  std::ifstream file(path_, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(file), {});
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    for (size_t at = 0; (at = bytes.find(from, at)) != std::string::npos; at += to.size()) {
+      bytes.replace(at, from.size(), to);
+    }
+    std::ofstream(path_, std::ios::binary) << bytes;
+  };
+  replace(std::string("\x8e\0\0\0", 4), std::string("\x8f\0\0\0", 4));
+  EXPECT_THAT(Reload().error().message, testing::HasSubstr("of type 143 (PTQ1_0, "));
+  replace("qwen3", "qwenX");
+  EXPECT_THAT(Reload().error().message,
+              testing::HasSubstr("architecture 'qwenX' is not supported: there are "));
+}
+
 TEST_F(ModelTest, MatricesOfSeveralScalesAreSeenToo) {
   const auto model = Load({.linear = TensorType::kTQ2_0});
   ASSERT_TRUE(model) << model.error().message;
