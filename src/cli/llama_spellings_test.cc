@@ -13,7 +13,7 @@ using ::testing::IsEmpty;
 
 using Words = std::vector<std::string>;
 
-OptionKind Kind(std::string_view name) {
+OptionKind KindOf(std::string_view name) {
   for (const std::string_view flag : {"--no-mmap", "-e"}) {
     if (name == flag) return OptionKind::kFlag;
   }
@@ -25,7 +25,7 @@ OptionKind Kind(std::string_view name) {
 }
 
 TranslatedArguments Translate(const Words& words) {
-  return TranslateLlamaSpellings(words, /*runs_model=*/true, Kind).value();
+  return TranslateLlamaSpellings(words, /*runs_model=*/true, KindOf).value();
 }
 
 TEST(LlamaSpellings, BecomeOurs) {
@@ -92,7 +92,7 @@ TEST(LlamaSpellings, WhatWasTypedIsRemembered) {
 
 TEST(LlamaSpellings, AreThoseOfCommandsThatRunAModel) {
   const Words words = {"-s", "1", "--n-predict", "2", "-ngl", "3", "-ofile"};
-  const auto translated = TranslateLlamaSpellings(words, /*runs_model=*/false, Kind).value();
+  const auto translated = TranslateLlamaSpellings(words, /*runs_model=*/false, KindOf).value();
   EXPECT_EQ(translated.arguments, words);
   EXPECT_THAT(translated.ignored, IsEmpty());
 }
@@ -109,7 +109,7 @@ TEST(LlamaSpellings, WhatThisCommandLacksStaysUnknown) {
 
 TEST(LlamaSpellings, SayWhatIsWrong) {
   const auto error = [](const Words& words) {
-    return TranslateLlamaSpellings(words, /*runs_model=*/true, Kind).error().message;
+    return TranslateLlamaSpellings(words, /*runs_model=*/true, KindOf).error().message;
   };
   EXPECT_EQ(error({"-p", "x", "-ngl"}), "-ngl: its value is missing");
   EXPECT_EQ(error({"--mlock=1"}), "--mlock: takes no value");
