@@ -342,7 +342,7 @@ TEST_F(SchedulerTest, AnAnswerIsFreeUpToAMark) {
                          std::make_shared<TokenTries>(tokens))
           .value();
   int ended = 0;
-  for (int seed = 0; seed < 12; ++seed) {
+  for (int seed = 0; seed < Rounds(12); ++seed) {
     CompletionTask task{.prompt = Ids("In the beginning"), .generate = {.max_tokens = 100}};
     task.sampling.seed = seed;
     if (seed % 4 == 3) task.sampling.repeat_penalty = 1.2;
@@ -362,7 +362,9 @@ TEST_F(SchedulerTest, AnAnswerIsFreeUpToAMark) {
     task.top_logprobs = 0;  // from all logits
     EXPECT_EQ(Run(task).text, heard.text);
   }
-  EXPECT_GT(ended, 6);
+  if (!kIsSlow) {
+    EXPECT_GT(ended, 6);
+  }
 }
 
 // The tiny model knows no JSON: all of it is the constraint's doing.
