@@ -136,9 +136,7 @@ Status AddModelFacts(const std::string& path, Facts& facts) {
   facts.Add("memory for weights", "{}; {} are available", BytesText(static_cast<double>(weights)),
             BytesText(static_cast<double>(AvailableMemory())));
   if (config) AddKvCache(*config, facts);
-  Status runs = CheckKind(file);
-  if (runs) runs = Model::Check(std::move(file));
-  if (!runs) {
+  if (const Status runs = Model::Check(std::move(file)); !runs) {
     facts.Append(fmt::format("does not run: {}\n", WithoutPath(runs.error().message, path)));
     return {};
   }

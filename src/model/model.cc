@@ -132,6 +132,7 @@ Result<Model> Model::Load(const std::string& path, bool mmap, ThreadPool& pool,
 }
 
 Status Model::Check(GgufReader file) {
+  BITFETCH_RETURN_IF_ERROR(CheckKind(file));
   BITFETCH_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
   Model model(std::move(file), config);
   ToRead unread;

@@ -27,8 +27,9 @@ class Model {
   static Result<Model> Load(const std::string& path, bool mmap, ThreadPool& pool,
                             const Progress& progress);
 
-  // Whether Load() would find all that it needs, which costs next to nothing: of ternary weights
-  // one matrix is read, which tells whether matrices have one scale, as TriLM's do not.
+  // Whether Load() would take the file, which may be any that is sound. Costs next to nothing: of
+  // ternary weights one matrix is read, which tells whether matrices have one scale, as TriLM's do
+  // not.
   static Status Check(GgufReader file);
 
   const GgufReader& file() const { return file_; }
