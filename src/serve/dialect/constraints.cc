@@ -89,7 +89,7 @@ ApiResult<std::shared_ptr<const Constraint>> FormatConstraint(
 
 ApiResult<std::shared_ptr<const Constraint>> ConversationConstraint(
     const ServedModel& model, const Conversation& conversation, std::string_view prompt) {
-  if (!conversation.has_form()) return nullptr;
+  if (!conversation.must_call && !conversation.format) return nullptr;
   Form::OneOf answers;
   if (!conversation.must_call) answers.alternatives.push_back({*conversation.format});
   for (const Tool& tool : conversation.tools) answers.alternatives.push_back(CallOf(tool));

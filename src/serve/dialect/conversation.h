@@ -34,7 +34,6 @@ struct Conversation {
   std::optional<Form::Schema> format = {};  // of an answer that calls none
   size_t bytes = 0;                         // of all texts
 
-  bool has_form() const { return must_call || format; }
   // Where the request asks for the form that it has.
   std::string_view form_field() const {
     return must_call ? std::string_view("tool_choice") : format->name;
