@@ -39,14 +39,14 @@ SHAPES = [
 
 
 def engine_logits(program, model, tokens, out):
-    subprocess.run([*program, "logits", "-m", model, "--tokens", ",".join(map(str, tokens)), "--kv-type", "f32", "--out",
+    subprocess.run([program, "logits", "-m", model, "--tokens", ",".join(map(str, tokens)), "--kv-type", "f32", "--out",
                     out, "--prefetch", "4096"], check=True)
 
 
 def main():
-    program = sys.argv[1:2]
-    if not program:
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
+    program = sys.argv[1]
     failures = 0
     with tempfile.TemporaryDirectory() as folder:
         model, out = os.path.join(folder, "m.gguf"), os.path.join(folder, "logits")
