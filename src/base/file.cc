@@ -19,6 +19,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/descriptor.h"
+
 namespace bitfetch {
 namespace {
 
@@ -31,21 +33,6 @@ std::string ErrnoText() { return std::generic_category().message(errno); }
 tl::unexpected<Error> FailErrno(const std::string& path) {
   return Fail("{}: {}", path, ErrnoText());
 }
-
-// Closes a descriptor however the function that opened it ends.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 Status ReadAll(const std::string& path, int fd, std::span<std::byte> out,
                const Progress& progress) {
