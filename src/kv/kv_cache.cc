@@ -141,13 +141,20 @@ Status KvCache::Append(int layer, int64_t count, const float* k, const float* v)
   return {};
 }
 
+bool KvCache::IsPublished() const {
+  return length() == longest() && length() == published_ * kTileTokens;
+}
+
+const BlockKey& KvCache::LastKey(const BlockKey& root) const {
+  return published_ == 0 ? root : PublishedKey(published_ - 1);
+}
+
 int64_t KvCache::Adopt(const BlockKey& root, std::span<const int> tokens) {
-  const int64_t before = length();
-  if (before != longest() || before != published_ * kTileTokens) return 0;
+  if (!IsPublished()) return 0;
   KeepBlocks(published_);
+  const int64_t before = length();
   const int64_t full = std::min<int64_t>(tokens.size(), limit_) / kTileTokens;
-  for (BlockKey key = published_ == 0 ? root : *pool_->index().KeyOf(blocks_.back());
-       published_ < full; ++published_) {
+  for (BlockKey key = LastKey(root); published_ < full; ++published_) {
     key = ChildKey(key, tokens.subspan(published_ * kTileTokens).first<kTileTokens>());
     const std::optional<uint32_t> block = pool_->Adopt(key);
     if (!block) break;
@@ -155,6 +162,17 @@ int64_t KvCache::Adopt(const BlockKey& root, std::span<const int> tokens) {
   }
   std::ranges::fill(lengths_, published_ * kTileTokens);
   return length() - before;
+}
+
+std::vector<BlockKey> KvCache::NextKeys(const BlockKey& root, std::span<const int> tokens) const {
+  std::vector<BlockKey> keys;
+  if (!IsPublished()) return keys;
+  const int64_t full = std::min<int64_t>(tokens.size(), limit_) / kTileTokens;
+  for (int64_t i = published_; i < full; ++i) {
+    keys.push_back(ChildKey(keys.empty() ? LastKey(root) : keys.back(),
+                            tokens.subspan(i * kTileTokens).first<kTileTokens>()));
+  }
+  return keys;
 }
 
 void KvCache::Publish(const BlockKey& root, std::span<const int> tokens) {

@@ -76,11 +76,24 @@ class KvCache {
   // computed in vain.
   int64_t Adopt(const BlockKey& root, std::span<const int> tokens);
 
+  // The keys of the blocks that Adopt would go on with, as far as `tokens` reach. Costs a key each.
+  std::vector<BlockKey> NextKeys(const BlockKey& root, std::span<const int> tokens) const;
+
   // Publishes the full blocks of the sequence that are not yet, for others to adopt. `tokens` are
   // all that it holds or more. Where another sequence has published the same before, its blocks
   // take the place of this one's, and hold the same bytes. Costs a key and a look-up for each block
   // that is new. Throws std::bad_alloc; what was published until then is.
   void Publish(const BlockKey& root, std::span<const int> tokens);
+
+  // How many blocks are published, from the first on; the key of one of them, and its bytes
+  // [pool()->stride_bytes()].
+  int64_t published() const { return published_; }
+  const BlockKey& PublishedKey(int64_t block) const {
+    return *pool_->index().KeyOf(blocks_[block]);
+  }
+  std::span<const std::byte> PublishedBytes(int64_t block) const {
+    return {pool_->Block(0, blocks_[block]), pool_->stride_bytes()};
+  }
 
   // Forgets all but the first `length` tokens of every layer. Costs a few instructions a block.
   // What was published stays so.
@@ -132,6 +145,10 @@ class KvCache {
   Result<bool> OwnBlocks(int64_t begin, int64_t end);
   // Lets go of all but the first `count` blocks.
   void KeepBlocks(int64_t count);
+  // Whether it holds nothing that is not published.
+  bool IsPublished() const;
+  // The key of the last published block, or the root.
+  const BlockKey& LastKey(const BlockKey& root) const;
 
   std::shared_ptr<BlockPool> pool_;
   int64_t limit_;

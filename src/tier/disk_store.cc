@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tier/disk_store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+#include "base/temporary_file.h"
+
+namespace bitfetch {
+namespace {
+
+constexpr std::string_view kEnding = ".kv";
+constexpr std::string_view kPartEnding = ".part";
+constexpr size_t kKeyDigits = 2 * sizeof(Digest);
+// After so long, what was written aside is nobody's any more.
+constexpr int64_t kPartLifeNs = int64_t{3600} * 1'000'000'000;
+
+tl::unexpected<Error> FailErrno(const std::string& path) {
+  return Fail("{}: {}", path, std::generic_category().message(errno));
+}
+
+std::string FileName(const BlockKey& key) {
+  std::string name;
+  for (const uint8_t byte : key.digest) name += fmt::format("{:02x}", byte);
+  return name += kEnding;
+}
+
+bool IsOurs(std::string_view file) {
+  const std::string_view key = file.substr(0, kKeyDigits);
+  return key.size() == kKeyDigits && key.find_first_not_of("0123456789abcdef") == key.npos &&
+         file.substr(kKeyDigits).starts_with(kEnding) &&
+         (file.size() == kKeyDigits + kEnding.size() || file.ends_with(kPartEnding));
+}
+
+int64_t Nanoseconds(const timespec& time) {
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+int64_t Now() {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return Nanoseconds(now);
+}
+
+// Reads or writes, by `transfer`, all of both; false with errno, or with errno 0 at the end of the
+// file.
+template <class Transfer>
+bool TransferAll(int fd, iovec first, iovec second, Transfer transfer) {
+  iovec parts[] = {first, second};
+  off_t at = 0;
+  while (parts[0].iov_len + parts[1].iov_len > 0) {
+    errno = 0;
+    const ssize_t done = transfer(fd, parts, 2, at);
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) return false;
+    at += done;
+    auto left = static_cast<size_t>(done);
+    for (iovec& part : parts) {
+      const size_t taken = std::min(left, part.iov_len);
+      part.iov_base = static_cast<char*>(part.iov_base) + taken;
+      part.iov_len -= taken;
+      left -= taken;
+    }
+  }
+  return true;
+}
+
+bool ReadAll(int fd, RecordHeader& header, std::span<std::byte> block) {
+  return TransferAll(fd, {header.data(), header.size()}, {block.data(), block.size()}, preadv);
+}
+
+// The lock of a folder, which the system lets go of with the process.
+class FolderLock {
+ public:
+  explicit FolderLock(int usage) : usage_(usage) {
+    while (flock(usage_, LOCK_EX) != 0 && errno == EINTR) continue;
+  }
+  ~FolderLock() { flock(usage_, LOCK_UN); }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int usage_;
+};
+
+// Nothing: never counted.
+std::optional<int64_t> ReadUsage(int usage) {
+  int64_t bytes;
+  if (pread(usage, &bytes, sizeof(bytes), 0) != sizeof(bytes) || bytes < 0) return std::nullopt;
+  return bytes;
+}
+
+bool WriteUsage(int usage, int64_t bytes) {
+  return pwrite(usage, &bytes, sizeof(bytes), 0) == sizeof(bytes);
+}
+
+}  // namespace
+
+Result<DiskStore> DiskStore::Open(const std::string& folder, int64_t max_bytes) {
+  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return FailErrno(folder);
+  Descriptor at(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat status;
+  if (at.get() < 0 || fstat(at.get(), &status) != 0) return FailErrno(folder);
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return Fail("{}: others may write to this folder, so what is in it can't be trusted", folder);
+  }
+  Descriptor usage(
+      openat(at.get(), "usage", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
+  if (usage.get() >= 0 && (fstat(usage.get(), &status) != 0 || !S_ISREG(status.st_mode))) {
+    return Fail("{}/usage: is not a regular file", folder);
+  }
+  DiskStore store(folder, std::move(at), std::move(usage), max_bytes);
+  if (max_bytes == 0) {
+    struct statvfs disk;
+    if (fstatvfs(store.at_.get(), &disk) != 0) return FailErrno(folder);
+    BITFETCH_ASSIGN_OR_RETURN(const std::vector<Record> records, store.List());
+    auto room = static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
+    for (const Record& record : records) room += record.bytes;
+    store.max_bytes_ = std::min(kDefaultMaxBytes, room / 2);
+  }
+  return store;
+}
+
+int64_t DiskStore::Count(std::span<const BlockKey> keys) const {
+  const auto missing = std::ranges::find_if(keys, [this](const BlockKey& key) {
+    return faccessat(at_.get(), FileName(key).c_str(), R_OK, 0) != 0;
+  });
+  return missing - keys.begin();
+}
+
+Descriptor DiskStore::OpenRecord(const char* file) const {
+  return Descriptor(openat(at_.get(), file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+}
+
+void DiskStore::Expect(const BlockKey& key) const {
+  const Descriptor file = OpenRecord(FileName(key).c_str());
+  if (file.get() >= 0) posix_fadvise(file.get(), 0, 0, POSIX_FADV_WILLNEED);
+}
+
+Result<bool> DiskStore::Read(const BlockKey& key, std::span<std::byte> block) const {
+  const std::string file = FileName(key);
+  const Descriptor fd = OpenRecord(file.c_str());
+  if (fd.get() < 0 && errno == ENOENT) return false;
+  const auto check = [&]() -> Status {
+    struct stat status;
+    if (fd.get() < 0 || fstat(fd.get(), &status) != 0) return FailErrno("it can't be read");
+    if (!S_ISREG(status.st_mode)) return Fail("it is not a regular file");
+    const size_t bytes = kRecordHeaderBytes + block.size();
+    if (static_cast<size_t>(status.st_size) != bytes) {
+      return Fail("it has {} bytes where {} belong", status.st_size, bytes);
+    }
+    RecordHeader header;
+    if (!ReadAll(fd.get(), header, block)) return FailErrno("it can't be read");
+    BITFETCH_ASSIGN_OR_RETURN(const BlockName name, ReadRecord(header, block));
+    if (name.key != key) return Fail("it is another block's");
+    return {};
+  };
+  if (const Status checked = check(); !checked) {
+    unlinkat(at_.get(), file.c_str(), 0);
+    return Fail("{}/{}: {}", folder_, file, checked.error().message);
+  }
+  return true;
+}
+
+Status DiskStore::Write(const BlockName& name, std::span<const std::byte> block) {
+  const auto bytes = static_cast<int64_t>(kRecordHeaderBytes + block.size());
+  if (bytes > max_bytes_) return {};
+  if (Count({&name.key, 1}) == 1) {
+    Touch({&name.key, 1});
+    return {};
+  }
+  if (usage_.get() < 0) return Fail("{}: nothing can be written there", folder_);
+  const FolderLock lock(usage_.get());
+  BITFETCH_RETURN_IF_ERROR(MakeRoom(bytes));
+  // Counted before it is there: a process that is ended here has counted too much, never too
+  // little.
+  const int64_t before = ReadUsage(usage_.get()).value_or(max_bytes_);
+  if (!WriteUsage(usage_.get(), before + bytes)) return FailErrno(folder_ + "/usage");
+  const Status written = WriteAside(name, block);
+  if (!written) WriteUsage(usage_.get(), before);
+  return written;
+}
+
+Status DiskStore::WriteAside(const BlockName& name, std::span<const std::byte> block) const {
+  static std::atomic<int> number;
+  const std::string path = folder_ + "/" + FileName(name.key);
+  int fd = -1;
+  const std::unique_ptr<TemporaryFile> part = TemporaryFile::Create(
+      fmt::format("{}.{}-{}{}", path, getpid(), number++, kPartEnding), 0600, &fd);
+  if (part == nullptr) return FailErrno(path);
+  const Descriptor closed(fd);
+  RecordHeader header = MakeRecordHeader(name, block);
+  if (!TransferAll(fd, {header.data(), header.size()},
+                   {const_cast<std::byte*>(block.data()), block.size()}, pwritev) ||
+      !part->MoveTo(path)) {
+    return FailErrno(path);
+  }
+  return {};
+}
+
+// With the lock.
+Status DiskStore::MakeRoom(int64_t bytes) {
+  const int64_t fits = max_bytes_ - bytes;
+  if (const std::optional<int64_t> usage = ReadUsage(usage_.get()); usage && *usage <= fits) {
+    return {};
+  }
+  BITFETCH_ASSIGN_OR_RETURN(std::vector<Record> records, List());
+  int64_t held = 0;
+  for (const Record& record : records) held += record.bytes;
+  if (held > fits) {
+    // More than is needed now, so that the folder is not gone through for each record.
+    const int64_t wanted = std::min(fits, max_bytes_ / 10 * 9);
+    const int64_t too_old = Now() - kPartLifeNs;
+    std::ranges::sort(records, {}, &Record::used_ns);
+    for (const Record& record : records) {
+      if (held <= wanted) break;
+      if (!record.is_whole && record.used_ns > too_old) continue;
+      BITFETCH_RETURN_IF_ERROR(Remove(record));
+      held -= record.bytes;
+    }
+  }
+  if (!WriteUsage(usage_.get(), held)) return FailErrno(folder_ + "/usage");
+  if (held > fits) return Fail("{}: no room can be made there", folder_);
+  return {};
+}
+
+void DiskStore::Touch(std::span<const BlockKey> keys) const {
+  for (size_t i = keys.size(); i-- > 0;) {
+    utimensat(at_.get(), FileName(keys[i]).c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+  }
+}
+
+Result<std::vector<DiskStore::Record>> DiskStore::List() const {
+  const int fd = openat(at_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::unique_ptr<DIR, int (*)(DIR*)> all(fd < 0 ? nullptr : fdopendir(fd), closedir);
+  if (all == nullptr) return FailErrno(folder_);
+  std::vector<Record> records;
+  while (const dirent* entry = readdir(all.get())) {
+    struct stat status;
+    if (!IsOurs(entry->d_name) ||
+        fstatat(at_.get(), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      continue;
+    }
+    records.push_back({.file = entry->d_name,
+                       .bytes = status.st_size,
+                       .used_ns = Nanoseconds(status.st_mtim),
+                       .is_whole = std::string_view(entry->d_name).ends_with(kEnding)});
+  }
+  return records;
+}
+
+Result<BlockName> DiskStore::Check(const Record& record) const {
+  const Descriptor fd = OpenRecord(record.file.c_str());
+  struct stat status;
+  if (fd.get() < 0 || fstat(fd.get(), &status) != 0) return FailErrno(record.file);
+  if (!S_ISREG(status.st_mode)) return Fail("{}: is not a regular file", record.file);
+  RecordHeader header;
+  std::vector<std::byte> block;
+  if (!ReadAll(fd.get(), header, {}) || !RecordBlockBytes(header) ||
+      *RecordBlockBytes(header) != static_cast<uint64_t>(status.st_size) - header.size()) {
+    return Fail("{}: is not a whole record", record.file);
+  }
+  block.resize(*RecordBlockBytes(header));
+  if (!ReadAll(fd.get(), header, block)) return FailErrno(record.file);
+  auto name = ReadRecord(header, block);
+  if (!name) return Fail("{}: {}", record.file, name.error().message);
+  if (FileName(name->key) != record.file) return Fail("{}: is another block's", record.file);
+  return name;
+}
+
+Status DiskStore::Clear() {
+  if (usage_.get() < 0) return Fail("{}: nothing can be changed there", folder_);
+  const FolderLock lock(usage_.get());
+  BITFETCH_ASSIGN_OR_RETURN(const std::vector<Record> records, List());
+  for (const Record& record : records) BITFETCH_RETURN_IF_ERROR(Remove(record));
+  if (!WriteUsage(usage_.get(), 0)) return FailErrno(folder_ + "/usage");
+  return {};
+}
+
+Status DiskStore::Remove(const Record& record) const {
+  if (unlinkat(at_.get(), record.file.c_str(), 0) == 0 || errno == ENOENT) return {};
+  return FailErrno(folder_ + "/" + record.file);
+}
+
+}  // namespace bitfetch

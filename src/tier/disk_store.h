@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BITFETCH_TIER_DISK_STORE_H_
+#define BITFETCH_TIER_DISK_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/descriptor.h"
+#include "base/error.h"
+#include "base/progress.h"
+#include "tier/block_record.h"
+
+namespace bitfetch {
+
+// Blocks of KV in a folder, a file for each record, named by its key. Files are written aside and
+// renamed, so a process that is ended leaves whole records; what a crash of the system cut shows in
+// its checksum. Where room is needed the record that was wanted longest ago goes. Any number of
+// processes share a folder: what is in it they count in one place, under a lock.
+//
+// KV tells its text: the folder is for its user alone. Any thread may read; one at a time writes.
+class DiskStore {
+ public:
+  static constexpr int64_t kDefaultMaxBytes = 16'000'000'000;
+
+  // Makes the folder where it is not there. `max_bytes`: of all its records; 0: kDefaultMaxBytes,
+  // but at most half of what is free. Errors: it can't be made or read, it is no folder, others may
+  // write to it.
+  static Result<DiskStore> Open(const std::string& folder, int64_t max_bytes);
+
+  // How many of these keys, from the first on, it has. Costs some microseconds each.
+  int64_t Count(std::span<const BlockKey> keys) const;
+
+  // Tells the system that this block is wanted soon.
+  void Expect(const BlockKey& key) const;
+
+  // Reads the bytes of a block to where they belong; false: it is not there. Errors: what is wrong
+  // with its record, which is removed then.
+  Result<bool> Read(const BlockKey& key, std::span<std::byte> block) const;
+
+  // Keeps a block, unless it is there or larger than all the room; makes room first. Errors: the
+  // system's; then nothing of it is left.
+  Status Write(const BlockName& name, std::span<const std::byte> block);
+
+  // These blocks were wanted now, the last of them first: what a sequence begins with stays
+  // longest.
+  void Touch(std::span<const BlockKey> keys) const;
+
+  struct Record {
+    std::string file;
+    int64_t bytes = 0;
+    int64_t used_ns = 0;    // when it was wanted last, since 1970
+    bool is_whole = false;  // not what a writer that was ended left, or one writes just now
+  };
+  // All that is in the folder and ours, in no order.
+  Result<std::vector<Record>> List() const;
+
+  // Reads a whole record. Errors: what is wrong with it.
+  Result<BlockName> Check(const Record& record) const;
+
+  // Removes all of List(); what else is in the folder stays.
+  Status Clear();
+
+  const std::string& folder() const { return folder_; }
+  int64_t max_bytes() const { return max_bytes_; }
+
+ private:
+  DiskStore(std::string folder, Descriptor at, Descriptor usage, int64_t max_bytes)
+      : folder_(std::move(folder)),
+        at_(std::move(at)),
+        usage_(std::move(usage)),
+        max_bytes_(max_bytes) {}
+
+  Descriptor OpenRecord(const char* file) const;
+  Status MakeRoom(int64_t bytes);
+  Status WriteAside(const BlockName& name, std::span<const std::byte> block) const;
+  Status Remove(const Record& record) const;
+
+  std::string folder_;
+  Descriptor at_;     // the folder
+  Descriptor usage_;  // the file with the count of bytes, whose lock is the folder's; or none
+  int64_t max_bytes_;
+};
+
+}  // namespace bitfetch
+
+#endif  // BITFETCH_TIER_DISK_STORE_H_

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tier/disk_store.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <thread>
+
+#include "base/temp_dir.h"
+#include "base/test_effort.h"
+#include "tier/test_blocks.h"
+
+namespace bitfetch {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr size_t kBytes = 1000;
+constexpr int64_t kRecordBytes = kRecordHeaderBytes + kBytes;
+
+DiskStore Open(const std::string& folder, int64_t max_records = 100) {
+  return DiskStore::Open(folder, max_records * kRecordBytes).value();
+}
+
+// What the store reads for the block; nothing: it has it not, or not whole.
+std::optional<std::vector<std::byte>> Read(const DiskStore& store, const TestBlock& block) {
+  std::vector<std::byte> bytes(block.bytes.size());
+  const auto read = store.Read(block.name.key, bytes);
+  if (!read || !*read) return std::nullopt;
+  return bytes;
+}
+
+std::vector<DiskStore::Record> Records(const DiskStore& store) { return store.List().value(); }
+
+int64_t Held(const DiskStore& store) {
+  int64_t bytes = 0;
+  for (const auto& record : Records(store)) bytes += record.bytes;
+  return bytes;
+}
+
+class DiskStoreTest : public testing::Test {
+ protected:
+  std::string FileOf(const DiskStore& store, const TestBlock& block) {
+    for (const auto& record : Records(store)) {
+      const auto name = store.Check(record);
+      if (name && name->key == block.name.key) return folder_ + "/" + record.file;
+    }
+    return {};
+  }
+
+  TempDir dir_;
+  std::string folder_ = dir_.Path("kv");
+};
+
+TEST_F(DiskStoreTest, GivesBackWhatItWasGivenAlsoToTheNextProcess) {
+  const std::vector<TestBlock> chain = TestChain(5, kBytes, 1);
+  {
+    DiskStore store = Open(folder_);
+    for (const TestBlock& block : chain) ASSERT_TRUE(store.Write(block.name, block.bytes));
+  }
+  const DiskStore store = Open(folder_);
+  std::vector<BlockKey> keys;
+  for (const TestBlock& block : chain) keys.push_back(block.name.key);
+  keys.push_back(TestChain(1, kBytes, 2).front().name.key);
+  EXPECT_EQ(store.Count(keys), 5);
+  for (const TestBlock& block : chain) EXPECT_EQ(Read(store, block), block.bytes);
+  for (const auto& record : Records(store)) EXPECT_TRUE(store.Check(record));
+  struct stat status;
+  ASSERT_EQ(stat(folder_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0700u);
+  ASSERT_EQ(stat(FileOf(store, chain[0]).c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+// Against a list of keys in the order of their use, of which the room holds the last.
+TEST_F(DiskStoreTest, NeverHoldsMoreThanItsRoomAndLetsTheOldestGo) {
+  constexpr int kRoom = 20;
+  DiskStore store = Open(folder_, kRoom);
+  const std::vector<TestBlock> blocks = TestChain(60, kBytes, 3);
+  std::mt19937 random(4);
+  std::vector<size_t> used;  // the last one last
+  for (int step = 0; step < Rounds(200); ++step) {
+    const size_t which = random() % blocks.size();
+    const TestBlock& block = blocks[which];
+    if (random() % 2 == 0) {
+      ASSERT_TRUE(store.Write(block.name, block.bytes));
+    } else if (store.Count({&block.name.key, 1}) == 1) {
+      store.Touch({&block.name.key, 1});
+    } else {
+      continue;
+    }
+    std::erase(used, which);
+    used.push_back(which);
+    ASSERT_LE(Held(store), kRoom * kRecordBytes);
+    // A tenth more than needed may have gone.
+    for (size_t i = 0; i < std::min<size_t>(used.size(), kRoom * 9 / 10); ++i) {
+      ASSERT_EQ(Read(store, blocks[used[used.size() - 1 - i]]),
+                blocks[used[used.size() - 1 - i]].bytes)
+          << "step " << step << ", " << i << " uses ago";
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // the file system's clock is coarse
+  }
+}
+
+TEST_F(DiskStoreTest, SeveralStoresOfAFolderKeepToOneRoom) {
+  constexpr int kRoom = 15;
+  std::vector<std::thread> threads;
+  for (uint32_t thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([this, thread] {
+      DiskStore store = Open(folder_, kRoom);
+      for (const TestBlock& block : TestChain(Rounds(80), kBytes, thread % 3)) {
+        ASSERT_TRUE(store.Write(block.name, block.bytes));
+        // Another may have let it go.
+        ASSERT_EQ(Read(store, block).value_or(block.bytes), block.bytes);
+        ASSERT_LE(Held(store), kRoom * kRecordBytes);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(DiskStoreTest, WhatIsDamagedIsNeverReadAndRemovedWhenMet) {
+  const TestBlock block = TestChain(1, kBytes, 5).front();
+  const TestBlock other = TestChain(1, kBytes, 6).front();
+  DiskStore store = Open(folder_);
+  const auto damaged_by = [&](const auto& damage) {
+    EXPECT_TRUE(store.Write(block.name, block.bytes));
+    EXPECT_TRUE(store.Write(other.name, other.bytes));
+    const std::string file = FileOf(store, block);
+    damage(file, FileOf(store, other));
+    std::vector<std::byte> bytes(kBytes);
+    const auto read = store.Read(block.name.key, bytes);
+    EXPECT_EQ(Read(store, block), std::nullopt);
+    EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(file)));
+    return read ? "read" : read.error().message;
+  };
+  namespace fs = std::filesystem;
+  EXPECT_THAT(
+      damaged_by([](const auto& file, const auto&) { fs::resize_file(file, kRecordBytes - 1); }),
+      HasSubstr("it has 1255 bytes where 1256 belong"));
+  EXPECT_THAT(
+      damaged_by([](const auto& file, const auto&) { fs::resize_file(file, kRecordBytes + 1); }),
+      HasSubstr("1257"));
+  EXPECT_THAT(damaged_by([](const auto& file, const auto&) { fs::resize_file(file, 0); }),
+              HasSubstr("0 bytes"));
+  EXPECT_THAT(damaged_by([](const auto& file, const auto&) {
+                std::fstream(file, std::ios::in | std::ios::out).seekp(700).put('x');
+              }),
+              HasSubstr("checksum"));
+  EXPECT_THAT(damaged_by([](const auto& file, const auto& another) {
+                fs::copy_file(another, file, fs::copy_options::overwrite_existing);
+              }),
+              HasSubstr("another block's"));
+  EXPECT_THAT(damaged_by([](const auto& file, const auto& another) {
+                fs::remove(file);
+                fs::create_symlink(another, file);
+              }),
+              HasSubstr("can't be read"));
+  EXPECT_THAT(damaged_by([](const auto& file, const auto&) {
+                fs::remove(file);
+                mkfifo(file.c_str(), 0600);
+              }),
+              HasSubstr("not a regular file"));
+  EXPECT_EQ(Read(store, other), other.bytes);
+}
+
+TEST_F(DiskStoreTest, AFolderThatIsGoneOrNotOursIsAnErrorAndNothingElse) {
+  const TestBlock block = TestChain(1, kBytes, 7).front();
+  DiskStore store = Open(folder_);
+  std::filesystem::remove_all(folder_);
+  EXPECT_EQ(Read(store, block), std::nullopt);
+  EXPECT_THAT(store.Write(block.name, block.bytes).error().message, HasSubstr(folder_));
+
+  std::ofstream(dir_.Path("file")) << "x";
+  EXPECT_FALSE(DiskStore::Open(dir_.Path("file"), 1));
+  EXPECT_FALSE(DiskStore::Open(dir_.Path("no/such"), 1));
+  std::filesystem::create_directory(dir_.Path("open"));
+  chmod(dir_.Path("open").c_str(), 0777);
+  EXPECT_THAT(DiskStore::Open(dir_.Path("open"), 1).error().message, HasSubstr("others may write"));
+  std::filesystem::create_directories(dir_.Path("link"));
+  std::filesystem::create_symlink("/etc/passwd", dir_.Path("link/usage"));
+  DiskStore read_only = DiskStore::Open(dir_.Path("link"), 1 << 20).value();
+  EXPECT_THAT(read_only.Write(block.name, block.bytes).error().message,
+              HasSubstr("nothing can be written"));
+}
+
+TEST_F(DiskStoreTest, ClearRemovesRecordsAndNothingElse) {
+  DiskStore store = Open(folder_);
+  for (const TestBlock& block : TestChain(3, kBytes, 8)) {
+    ASSERT_TRUE(store.Write(block.name, block.bytes));
+  }
+  std::ofstream(folder_ + "/letter.txt") << "mine";
+  std::ofstream(folder_ + "/0123.kv") << "mine too";
+  ASSERT_TRUE(store.Clear());
+  EXPECT_EQ(Records(store).size(), 0u);
+  EXPECT_TRUE(std::filesystem::exists(folder_ + "/letter.txt"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ + "/0123.kv"));
+}
+
+TEST_F(DiskStoreTest, ABlockLargerThanTheRoomIsNotKept) {
+  DiskStore store = DiskStore::Open(folder_, kRecordBytes - 1).value();
+  const TestBlock block = TestChain(1, kBytes, 9).front();
+  EXPECT_TRUE(store.Write(block.name, block.bytes));
+  EXPECT_EQ(Held(store), 0);
+}
+
+// A writer that is killed at any moment leaves whole records, what it wrote aside, and a count that
+// is not too small.
+TEST_F(DiskStoreTest, AWriterThatIsKilledSpoilsNothing) {
+  constexpr int kRoom = 12;
+  std::mt19937 random(10);
+  for (int round = 0; round < Rounds(120); ++round) {
+    const std::vector<TestBlock> chain = TestChain(40, kBytes, round % 5);
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      DiskStore store = Open(folder_, kRoom);
+      for (const TestBlock& block : chain) (void)store.Write(block.name, block.bytes);
+      _exit(0);
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 4000));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+
+    const DiskStore store = Open(folder_, kRoom);
+    for (const auto& record : Records(store)) {
+      if (record.is_whole) {
+        const auto checked = store.Check(record);
+        ASSERT_TRUE(checked) << checked.error().message;
+      }
+    }
+    for (const TestBlock& block : chain) {
+      ASSERT_EQ(Read(store, block).value_or(block.bytes), block.bytes);
+    }
+    ASSERT_LE(Held(store), kRoom * kRecordBytes);
+  }
+}
+
+}  // namespace
+}  // namespace bitfetch
