@@ -295,6 +295,7 @@ examples:
   bitfetch chat -m models/tiny.gguf --system "You answer in one sentence."
   echo "Who is he?" | bitfetch chat -m models/tiny.gguf --temp 0)"});
   AddModelOptions(command, &options->model);
+  AddCacheOptions(command, &options->model);
   command.AddText("--system", "TEXT",
                   "the system message: what the model is told before the conversation",
                   &options->system);

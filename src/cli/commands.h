@@ -16,6 +16,7 @@ void AddDetokenize(Command& program);
 void AddLogits(Command& program);
 void AddEmbed(Command& program);
 void AddPerplexity(Command& program);
+void AddCache(Command& program);
 
 }  // namespace bitfetch
 

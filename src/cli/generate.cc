@@ -108,6 +108,7 @@ examples:
   bitfetch generate -m models/tiny.gguf -p "In the beginning" -n 100 --seed 7
   bitfetch generate -m models/tiny.gguf -e -p "In the beginning\n" --stop "\n" --temp 0)"});
   AddModelOptions(command, &options->model);
+  AddCacheOptions(command, &options->model);
   AddTextOptions(command, &options->text);
   command.AddFlag("--special", "read the names of control tokens in the text as these tokens",
                   &options->special);

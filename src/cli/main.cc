@@ -64,6 +64,7 @@ Exit codes:
   AddLogits(program);
   AddEmbed(program);
   AddPerplexity(program);
+  AddCache(program);
   for (const OtherProgram& other : kOtherPrograms) {  // for the list of commands alone
     program.Add(std::string(other.command),
                 {.usage = {}, .summary = std::string(other.summary), .more = {}});

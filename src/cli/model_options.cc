@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/thread_pool.h"
 #include "cli/progress_line.h"
+#include "cli/size_text.h"
 #include "machine/clock.h"
 
 namespace bitfetch {
@@ -69,6 +70,23 @@ void AddModelOptions(Command& command, ModelOptions* options, const std::string&
                   "read the whole file into memory first, instead of mapping it and reading what "
                   "is needed",
                   &options->no_mmap);
+}
+
+void AddCacheOptions(Command& command, ModelOptions* options) {
+  EngineOptions& session = options->session;
+  command.AddPath("--cache-dir", "DIR",
+                  "a folder that keeps the KV cache of prompts and answers between runs, so that a "
+                  "text that begins like one before is not computed again (default: none). Its "
+                  "files tell the texts: it is readable for its user alone",
+                  &session.cache_dir);
+  command.AddParsed("--cache-disk", "SIZE",
+                    "how much that folder may hold, as in 4G; what was wanted longest ago goes "
+                    "(default: 16 GB, but at most half of what is free)",
+                    &session.cache_disk_bytes, [](std::string_view text) -> Result<int64_t> {
+                      BITFETCH_ASSIGN_OR_RETURN(const double bytes, ParseSize(text));
+                      if (bytes < 1) return Fail("'{}' is no room for anything", text);
+                      return static_cast<int64_t>(bytes);
+                    });
 }
 
 Result<OpenedSession> OpenSession(const ModelOptions& options) {

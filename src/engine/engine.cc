@@ -85,22 +85,49 @@ Status Engine::Check(const SequencePiece& piece) const {
   return CheckRoom(*piece.sequence, piece.tokens.size());
 }
 
-int64_t Engine::Adopt(Sequence& sequence, std::span<const int> tokens) const {
+int64_t Engine::Adopt(Sequence& sequence, std::span<const int> tokens, bool* is_coming) const {
+  if (is_coming != nullptr) *is_coming = false;
   if (tokens.empty()) return 0;
   const int64_t before = sequence.length();
   sequence.tokens_.insert(sequence.tokens_.end(), tokens.begin(), tokens.end());
   const int64_t adopted = AdoptBehind(sequence);
+  if (is_coming != nullptr) *is_coming = IsComing(sequence);
   sequence.tokens_.resize(before + adopted);
   if (adopted > 0) sequence.state_.clear();
   return adopted;
 }
 
-// For tokens that the sequence has and its cache has not. The last is computed in any case: what it
-// leads to is no part of a block.
+void Engine::WaitForKv() const {
+  if (disk_) disk_->Wait();
+}
+
+void Engine::StopFetchingKv() const {
+  if (disk_) disk_->StopFetching();
+}
+
+// The tokens of a sequence that blocks may be adopted for. The last is computed in any case: what
+// it leads to is no part of a block.
+std::span<const int> Engine::AdoptableTokens(const Sequence& sequence) {
+  return std::span(sequence.tokens()).first(sequence.tokens().size() - 1);
+}
+
+// For tokens that the sequence has and its cache has not.
 int64_t Engine::AdoptBehind(Sequence& sequence) const {
   if (!share_prefixes_) return 0;
-  const std::span<const int> tokens(sequence.tokens());
-  return sequence.cache_.Adopt(sequence.root_, tokens.first(tokens.size() - 1));
+  const std::span<const int> tokens = AdoptableTokens(sequence);
+  if (disk_) return disk_->Adopt(sequence.cache_, sequence.root_, tokens);
+  return sequence.cache_.Adopt(sequence.root_, tokens);
+}
+
+bool Engine::IsComing(const Sequence& sequence) const {
+  return share_prefixes_ && disk_ &&
+         disk_->IsComing(sequence.cache_, sequence.root_, AdoptableTokens(sequence));
+}
+
+void Engine::Publish(Sequence& sequence) const {
+  if (!share_prefixes_) return;
+  if (disk_) return disk_->Publish(sequence.cache_, sequence.root_, sequence.tokens());
+  sequence.cache_.Publish(sequence.root_, sequence.tokens());
 }
 
 void Engine::RunPass(std::span<Work> works) {
@@ -110,7 +137,13 @@ void Engine::RunPass(std::span<Work> works) {
   int64_t rows = 0, state_rows = 0;
   for (Work& work : works) {
     if (rows == ForwardPass::kMaxRows) break;
-    if (work.piece->logits == nullptr) work.done += AdoptBehind(work.sequence());
+    if (work.piece->logits == nullptr) {
+      work.done += AdoptBehind(work.sequence());
+      while (IsComing(work.sequence())) {
+        disk_->Wait();
+        work.done += AdoptBehind(work.sequence());
+      }
+    }
     const int64_t count = std::min(work.left(), ForwardPass::kMaxRows - rows);
     Sequence& sequence = work.sequence();
     RowPiece piece{.cache = &sequence.cache_,
@@ -141,9 +174,7 @@ void Engine::RunPass(std::span<Work> works) {
     work.piece->status = batch[i].status;
     if (!batch[i].status) continue;
     work.done += static_cast<int64_t>(batch[i].tokens.size());
-    if (share_prefixes_) {
-      work.sequence().cache_.Publish(work.sequence().root_, work.sequence().tokens_);
-    }
+    Publish(work.sequence());
   }
 }
 

@@ -25,6 +25,7 @@
 #include "model/model.h"
 #include "model/output_head.h"
 #include "prefetch/setting.h"
+#include "tier/disk_tier.h"
 
 namespace bitfetch {
 
@@ -47,6 +48,10 @@ struct EngineOptions {
   bool mmap = true;
   // Sequences adopt blocks of the KV cache that others computed for the same first tokens.
   bool share_prefixes = true;
+  // The folder that keeps these blocks between runs (DiskTier), and how many bytes of them; empty:
+  // none.
+  std::string cache_dir = {};
+  int64_t cache_disk_bytes = 0;  // 0: DiskStore::kDefaultMaxBytes, or half of what is free
   // Ternary weights of so many bytes, if mapped, are moved to huge pages (HugeWeights).
   int64_t move_from_bytes = HugeWeights::kWorthwhileBytes;
   // An output head of so many bytes gets an int8 copy (HeadScreen), if its type allows.
@@ -102,8 +107,13 @@ class Engine {
                    const std::atomic<bool>* interrupted = nullptr);
 
   // Appends what blocks of the KV cache are there for of the tokens that come next in a sequence,
-  // but never the last of them: how many that were. Costs some microseconds a block.
-  int64_t Adopt(Sequence& sequence, std::span<const int> tokens) const;
+  // but never the last of them: how many that were. `*is_coming`: the next block is on its way from
+  // disk, and Run would wait for it. Costs some microseconds a block.
+  int64_t Adopt(Sequence& sequence, std::span<const int> tokens, bool* is_coming = nullptr) const;
+  // Until a block that is on its way has come, or can't be had.
+  void WaitForKv() const;
+  // What is on its way is left out: no sequence waits for it any more.
+  void StopFetchingKv() const;
 
   // Answers each query, with one read of the output head, or of its screen, for all of them.
   // Errors, in the status of the query: logits that are not finite; nothing was appended yet, or a
@@ -135,7 +145,10 @@ class Engine {
   void SetPrefetch(const PrefetchSetting& in_kernel, bool ahead);
   Status CheckPieces(std::span<const SequencePiece> pieces) const;
   Status Check(const SequencePiece& piece) const;
+  static std::span<const int> AdoptableTokens(const Sequence& sequence);
   int64_t AdoptBehind(Sequence& sequence) const;
+  bool IsComing(const Sequence& sequence) const;
+  void Publish(Sequence& sequence) const;
   void RunPass(std::span<Work> works);
   void AllLogits(std::span<Work* const> works, std::span<RowPiece> batch);
   Status LogitsNotFinite() const;
@@ -144,6 +157,7 @@ class Engine {
   const Kernels* kernels_ = nullptr;
   std::unique_ptr<const Model> model_;
   std::shared_ptr<BlockPool> blocks_;
+  std::unique_ptr<DiskTier> disk_;  // or none
   std::unique_ptr<ForwardPass> forward_;
   std::unique_ptr<OutputHead> head_;
   Digest digest_ = {};  // of the model

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Engines one after another, over one folder of KV.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/same_bits.h"
+#include "base/temp_dir.h"
+#include "engine/engine.h"
+#include "model/test_model.h"
+
+namespace bitfetch {
+namespace {
+
+class EngineDiskTest : public testing::Test {
+ protected:
+  EngineDiskTest() { EXPECT_TRUE(WriteTestModel(path_, {.vocab = 50, .context = 300})); }
+
+  std::unique_ptr<Engine> Start(const std::string& cache_dir, KvTypes types = {}) {
+    EngineOptions options{.threads = 2, .kv_types = types, .pages = PageSize::k4K};
+    options.prefetch = {PrefetchSetting::Mode::kOff};
+    options.cache_dir = cache_dir;
+    return Engine::Open(path_, options).value();
+  }
+
+  // The logits behind `tokens`, in an engine that was just started; `*adopted`: how many of them
+  // were there.
+  std::vector<float> Logits(const std::string& cache_dir, std::span<const int> tokens,
+                            int64_t* adopted, KvTypes types = {}) {
+    const std::unique_ptr<Engine> engine = Start(cache_dir, types);
+    Sequence sequence = engine->NewSequence().value();
+    *adopted = 0;
+    for (bool is_coming = true; is_coming;) {
+      *adopted += engine->Adopt(sequence, tokens.subspan(*adopted), &is_coming);
+      if (is_coming) engine->WaitForKv();
+    }
+    SequencePiece piece{.sequence = &sequence, .tokens = tokens.subspan(*adopted)};
+    EXPECT_TRUE(engine->Run({&piece, 1}));
+    EXPECT_TRUE(piece.status);
+    LogitsQuery query{.sequence = &sequence};
+    engine->Logits({&query, 1});
+    std::vector<float> logits(50);
+    for (const Logit& logit : query.logits) logits[logit.id] = logit.value;
+    return logits;
+  }
+
+  std::vector<int> Tokens(int count) {
+    std::vector<int> tokens(count);
+    for (int& token : tokens) token = static_cast<int>(random_() % 50);
+    return tokens;
+  }
+
+  TempDir dir_;
+  std::string path_ = dir_.Path("model.gguf");
+  std::string folder_ = dir_.Path("kv");
+  std::mt19937 random_{1};
+};
+
+TEST_F(EngineDiskTest, LogitsAreTheSameFromDiskWithEveryType) {
+  for (const KvType type : kKvTypes) {
+    const std::vector<int> tokens = Tokens(200);
+    int64_t adopted = 0;
+    const std::vector<float> alone = Logits("", tokens, &adopted, {type, type});
+    EXPECT_EQ(adopted, 0);
+    EXPECT_TRUE(SameBits(Logits(folder_, tokens, &adopted, {type, type}), alone));
+    EXPECT_EQ(adopted, 0);
+    EXPECT_TRUE(SameBits(Logits(folder_, tokens, &adopted, {type, type}), alone));
+    EXPECT_EQ(adopted, 192);
+  }
+}
+
+TEST_F(EngineDiskTest, RunWaitsForWhatIsComing) {
+  const std::vector<int> tokens = Tokens(200);
+  int64_t adopted = 0;
+  Logits(folder_, tokens, &adopted);
+  const std::unique_ptr<Engine> engine = Start(folder_);
+  Sequence sequence = engine->NewSequence().value();
+  SequencePiece piece{.sequence = &sequence, .tokens = tokens};
+  EXPECT_TRUE(engine->Run({&piece, 1}));
+  EXPECT_TRUE(piece.status);
+  EXPECT_EQ(sequence.cache().traffic().appended_bytes,
+            (200 - 192) * static_cast<int64_t>(engine->pool().stride_bytes()) / kTileTokens);
+}
+
+TEST_F(EngineDiskTest, AnotherModelFindsNothing) {
+  const std::vector<int> tokens = Tokens(100);
+  int64_t adopted = 0;
+  Logits(folder_, tokens, &adopted);
+  EXPECT_TRUE(WriteTestModel(path_, {.vocab = 50, .context = 300, .seed = 2}));
+  Logits(folder_, tokens, &adopted);
+  EXPECT_EQ(adopted, 0);
+}
+
+TEST_F(EngineDiskTest, DamageInTheFolderChangesNoLogits) {
+  const std::vector<int> tokens = Tokens(250);
+  int64_t adopted = 0;
+  const std::vector<float> alone = Logits("", tokens, &adopted);
+  Logits(folder_, tokens, &adopted);
+  testing::internal::CaptureStderr();
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      if (entry.path().extension() == ".kv") files.push_back(entry.path());
+    }
+    ASSERT_FALSE(files.empty());
+    const auto& file = files[random_() % files.size()];
+    const auto bytes = std::filesystem::file_size(file);
+    if (random_() % 2 == 0) {
+      std::filesystem::resize_file(file, random_() % bytes);
+    } else {
+      std::fstream stream(file, std::ios::in | std::ios::out);
+      const auto at = static_cast<std::streamoff>(random_() % bytes);
+      const int byte = stream.seekg(at).get();
+      stream.seekp(at).put(static_cast<char>(byte ^ 4));
+    }
+    EXPECT_TRUE(SameBits(Logits(folder_, tokens, &adopted), alone)) << "round " << round;
+  }
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("damaged record"));
+}
+
+TEST_F(EngineDiskTest, AFolderThatCantBeIsAnErrorThatNamesIt) {
+  EngineOptions options;
+  options.cache_dir = path_;
+  const auto engine = Engine::Open(path_, options);
+  ASSERT_FALSE(engine);
+  EXPECT_THAT(engine.error().message, testing::HasSubstr(path_));
+}
+
+}  // namespace
+}  // namespace bitfetch
