@@ -17,6 +17,7 @@
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
+#include "cli/size_text.h"
 #include "engine/read_chat_template.h"
 #include "engine/read_tokenizer.h"
 #include "serve/api_keys.h"
@@ -32,22 +33,6 @@ struct ServeArguments {
   std::string name;
   int drain_seconds = 30;
 };
-
-// "4G", "512M", "1.5GiB": in bytes.
-Result<double> ParseSize(std::string_view text) {
-  const size_t end = std::min(text.find_first_not_of("0123456789."), text.size());
-  std::string_view unit = text.substr(end);
-  double factor = 1;
-  if (!unit.empty()) {
-    const size_t power = std::string_view("KMGT").find(unit.front());
-    if (power == std::string_view::npos || !(unit.size() == 1 || unit.substr(1) == "iB")) {
-      return Fail("'{}' is no size: wanted a number and K, M, G or T, as in 4G", text);
-    }
-    factor = static_cast<double>(uint64_t{1} << (10 * (power + 1)));
-  }
-  BITFETCH_ASSIGN_OR_RETURN(const double number, ParseNumber(text.substr(0, end), 0, 1e15));
-  return number * factor;
-}
 
 Result<LogFormat> ParseLogFormat(std::string_view text) {
   if (text == "text") return LogFormat::kText;
@@ -140,6 +125,7 @@ examples:
       "memory for the KV cache of all requests together, such as 4G (default: half of "
       "the free memory); --ctx says how much of it one of them may take",
       &options->model.session.kv_bytes, ParseSize);
+  AddCacheOptions(command, &options->model);
   command.AddParsed("--parallel", "N",
                     "how many texts are written at once; others wait (default: 32)",
                     &server.scheduler.parallel, Integer<int>(1, ForwardPass::kMaxRows));

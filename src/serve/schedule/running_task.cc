@@ -24,12 +24,14 @@ Status RunningTask::Start(Engine& engine) {
   return {};
 }
 
-void RunningTask::Adopt(Engine& engine) {
-  if (NeedsPromptLogprobs()) return;
-  engine.Adopt(*sequence_, std::span(tokens_).subspan(sequence_->length()));
+bool RunningTask::Adopt(Engine& engine) {
+  if (NeedsPromptLogprobs()) return false;
+  bool is_coming = false;
+  engine.Adopt(*sequence_, std::span(tokens_).subspan(sequence_->length()), &is_coming);
   // What some sequence of this task has had before is no hit.
   end_.cached_tokens += std::max<int64_t>(sequence_->length() - computed_, 0);
   computed_ = std::max(computed_, sequence_->length());
+  return is_coming;
 }
 
 bool RunningTask::MayWaitFor(const RunningTask& other) const {

@@ -40,8 +40,9 @@ class RunningTask {
   // Tokens that must be appended before the next one can be drawn.
   int64_t left() const { return std::ssize(tokens_) - sequence_->length(); }
 
-  // Takes what KV is there by now for tokens that come next.
-  void Adopt(Engine& engine);
+  // Takes what KV is there by now for tokens that come next. Whether more is on its way, which it
+  // then had better wait for.
+  bool Adopt(Engine& engine);
   // Whether it would compute a block that `other`, which is further, is about to compute.
   bool MayWaitFor(const RunningTask& other) const;
   // The next of them, at most `rows`.

@@ -175,13 +175,15 @@ std::deque<Scheduler::Entry>::iterator Scheduler::NextWaiting() {
 
 void Scheduler::Step() {
   std::vector<int64_t> left;
+  bool kv_is_coming = false;
   for (size_t i = 0; i < running_.size(); ++i) {
     RunningTask& task = *running_[i].task;
-    if (task.left() > 1) task.Adopt(engine_);
-    const bool waits = task.left() > 1 &&
-                       std::any_of(running_.begin(), running_.begin() + i, [&](const Entry& other) {
-                         return task.MayWaitFor(*other.task);
-                       });
+    bool waits = task.left() > 1 && task.Adopt(engine_);
+    kv_is_coming |= waits;
+    if (!waits && task.left() > 1) {
+      waits = std::any_of(running_.begin(), running_.begin() + i,
+                          [&](const Entry& other) { return task.MayWaitFor(*other.task); });
+    }
     left.push_back(waits ? 0 : task.left());
   }
   std::vector<int64_t> rows = PlanRows(left, options_.prefill_step);
@@ -194,6 +196,7 @@ void Scheduler::Step() {
     pieces.push_back(running_[i].task->NextPiece(engine_, rows[i]));
     takers.push_back(running_[i].task.get());
   }
+  if (pieces.empty() && kv_is_coming) engine_.WaitForKv();
   if (const auto ran = engine_.Run(pieces); !ran) {
     for (SequencePiece& piece : pieces) piece.status = tl::unexpected(ran.error());
   }
@@ -253,6 +256,7 @@ void Scheduler::GiveWay() {
 void Scheduler::Forget() {
   const auto over = std::stable_partition(
       running_.begin(), running_.end(), [](const Entry& entry) { return !entry.task->is_over(); });
+  if (over == running_.begin()) engine_.StopFetchingKv();
   Count({over, running_.end()}, 0);
   running_.erase(over, running_.end());
 }

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/json_value.h"
+#include "base/temp_dir.h"
 #include "base/test_effort.h"
 #include "engine/generate.h"
 #include "engine/read_tokenizer.h"
@@ -62,6 +63,8 @@ class Hearer : public CompletionListener {
 class SchedulerTest : public testing::Test {
  protected:
   void Open(const SchedulerOptions& options = {}, const EngineOptions& engine = QuietOptions()) {
+    scheduler_.reset();
+    engine_.reset();
     engine_ = Engine::Open(kTiny, engine).value();
     scheduler_.emplace(engine_.get(), options);
   }
@@ -90,6 +93,8 @@ class SchedulerTest : public testing::Test {
   }
   Heard Run(CompletionTask task) { return Submit(std::move(task)).heard.get(); }
 
+  void ExpectEachAsAlone(EngineOptions options, int tasks);
+
   std::vector<int> Ids(const std::string& text) { return tokenizer_.Encode(text, true).value(); }
 
   Tokenizer tokenizer_ = ReadTokenizer(GgufReader::Open(kTiny).value()).value();
@@ -114,8 +119,7 @@ Heard Alone(Session& session, const Tokenizer& tokenizer, const CompletionTask& 
 }
 
 // Tasks that come and go, share beginnings and have too little room, so that some are preempted.
-TEST_F(SchedulerTest, EachGetsWhatItWouldGetAlone) {
-  EngineOptions options = QuietOptions();
+void SchedulerTest::ExpectEachAsAlone(EngineOptions options, int tasks) {
   options.kv_tokens = 600;
   Open({.parallel = 12, .prefill_step = 7}, options);
   const auto session = Session::Open(kTiny, QuietOptions()).value();
@@ -130,7 +134,7 @@ TEST_F(SchedulerTest, EachGetsWhatItWouldGetAlone) {
     bool cancelled;
   };
   std::vector<Sent> all;
-  for (int i = 0; i < (kIsSlow ? 16 : 36); ++i) {
+  for (int i = 0; i < tasks; ++i) {
     CompletionTask task;
     task.prompt = Ids(story.substr(0, 1 + random() % story.size()));
     task.sampling.seed = random();
@@ -163,6 +167,32 @@ TEST_F(SchedulerTest, EachGetsWhatItWouldGetAlone) {
   EXPECT_EQ(scheduler_->Stats().running, 0);
   EXPECT_EQ(scheduler_->Stats().kv_usage, 0);
   EXPECT_EQ(engine_->pool().Available(), engine_->pool().limit());
+}
+
+TEST_F(SchedulerTest, EachGetsWhatItWouldGetAlone) {
+  ExpectEachAsAlone(QuietOptions(), kIsSlow ? 16 : 36);
+}
+
+// Before and after a restart, and where the folder has room for a part.
+TEST_F(SchedulerTest, EachGetsWhatItWouldGetAloneFromDiskToo) {
+  const TempDir folder;
+  EngineOptions options = QuietOptions();
+  options.cache_dir = folder.Path("kv");
+  for (int run = 0; run < 2; ++run) ExpectEachAsAlone(options, kIsSlow ? 8 : 24);
+  options.cache_disk_bytes = 300'000;
+  for (int run = 0; run < 2; ++run) ExpectEachAsAlone(options, kIsSlow ? 8 : 24);
+}
+
+TEST_F(SchedulerTest, APromptThatWasReadBeforeARestartIsThere) {
+  const TempDir folder;
+  EngineOptions options = QuietOptions();
+  options.cache_dir = folder.Path("kv");
+  CompletionTask task{.prompt = Ids(std::string(200, 'x')), .generate = {.max_tokens = 1}};
+  const int64_t full = (std::ssize(task.prompt) - 1) / kTileTokens * kTileTokens;
+  Open({}, options);
+  EXPECT_EQ(Run(task).end.cached_tokens, 0);
+  Open({}, options);
+  EXPECT_EQ(Run(task).end.cached_tokens, full);
 }
 
 TEST_F(SchedulerTest, TellsHowMuchOfAPromptWasThere) {
