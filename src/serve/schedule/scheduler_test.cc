@@ -274,7 +274,7 @@ TEST_F(SchedulerTest, RefusesMoreThanItsQueueHolds) {
 
 TEST_F(SchedulerTest, TakesMoreThanItsQueueHoldsAtOnceWhileAPlaceIsFree) {
   Open({.parallel = 2, .queue = 1});
-  const CompletionTask task{.prompt = Ids("In"), .generate = {.max_tokens = 200}};
+  const CompletionTask task{.prompt = Ids("In"), .generate = {.max_tokens = kIsSlow ? 50 : 200}};
   Submitted running = Submit(task);
   std::vector<std::unique_ptr<RunningTask>> many, one;
   std::vector<std::future<Heard>> heard(5);
@@ -410,7 +410,7 @@ TEST_F(SchedulerTest, AConstrainedAnswerIsWhatItMustBe) {
   const auto constraint =
       Constraint::Create({Form::Schema{schema}}, std::make_shared<TokenTries>(tokens)).value();
   std::set<std::string> answers;
-  for (int i = 0; i < 12; ++i) {
+  for (int i = 0; i < (kIsSlow ? 8 : 12); ++i) {
     CompletionTask task{.prompt = Ids("In the beginning"), .constraint = constraint};
     task.sampling.seed = i;
     task.sampling.temperature = i % 3;
