@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/finite.h"
+#include "machine/clock.h"
 #include "machine/probe.h"
 
 namespace bitfetch {
@@ -167,7 +168,9 @@ void Engine::RunPass(std::span<Work> works) {
     piece.states = states;
     states += piece.state_rows * hidden;
   }
+  const Stopwatch time;
   forward_->Run(batch);
+  if (disk_ && rows >= kTileTokens) disk_->SetBlockSeconds(time.Seconds() / rows * kTileTokens);
   if (state_rows > 0) AllLogits(taken, batch);
   for (size_t i = 0; i < taken.size(); ++i) {
     Work& work = *taken[i];

@@ -2,6 +2,7 @@
 #include "tier/block_fetcher.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/log.h"
@@ -49,10 +50,11 @@ BlockFetcher::State BlockFetcher::Look(Id id) const {
   return Find(id).state();
 }
 
-BlockFetcher::State BlockFetcher::Wait(Id id, size_t there) const {
+BlockFetcher::State BlockFetcher::Wait(Id id, size_t there, double max_seconds) const {
   std::unique_lock lock(mutex_);
   const Entry& entry = Find(id);
-  arrived_.wait(lock, [&] { return entry.there > there || entry.state().is_over; });
+  arrived_.wait_for(lock, std::chrono::duration<double>(max_seconds),
+                    [&] { return entry.there > there || entry.state().is_over; });
   return entry.state();
 }
 

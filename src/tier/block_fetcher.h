@@ -42,8 +42,8 @@ class BlockFetcher {
   };
   State Look(Id id) const;
 
-  // Until more than `there` blocks have been read, or no more come.
-  State Wait(Id id, size_t there) const;
+  // Until more than `there` blocks have been read, or no more come, or for so long.
+  State Wait(Id id, size_t there, double max_seconds) const;
 
   // What was not begun is left out.
   void Stop(Id id);

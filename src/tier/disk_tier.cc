@@ -4,7 +4,14 @@
 #include <algorithm>
 #include <system_error>
 
+#include "machine/clock.h"
+
 namespace bitfetch {
+namespace {
+
+constexpr double kShortestWait = 0.001;  // seconds
+
+}  // namespace
 
 Result<std::unique_ptr<DiskTier>> DiskTier::Open(const std::string& folder, int64_t max_bytes,
                                                  const Digest& model,
@@ -34,7 +41,7 @@ int64_t DiskTier::Adopt(KvCache& cache, const BlockKey& root, std::span<const in
     for (int64_t i = 0; i < cache.published(); ++i) keys.push_back(cache.PublishedKey(i));
     store_.Touch(keys);
   }
-  if (IsComing(cache, root, tokens)) return adopted;
+  if (IsComing(cache, root, tokens) || !allowance_.MayBegin(NowNs() * 1e-9)) return adopted;
   std::vector<BlockKey> keys = cache.NextKeys(root, tokens);
   keys.resize(std::ranges::find_first_of(keys, unreadable_) - keys.begin());
   keys.resize(store_.Count(keys));
@@ -60,32 +67,51 @@ void DiskTier::Fetch(std::vector<BlockKey> keys, std::optional<uint32_t> parent)
   keys.resize(coming.blocks.size());
   coming.keys = keys;
   fetch.keys = std::move(keys);
+  if (coming_.empty()) allowance_.Begin(NowNs() * 1e-9);
   coming.id = fetcher_.Begin(std::move(fetch));
   coming_.push_back(std::move(coming));
 }
 
 void DiskTier::TakeWhatCame() {
+  const double now = NowNs() * 1e-9;
+  size_t arrived = 0;
   for (auto coming = coming_.begin(); coming != coming_.end();) {
     const BlockFetcher::State state = fetcher_.Look(coming->id);
-    for (size_t& i = coming->published; i < state.there; ++i) {
-      const std::optional<uint32_t> block =
-          pool_->Publish(coming->keys[i], coming->blocks[i], coming->parent);
-      if (coming->parent) pool_->Release(*coming->parent);
-      coming->parent = block;
-    }
+    arrived += TakeWhatCame(*coming, state.there);
     if (!state.is_over) {
       ++coming;
       continue;
     }
-    if (state.is_unreadable) {
-      unreadable_.push_back(coming->keys[coming->published]);
-    }
+    if (state.is_unreadable) unreadable_.push_back(coming->keys[coming->published]);
     for (size_t i = coming->published; i < coming->blocks.size(); ++i) {
       pool_->Release(coming->blocks[i]);
     }
     if (coming->parent) pool_->Release(*coming->parent);
     fetcher_.Forget(coming->id);
     coming = coming_.erase(coming);
+  }
+  if (arrived > 0) allowance_.Arrived(now, static_cast<double>(arrived));
+  if (!coming_.empty() && now > allowance_.until()) GiveUp();
+}
+
+// The first `there` blocks; how many of them are new.
+size_t DiskTier::TakeWhatCame(Coming& coming, size_t there) {
+  const size_t before = coming.published;
+  for (size_t& i = coming.published; i < there; ++i) {
+    const std::optional<uint32_t> block =
+        pool_->Publish(coming.keys[i], coming.blocks[i], coming.parent);
+    if (coming.parent) pool_->Release(*coming.parent);
+    coming.parent = block;
+  }
+  return there - before;
+}
+
+// What is being read just now nobody waits for; its blocks are free when it is over.
+void DiskTier::GiveUp() {
+  allowance_.GiveUp(NowNs() * 1e-9);
+  for (Coming& coming : coming_) {
+    coming.is_given_up = true;
+    fetcher_.Stop(coming.id);
   }
 }
 
@@ -96,13 +122,17 @@ bool DiskTier::IsComing(const KvCache& cache, const BlockKey& root,
   const std::vector<BlockKey> keys =
       cache.NextKeys(root, tokens.first(std::min<size_t>(tokens.size(), next + kTileTokens)));
   return !keys.empty() && std::ranges::any_of(coming_, [&](const Coming& coming) {
-    return std::find(coming.keys.begin() + static_cast<int64_t>(coming.published),
+    return !coming.is_given_up &&
+           std::find(coming.keys.begin() + static_cast<int64_t>(coming.published),
                      coming.keys.end(), keys.front()) != coming.keys.end();
   });
 }
 
 void DiskTier::Wait() {
-  if (!coming_.empty()) fetcher_.Wait(coming_.front().id, coming_.front().published);
+  if (!coming_.empty()) {
+    const double left = allowance_.until() - NowNs() * 1e-9;
+    fetcher_.Wait(coming_.front().id, coming_.front().published, std::max(left, kShortestWait));
+  }
   TakeWhatCame();
 }
 

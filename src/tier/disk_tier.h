@@ -17,13 +17,14 @@
 #include "tier/block_fetcher.h"
 #include "tier/block_writer.h"
 #include "tier/disk_store.h"
+#include "tier/fetch_allowance.h"
 
 namespace bitfetch {
 
 // The KV cache's blocks on disk, behind those in memory: what a pool publishes is written, and what
 // a sequence wants that the pool has not is read, published there, and then adopted as any other.
-// Both go on in the background. Never fails a sequence: what can't be read is computed, what can't
-// be written is said once.
+// Both go on in the background. Never fails a sequence: what can't be read, or not as fast as it is
+// computed (FetchAllowance), is computed; what can't be written is said once.
 //
 // Belongs to the thread of its pool.
 class DiskTier {
@@ -44,8 +45,11 @@ class DiskTier {
   // Whether the next block of these tokens is on its way: Adopt will find it soon.
   bool IsComing(const KvCache& cache, const BlockKey& root, std::span<const int> tokens) const;
 
-  // Until something that is on its way has come, or can't be had.
+  // Until something that is on its way has come, or is given up.
   void Wait();
+
+  // How long the engine takes to compute a block of a prompt.
+  void SetBlockSeconds(double seconds) { allowance_.SetBlockSeconds(seconds); }
 
   // What is on its way is left out as far as it has not come: nobody waits for it any more.
   void StopFetching();
@@ -61,6 +65,7 @@ class DiskTier {
     std::vector<uint32_t> blocks;
     std::optional<uint32_t> parent;
     size_t published = 0;
+    bool is_given_up = false;
   };
 
   DiskTier(DiskStore store, const Digest& model, std::shared_ptr<BlockPool> pool)
@@ -71,6 +76,8 @@ class DiskTier {
         writer_(store_) {}
 
   void TakeWhatCame();
+  size_t TakeWhatCame(Coming& coming, size_t there);
+  void GiveUp();
   void Fetch(std::vector<BlockKey> keys, std::optional<uint32_t> parent);
 
   DiskStore store_;
@@ -79,6 +86,7 @@ class DiskTier {
   BlockFetcher fetcher_;
   BlockWriter writer_;
   std::list<Coming> coming_;
+  FetchAllowance allowance_;
   std::vector<BlockKey> unreadable_;  // not to be asked for again
   std::deque<BlockName> unwritten_;   // published while the writer had no room
 };
