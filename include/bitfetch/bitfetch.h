@@ -71,6 +71,8 @@ typedef struct bitfetch_model_options {
   const char* prefetch; /* inside attention: "auto", "off", or so many bytes: "4096" */
   int prefetch_ahead;   /* before attention: 1 auto, 0 off */
   int mmap;             /* 1: map the file; 0: read it into memory */
+  const char* cache_dir; /* a folder that keeps KV for later processes; null: none */
+  int64_t cache_disk;    /* bytes that it may hold; 0: 16 GB, at most half of what is free */
 } bitfetch_model_options;
 
 /* The defaults: what fits most. `struct_size` is what the caller's header gives the struct. */
@@ -251,6 +253,8 @@ typedef struct bitfetch_session_options {
   const char* prefetch;
   int prefetch_ahead;
   int mmap;
+  const char* cache_dir;
+  int64_t cache_disk;
 } bitfetch_session_options;
 
 /* The defaults: what fits most. `struct_size` is what the caller's header gives the struct. */

@@ -61,12 +61,18 @@ class OptionsTest(unittest.TestCase):
                             prefetch_ahead=False, mmap=False) as model:
             self.assertEqual(model.context, 64)
             self.assertEqual(model.vocab, 2048)
+        with tempfile.TemporaryDirectory() as folder:
+            kv = pathlib.Path(folder) / "kv"
+            with bitfetch.Model(MODEL, cache_dir=kv, cache_disk=10**6) as model, model.sequence() as sequence:
+                sequence.append(range(40))
+            self.assertEqual(len(list(kv.glob("*.kv"))), 2)
 
     def test_options_that_are_not_possible_are_errors_that_name_them(self):
         for option, value, kind in [("threads", -1, bitfetch.InvalidArgument), ("threads", 2**32, ValueError),
                                     ("threads", "two", TypeError), ("context", -1, bitfetch.InvalidArgument),
                                     ("kv_type", "f17", bitfetch.InvalidArgument), ("kv_type", 5, TypeError),
                                     ("pages", "huge\0", ValueError), ("kv_tokens", -1, bitfetch.InvalidArgument),
+                                    ("cache_disk", -1, bitfetch.InvalidArgument),
                                     ("prefetch", "often", bitfetch.InvalidArgument)]:
             with self.subTest(option=option, value=value), self.assertRaisesRegex(kind, option):
                 bitfetch.Model(MODEL, **{option: value})

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
 #include <optional>
 
 #include "api/tiny_model.h"
+#include "base/temp_dir.h"
 
 namespace bitfetch {
 namespace {
@@ -57,6 +59,28 @@ TEST_F(CApiSequence, GeneratesWhatASessionGenerates) {
   EXPECT_EQ(Generated(session, "In the beginning", ShortSampling(20, 5)), text);
   EXPECT_EQ(sequence.length(), alone.length());
   EXPECT_EQ(session.length(), alone.length());
+}
+
+TEST_F(CApiSequence, GoesOnFromTheFolderOfAModelThatIsClosed) {
+  const TempDir folder;
+  const std::string cache_dir = folder.Path("kv");
+  const std::vector<int32_t> tokens = SomeTokens(70, 1);
+  bitfetch_model_options options = QuietModelOptions();
+  options.cache_dir = cache_dir.c_str();
+  for (int run = 0; run < 2; ++run) {
+    Model model(kTinyModel, options);
+    Sequence sequence(model);
+    sequence.Append(tokens);
+    EXPECT_EQ(LogitsOf(model, sequence), LogitsAlone(tokens));
+  }
+  int records = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(cache_dir)) {
+    if (entry.path().extension() == ".kv") ++records;
+  }
+  EXPECT_EQ(records, 4);
+
+  options.cache_disk = -1;
+  EXPECT_THROW(Model(kTinyModel, options), Exception);
 }
 
 TEST_F(CApiSequence, TokensAndTextsOfTheModel) {

@@ -56,6 +56,9 @@ bitfetch_status ReadOptions(const Options* given, Options* read, EngineOptions* 
       ReadName("prefetch", read->prefetch, ParsePrefetchSetting, &to->prefetch));
   to->prefetch_ahead = read->prefetch_ahead != 0;
   to->mmap = read->mmap != 0;
+  if (read->cache_dir != nullptr) to->cache_dir = read->cache_dir;
+  BITFETCH_RETURN_IF_NOT_OK(CheckNotNegative("cache_disk", read->cache_disk));
+  to->cache_disk_bytes = read->cache_disk;
   return BITFETCH_OK;
 }
 
