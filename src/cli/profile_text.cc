@@ -3,11 +3,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
 #include <utility>
+#include <vector>
+
+#include "kernels/attention.h"
+#include "machine/race.h"
+#include "prefetch/streams.h"
 
 namespace bitfetch {
 namespace {
@@ -67,10 +73,49 @@ std::string GainsText(const KernelSpeed& kernel) {
       table.Add(fmt::format("{}, {}, {}, into {}", paged ? "paged" : "contiguous",
                             PageSizeName(gain.pages), Threads(gain.threads),
                             gain.hint == PrefetchHint::kL1 ? "L1" : "L2"),
-                gain.streams, paged ? gain.paged : gain.contiguous);
+                gain.streams, (paged ? gain.paged : gain.contiguous).times);
     }
   }
   return table.Text("  speedup of prefetching, by streams", 2);
+}
+
+// What the law chooses wherever something was measured.
+std::vector<Streams> Choices(const MachineProfile& profile) {
+  std::vector<Streams> choices;
+  for (const KernelSpeed& kernel : profile.kernels) {
+    std::set<std::pair<PageSize, int>> places;
+    for (const PrefetchGain& gain : kernel.gains) places.insert({gain.pages, gain.threads});
+    for (const auto& [pages, threads] : places) {
+      for (const bool paged : {false, true}) {
+        choices.push_back(ChooseStreams(
+            kernel,
+            {.paged = paged, .pages = pages, .threads = threads, .max_streams = kMaxStreams}));
+      }
+    }
+  }
+  return choices;
+}
+
+std::string HowSure(const MachineProfile& profile) {
+  constexpr double kUnknown = 2;  // a ratio: what may be so far off was hardly measured
+  int sure = 0;
+  double doubt = 1, spread = 1;
+  const std::vector<Streams> choices = Choices(profile);
+  for (const auto& [hint, streams, gain, doubt_of_it] : choices) {
+    sure += doubt_of_it <= Race::kEqual ? 1 : 0;
+    doubt = std::max(doubt, doubt_of_it);
+    spread = std::max({spread, gain.max / gain.times, gain.times / gain.min});
+  }
+  const auto percent = [](double ratio) { return fmt::format("{:.0f} %", (ratio - 1) * 100); };
+  std::string text = fmt::format("{} of {} choices are surely within {} of the best", sure,
+                                 choices.size(), percent(Race::kEqual));
+  if (doubt > kUnknown) {
+    text += "; time was too short to tell of the others";
+  } else if (doubt > Race::kEqual) {
+    text += fmt::format("; of the others none is more than {} behind it", percent(doubt));
+  }
+  if (spread <= kUnknown) text += fmt::format("; speedups are right to {}", percent(spread));
+  return text;
 }
 
 }  // namespace
@@ -102,6 +147,7 @@ std::string ProfileText(const MachineProfile& profile) {
                                   kernel.name.empty() ? "" : ": ", kernel.hot_bytes_per_s * 1e-9));
     text += GainsText(kernel);
   }
+  if (profile.measured()) line("how sure that is", HowSure(profile));
   return text;
 }
 

@@ -10,6 +10,7 @@
 #include "engine/cold_attention.h"
 #include "kernels/attention.h"
 #include "machine/clock.h"
+#include "machine/race.h"
 
 namespace bitfetch {
 namespace {
@@ -21,13 +22,10 @@ constexpr int kHeadDim = 128;
 
 // Of one look and thread, at least: long enough for the clock and for the first lines, which nobody
 // prefetches, to weigh little.
-constexpr size_t kColdBytes = size_t{4} << 20;
+constexpr size_t kColdBytes = size_t{2} << 20;
 constexpr size_t kHotBytes = size_t{2} << 20;
 
 constexpr int kHotLooks = 4;
-constexpr int kMinRounds = 3;  // of looks that are compared
-constexpr int kMaxRounds = 15;
-constexpr int kMaxQuickRounds = 7;
 
 // One kernel on a pool of threads, over memory full of zeros, which are as good as any values.
 class Reader {
@@ -53,12 +51,12 @@ class Reader {
     return best;
   }
 
-  // One look at cold data: bytes per second of all threads.
+  // One look at cold data: nanoseconds, for the same work each time.
   double Cold(ColdBuffer& buffer, bool shuffled, const PrefetchPlan& plan) {
     std::vector<uint32_t>& table = tables_[shuffled ? 1 : 0];
     if (table.empty()) table = Table(ColdBlocks(buffer.size()), shuffled);
     const KvView view = View(buffer.NextBytes(table.size() * block_bytes_), table);
-    return attention_.Pass(std::span(&view, 1), plan);
+    return attention_.Time(std::span(&view, 1), plan);
   }
 
  private:
@@ -95,8 +93,9 @@ class Probe {
   Probe(const Kernels& kernels, bool tune, KvTypes types, const KernelProbe::Ground& ground)
       : kernels_(kernels), tune_(tune), types_(types), ground_(ground) {}
 
-  // What it gains with that pool; added to the profile. Ends after kMinRounds if `share_end` has
-  // passed, and at the deadline whatever is done: then it is false, and nothing is added.
+  // What it gains with that pool; added to the profile. Ends when the order of plans is sure, or at
+  // `share_end` if something is known then, and at the deadline whatever is done: then it is false,
+  // and nothing is added.
   bool Run(ThreadPool& pool, double share_end, MachineProfile& profile) {
     Reader reader(kernels_, pool, types_);
     const PrefetchAccess access = reader.Access(ground_.pages);
@@ -111,15 +110,14 @@ class Probe {
     }
 
     const std::vector<Candidate> candidates = Candidates(profile, kernel, access);
-    std::vector<Best> bests(candidates.size());
-    for (int round = 0; round < (tune_ ? kMaxRounds : kMaxQuickRounds); ++round) {
-      if (round >= kMinRounds && NowNs() > share_end) break;
-      if (!Round(reader, candidates, bests) && round < kMinRounds) return false;
-    }
-    for (size_t i = 1; i < candidates.size(); ++i) {
+    const double now = NowNs();
+    const Race contiguous =
+        Compare(reader, /*shuffled=*/false, candidates, now + (share_end - now) / 2);
+    const Race paged = Compare(reader, /*shuffled=*/true, candidates, share_end);
+    if (contiguous.heats() == 0 || paged.heats() == 0) return false;
+    for (int i = 1; i < static_cast<int>(candidates.size()); ++i) {
       kernel.gains.push_back({ground_.pages, pool.threads(), candidates[i].hint,
-                              candidates[i].streams, bests[i].contiguous / bests[0].contiguous,
-                              bests[i].paged / bests[0].paged});
+                              candidates[i].streams, contiguous.Over(0, i), paged.Over(0, i)});
     }
     std::erase_if(profile.kernels,
                   [&](const KernelSpeed& each) { return each.name == kernel.name; });
@@ -132,10 +130,6 @@ class Probe {
     PrefetchPlan plan;
     PrefetchHint hint;  // as they were asked for
     int streams;
-  };
-  struct Best {  // bytes per second
-    double contiguous = 0;
-    double paged = 0;
   };
 
   // The first is off.
@@ -153,16 +147,16 @@ class Probe {
     return candidates;
   }
 
-  // A look at each, in turn. False if time ran out.
-  bool Round(Reader& reader, const std::vector<Candidate>& candidates, std::vector<Best>& bests) {
-    for (size_t i = 0; i < candidates.size(); ++i) {
-      for (const bool paged : {false, true}) {
-        if (NowNs() > ground_.deadline_ns) return false;
-        double& best = paged ? bests[i].paged : bests[i].contiguous;
-        best = std::max(best, reader.Cold(ground_.buffer, paged, candidates[i].plan));
-      }
-    }
-    return true;
+  // Until the order is sure, or `share_end`, but for the first heat, until the deadline.
+  Race Compare(Reader& reader, bool shuffled, const std::vector<Candidate>& candidates,
+               double share_end) const {
+    Race race(static_cast<int>(candidates.size()));
+    race.Run([&](int i) { return reader.Cold(ground_.buffer, shuffled, candidates[i].plan); },
+             [&] {
+               const double end = race.heats() == 0 ? ground_.deadline_ns : share_end;
+               return NowNs() > std::min(end, ground_.deadline_ns);
+             });
+    return race;
   }
 
   const Kernels& kernels_;

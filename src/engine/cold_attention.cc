@@ -21,16 +21,20 @@ PrefetchAccess ColdAttention::Access(BlockPlacement placement, PageSize pages) c
   return AttentionAccess(isa_, layout_, placement, pages, group_, threads_);
 }
 
-double ColdAttention::Pass(std::span<const KvView> caches, const PrefetchPlan& plan) {
-  double bytes = 0;
+double ColdAttention::Time(std::span<const KvView> caches, const PrefetchPlan& plan) {
   const double begin = NowNs();
   for (const KvView& cache : caches) {
     const AttendSlice slice{.kv = cache, .queries = queries_.data(), .out = out_.data()};
     attention_.Run({&slice, 1}, group_, plan);
-    bytes += static_cast<double>(layout_.block_bytes()) * static_cast<double>(cache.length) /
-             kTileTokens;
   }
-  return bytes / std::max(NowNs() - begin, 1.0) * 1e9;
+  return NowNs() - begin;
+}
+
+double ColdAttention::Pass(std::span<const KvView> caches, const PrefetchPlan& plan) {
+  double tokens = 0;
+  for (const KvView& cache : caches) tokens += static_cast<double>(cache.length);
+  const double bytes = static_cast<double>(layout_.block_bytes()) / kTileTokens * tokens;
+  return bytes / std::max(Time(caches, plan), 1.0) * 1e9;
 }
 
 }  // namespace bitfetch

@@ -25,7 +25,9 @@ class ColdAttention {
   // What the prefetch law is to be asked with, for caches placed like that.
   PrefetchAccess Access(BlockPlacement placement, PageSize pages) const;
 
-  // Attends to each of `caches` with one token; returns bytes of KV a second.
+  // Attends to each of `caches` with one token; returns how many nanoseconds that took.
+  double Time(std::span<const KvView> caches, const PrefetchPlan& plan);
+  // The same, in bytes of KV a second.
   double Pass(std::span<const KvView> caches, const PrefetchPlan& plan);
 
  private:

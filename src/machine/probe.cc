@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/affinity.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "machine/cache_sizes.h"
@@ -32,7 +33,7 @@ Effort EffortOf(ProbeEffort effort) {
   if (effort == ProbeEffort::kQuick) {
     return {50, 80, 3, size_t{8} << 20, 3};
   }
-  return {20'000, 2600, 4, size_t{16} << 20, 9};
+  return {20'000, 8000, 4, size_t{16} << 20, 9};
 }
 
 constexpr size_t kMinBytes = size_t{32} << 20;
@@ -259,7 +260,8 @@ Result<Measurement> MeasureMachine(const Topology& topology, ProbeEffort probe_e
     const bool assumed = kernel.name.empty() && !profile.kernels.empty();
     if (!assumed && !FindKernel(profile, kernel.name)) profile.kernels.push_back(kernel);
   }
-  measured.complete = probe.complete();
+  // Threads that were pinned to fewer cores meanwhile took turns.
+  measured.complete = probe.complete() && AffinityCpus() >= topology.threads;
   if (const Status sane = CheckProfile(profile); !sane) {
     return Fail("what was measured makes no sense: {}", sane.error().message);
   }

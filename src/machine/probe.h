@@ -16,9 +16,9 @@
 
 namespace bitfetch {
 
-// kQuick ends after 150 ms and runs beside the loading of a model; kTune takes 3 seconds, or longer
-// where the system is slow to give memory, tries every way to read and every number of threads, and
-// repeats more.
+// kQuick ends after 150 ms and runs beside the loading of a model; kTune takes 3 seconds, or 8
+// where others disturb, or longer where the system is slow to give memory, tries every way to read
+// and every number of threads, and repeats more.
 enum class ProbeEffort { kQuick, kTune };
 
 // Measures the kernels that a profile holds, for who lies below them and knows none
@@ -38,7 +38,9 @@ struct KernelProbe {
 
 struct Measurement {
   MachineProfile profile;
-  bool complete;  // false: time ran out, and what was not measured has its default
+  // False: time ran out, and what was not measured has its default; or the threads were pinned to
+  // fewer cores than they are.
+  bool complete;
 };
 
 // Measures what MachineProfile describes, with `topology.threads` threads of its own. Other work

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <set>
 
@@ -62,6 +63,29 @@ TEST(MeasureMachine, ShowsKernelsColdMemoryOnBothPageSizes) {
   EXPECT_EQ(pages, (std::vector{PageSize::kHuge, PageSize::k4K}));
   ASSERT_EQ(measured->profile.kernels.size(), 1);  // and no assumed one
   EXPECT_EQ(measured->profile.kernels[0].name, "k");
+}
+
+// By another program, say: `taskset -ap 1`.
+TEST(MeasureMachine, IsNotCompleteWhereThreadsWerePinnedToOneCoreMeanwhile) {
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  Topology topology;
+  topology.threads = 2;
+  topology.last_level_bytes = 1 << 20;
+  KernelProbe probe;
+  probe.measure = [&](const KernelProbe::Ground&, MachineProfile&) {
+    CPU_ZERO(&one);
+    for (int cpu = 0; CPU_COUNT(&one) == 0; ++cpu) {
+      if (CPU_ISSET(cpu, &before)) CPU_SET(cpu, &one);
+    }
+    EXPECT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+    return true;
+  };
+  const auto measured = MeasureMachine(topology, ProbeEffort::kQuick, probe);
+  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+  if (!measured) GTEST_SKIP() << measured.error().message;
+  EXPECT_FALSE(measured->complete);
+  EXPECT_TRUE(CheckProfile(measured->profile));
 }
 
 TEST(MeasureMachine, CachesLargerThanMemoryAreAnError) {

@@ -39,10 +39,24 @@ void VisitNumbers(Profile& profile, Visit&& visit) {
     for (auto& gain : kernel.gains) {
       visit("gains: threads", gain.threads, 1, 1 << 16);
       visit("gains: streams", gain.streams, 1, 1 << 10);
-      visit("gains: contiguous", gain.contiguous, 1e-3, 1e3);
-      visit("gains: paged", gain.paged, 1e-3, 1e3);
+      for (auto* number : {&gain.contiguous.times, &gain.contiguous.min, &gain.contiguous.max}) {
+        visit("gains: contiguous", *number, 1e-3, 1e3);
+      }
+      for (auto* number : {&gain.paged.times, &gain.paged.min, &gain.paged.max}) {
+        visit("gains: paged", *number, 1e-3, 1e3);
+      }
     }
   }
+}
+
+// As times must lie between min and max.
+Speedup InOrder(const Speedup& speedup) {
+  return {speedup.times, std::min(speedup.min, speedup.times),
+          std::max(speedup.max, speedup.times)};
+}
+
+bool IsInOrder(const Speedup& speedup) {
+  return speedup.min <= speedup.times && speedup.times <= speedup.max;
 }
 
 }  // namespace
@@ -85,13 +99,24 @@ Status CheckProfile(const MachineProfile& profile) {
       status = Fail("{} is {}, and can only be from {} to {}", name, value, low, high);
     }
   });
-  return status;
+  BITFETCH_RETURN_IF_ERROR(status);
+  for (const KernelSpeed& kernel : profile.kernels) {
+    for (const PrefetchGain& gain : kernel.gains) {
+      if (!IsInOrder(gain.contiguous) || !IsInOrder(gain.paged)) {
+        return Fail("gains: times is not between min and max");
+      }
+    }
+  }
+  return {};
 }
 
 MachineProfile ClampProfile(const MachineProfile& profile) {
   const MachineProfile usual;
   MachineProfile sane = profile;
   const auto broken = [](double value) { return std::isnan(value); };
+  const auto broken_speedup = [&](const Speedup& speedup) {
+    return broken(speedup.times) || broken(speedup.min) || broken(speedup.max);
+  };
   for (double MachineProfile::*field :
        {&MachineProfile::latency_ns, &MachineProfile::latency_4k_ns,
         &MachineProfile::loaded_latency_ns, &MachineProfile::loaded_latency_4k_ns,
@@ -101,8 +126,12 @@ MachineProfile ClampProfile(const MachineProfile& profile) {
   std::erase_if(sane.reads, [&](const ReadSpeed& read) { return broken(read.bytes_per_s); });
   std::erase_if(sane.kernels, [&](KernelSpeed& kernel) {
     std::erase_if(kernel.gains, [&](const PrefetchGain& gain) {
-      return broken(gain.contiguous) || broken(gain.paged);
+      return broken_speedup(gain.contiguous) || broken_speedup(gain.paged);
     });
+    for (PrefetchGain& gain : kernel.gains) {
+      gain.contiguous = InOrder(gain.contiguous);
+      gain.paged = InOrder(gain.paged);
+    }
     return kernel.gains.empty() || !IsPrintableAscii(kernel.name) || broken(kernel.value_bits) ||
            broken(kernel.hot_bytes_per_s);
   });

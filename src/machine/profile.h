@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "machine/speedup.h"
 #include "machine/topology.h"
 
 namespace bitfetch {
@@ -31,14 +32,16 @@ enum class PrefetchHint { kL1, kL2 };
 
 std::string_view PrefetchHintName(PrefetchHint hint);  // "l1", "l2"
 
-// What prefetching gains a kernel: its speed over its own without prefetch.
+// What prefetching gains a kernel: its speed over its own without prefetch. Between min and max
+// lies, for the fastest of those that were compared, that; for another one, how it compares with
+// the fastest: it may be faster than that where its max is above the fastest one's times.
 struct PrefetchGain {
   PageSize pages = PageSize::kHuge;
   int threads = 1;
   PrefetchHint hint = PrefetchHint::kL2;
-  int streams = 1;        // tiles walked in turn
-  double contiguous = 1;  // blocks one after another
-  double paged = 1;       // blocks in shuffled places
+  int streams = 1;          // tiles walked in turn
+  Speedup contiguous = {};  // blocks one after another
+  Speedup paged = {};       // blocks in shuffled places
 };
 
 // A kernel that was measured.
@@ -68,7 +71,7 @@ struct MachineProfile {
   double misses_in_flight = 16;       // of one core, out of L1; shown, not asked by the law
   std::vector<ReadSpeed> reads = {{1, 16, 0, 10e9}, {2, 16, 0, 15e9}};  // never empty
   std::vector<KernelSpeed> kernels = {
-      {"", 16, 12e9, {{.streams = 4, .contiguous = 1.2, .paged = 1.4}}}};  // never empty
+      {"", 16, 12e9, {{.streams = 4, .contiguous = {1.2}, .paged = {1.4}}}}};  // never empty
 
   bool measured() const { return source != ProfileSource::kDefault; }
 };

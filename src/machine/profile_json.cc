@@ -14,7 +14,7 @@ namespace bitfetch {
 namespace {
 
 // Rises with every change of the fields or of what they mean.
-constexpr int kFormat = 3;
+constexpr int kFormat = 4;
 
 std::string Writer(std::string_view version) {
   return fmt::format("{}, format {}", version, kFormat);
@@ -52,6 +52,17 @@ class Fields {
     int64_t wide = 0;
     Get(key, wide);
     value = static_cast<int>(std::clamp<int64_t>(wide, -1, 1 << 30));
+  }
+
+  void Get(const char* key, Speedup& value) {
+    const JsonValue* at = Find(key);
+    if (at == nullptr) return;
+    const std::string what = fmt::format("{}: {}", what_, key);
+    Fields fields(*at, what);
+    fields.Get("times", value.times);
+    fields.Get("min", value.min);
+    fields.Get("max", value.max);
+    if (const Status status = fields.Finish(); !status) Refuse(status.error());
   }
 
   // Calls read(fields) for each object of an array.
@@ -128,6 +139,13 @@ class ObjectText {
   template <class T>
   requires std::is_arithmetic_v<T>
   void Add(std::string_view name, T value) { AddJson(name, fmt::format("{}", value)); }
+  void Add(std::string_view name, const Speedup& speedup) {
+    ObjectText text;
+    text.Add("times", speedup.times);
+    text.Add("min", speedup.min);
+    text.Add("max", speedup.max);
+    AddJson(name, text.Done());
+  }
   // `to_text` makes an object of each.
   template <class Items, class ToText>
   void AddEach(std::string_view name, const Items& items, const ToText& to_text) {

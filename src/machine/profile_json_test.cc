@@ -25,8 +25,8 @@ MachineProfile Measured() {
   profile.kernels = {{"avx2 f16",
                       16,
                       21e9,
-                      {{PageSize::k4K, 1, PrefetchHint::kL1, 1, 1.01, 1.1},
-                       {PageSize::kHuge, 12, PrefetchHint::kL2, 8, 1.25, 1.9}}},
+                      {{PageSize::k4K, 1, PrefetchHint::kL1, 1, {1.01}, {1.1, 1.05, 1.2}},
+                       {PageSize::kHuge, 12, PrefetchHint::kL2, 8, {1.25}, {1.9, 1.8, 1.9}}}},
                      {"avx2 q8_0", 8.5, 11e9, {{}}}};
   return profile;
 }
@@ -44,7 +44,8 @@ TEST(ProfileJson, SurvivesJson) {
   EXPECT_EQ(back.kernels[0].name, "avx2 f16");
   EXPECT_EQ(back.kernels[0].gains[0].pages, PageSize::k4K);
   EXPECT_EQ(back.kernels[0].gains[0].hint, PrefetchHint::kL1);
-  EXPECT_EQ(back.kernels[0].gains[1].paged, 1.9);
+  EXPECT_EQ(back.kernels[0].gains[1].paged.times, 1.9);
+  EXPECT_EQ(back.kernels[0].gains[1].paged.min, 1.8);
   EXPECT_EQ(ProfileToJson(back, "1.2.3"), text);
 }
 
@@ -112,6 +113,18 @@ TEST(ProfileJson, EveryFieldIsNeededAndOfItsType) {
     Json json = good;
     json["kernels"][0]["gains"][0][field] = "?";
     expect_refused(json, field);
+  }
+  for (const char* field : {"times", "min", "max"}) {
+    Json json = good;
+    Json& speedup = json["kernels"][0]["gains"][0]["paged"];
+    for (const Json& wrong : {Json("?"), Json(-3), Json(true), Json(1e9), Json()}) {
+      speedup[field] = wrong;
+      expect_refused(json, "paged");
+    }
+    speedup.erase(field);
+    expect_refused(json, "paged");
+    speedup = {{"times", 1.2}, {"min", 1.3}, {"max", 1.4}};
+    expect_refused(json, "not between min and max");
   }
   Json json = good;
   json["more"] = 1;

@@ -16,6 +16,15 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxFileBytes = 1 << 20;  // a real one has some kilobytes
 
+// Whether it was measured on a machine like this one. A folder may be shared among several, and a
+// name like "Xeon Processor" by CPUs of several kinds.
+bool FactsMatch(const MachineProfile& profile, const Topology& topology) {
+  if (profile.cpu != topology.cpu) return false;
+  return topology.cache_source == CacheSource::kDefault ||
+         (profile.l1d_bytes == topology.l1d_bytes && profile.l2_bytes == topology.l2_bytes &&
+          profile.l3_bytes == topology.l3_bytes);
+}
+
 }  // namespace
 
 std::string ProfilePath() {
@@ -41,7 +50,7 @@ LoadedProfile LoadProfile(const std::string& path, const Topology& topology,
   auto kept = ProfileFromJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, version);
   if (!kept) return ignore(kept.error().message);
   std::optional<MachineProfile>& profile = *kept;
-  if (!profile || profile->cpu != topology.cpu) return {};
+  if (!profile || !FactsMatch(*profile, topology)) return {};
   int threads = 0;
   for (const ReadSpeed& read : profile->reads) threads = std::max(threads, read.threads);
   if (threads < topology.threads) return {};

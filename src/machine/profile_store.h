@@ -21,8 +21,8 @@ struct LoadedProfile {
   std::string warning;                    // one line for a person if it is damaged, or empty
 };
 
-// A profile of another CPU, version or format, or of fewer threads than may run now, counts as
-// none.
+// A profile of another CPU, of caches of other sizes, of another version or format, or of fewer
+// threads than may run now, counts as none.
 LoadedProfile LoadProfile(const std::string& path, const Topology& topology,
                           std::string_view version);
 

@@ -63,7 +63,7 @@ TEST_F(ProfileStoreTest, KeepsAProfile) {
   EXPECT_EQ(kept.profile->latency_ns, 77);
 }
 
-TEST_F(ProfileStoreTest, AnotherCpuVersionOrMoreThreadsNeedAnother) {
+TEST_F(ProfileStoreTest, AnotherMachineVersionOrMoreThreadsNeedAnother) {
   ASSERT_TRUE(SaveProfile(path_, profile_, "1").has_value());
   const auto expect_none = [&](const Topology& topology, std::string_view version) {
     const LoadedProfile loaded = LoadProfile(path_, topology, version);
@@ -77,17 +77,27 @@ TEST_F(ProfileStoreTest, AnotherCpuVersionOrMoreThreadsNeedAnother) {
   other = topology_;
   other.threads = 3;
   expect_none(other, "1");
+  other = topology_;
+  other.cache_source = CacheSource::kSystem;
+  EXPECT_TRUE(LoadProfile(path_, other, "1").profile.has_value());
+  for (int64_t Topology::*bytes :
+       {&Topology::l1d_bytes, &Topology::l2_bytes, &Topology::l3_bytes}) {
+    Topology machine = other;
+    machine.*bytes *= 2;
+    expect_none(machine, "1");
+  }
+  other = topology_;
   other.threads = 1;
   EXPECT_TRUE(LoadProfile(path_, other, "1").profile.has_value());
 }
 
 TEST_F(ProfileStoreTest, FixedFactsAreTodays) {
   ASSERT_TRUE(SaveProfile(path_, profile_, "1").has_value());
-  topology_.l2_bytes = 3 << 20;
-  topology_.cache_source = CacheSource::kSystem;
-  EXPECT_EQ(LoadProfile(path_, topology_, "1").profile->l2_bytes, 3 << 20);
-  topology_.cache_source = CacheSource::kDefault;  // nobody knows better than what was measured
-  EXPECT_EQ(LoadProfile(path_, topology_, "1").profile->l2_bytes, profile_.l2_bytes);
+  topology_.cores = 7;
+  topology_.l2_bytes = 3 << 20;  // assumed: nobody knows better than what was measured
+  const LoadedProfile kept = LoadProfile(path_, topology_, "1");
+  EXPECT_EQ(kept.profile->cores, 7);
+  EXPECT_EQ(kept.profile->l2_bytes, profile_.l2_bytes);
 }
 
 TEST_F(ProfileStoreTest, ADamagedFileIsNamedAndIgnored) {

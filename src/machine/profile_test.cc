@@ -33,6 +33,9 @@ TEST(Profile, ChecksNameTheField) {
   profile = {};
   profile.kernels[0].gains[0].streams = 0;
   EXPECT_THAT(CheckProfile(profile).error().message, HasSubstr("gains: streams is 0"));
+  profile.kernels[0].gains[0] = {.contiguous = {1.2, 1.3, 1.4}};
+  EXPECT_THAT(CheckProfile(profile).error().message, HasSubstr("not between min and max"));
+  EXPECT_TRUE(CheckProfile(ClampProfile(profile)).has_value());
   profile.kernels[0].gains.clear();
   EXPECT_THAT(CheckProfile(profile).error().message, HasSubstr("gains is empty"));
   profile.kernels.clear();
@@ -53,9 +56,10 @@ TEST(Profile, ClampingMakesItSaneAndLeavesSaneOnesAlone) {
   profile.latency_ns = nan;
   profile.jitter_ns = 1e300;
   profile.reads = {{0, 0, -1, nan}};
-  profile.kernels = {{"a", 0, -1, {{.threads = 0, .streams = 0, .contiguous = 0}, {.paged = nan}}},
-                     {"b", 16, 1e9, {{.paged = nan}}},
-                     {"c", nan, 1e9, {{}}}};
+  profile.kernels = {
+      {"a", 0, -1, {{.threads = 0, .streams = 0, .contiguous = {0}}, {.paged = {nan}}}},
+      {"b", 16, 1e9, {{.paged = {nan}}}},
+      {"c", nan, 1e9, {{}}}};
   const MachineProfile sane = ClampProfile(profile);
   EXPECT_TRUE(CheckProfile(sane).has_value());
   EXPECT_EQ(sane.latency_ns, MachineProfile().latency_ns);

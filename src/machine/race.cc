@@ -9,7 +9,6 @@
 namespace bitfetch {
 namespace {
 
-constexpr size_t kRounds = 3;  // of a heat
 constexpr double kDoubt = 1.0 / 64;
 constexpr double kNone = std::numeric_limits<double>::infinity();
 
@@ -39,16 +38,17 @@ Race::Race(int candidates)
     : in_(candidates),
       heat_(candidates, kNone),
       costs_(candidates),
-      behind_(candidates, {1, 1 / kFar, kFar}) {
+      speeds_(candidates, {1, 1 / kFar, kFar}) {
   std::iota(in_.begin(), in_.end(), 0);
 }
 
 void Race::Add(double cost) {
-  double& shortest = heat_[next()];
-  if (cost > 0) shortest = std::min(shortest, cost);
+  double& shorter = heat_[next()];
+  if (cost > 0) shorter = std::min(shorter, cost);
   if (++turn_ < in_.size()) return;
   turn_ = 0;
-  if (++round_ % kRounds == 0) EndHeat();
+  ++round_;
+  if (between_heats()) EndHeat();
 }
 
 void Race::Run(FunctionRef<double(int)> look, FunctionRef<bool()> late) {
@@ -68,21 +68,35 @@ void Race::EndHeat() {
 void Race::Judge() {
   leader_ =
       *std::ranges::min_element(in_, {}, [&](int each) { return LowerQuartile(costs_[each]); });
+  for (const int each : in_) speeds_[each] = Compare(each);
   if (heats_ < kMinHeats) return;
-  for (const int each : in_) behind_[each] = Compare(each, leader_);
-  std::erase_if(in_, [&](int each) { return behind_[each].min > 1; });
-  decided_ = std::ranges::all_of(in_, [&](int each) { return behind_[each].min * kEqual >= 1; });
+  std::erase_if(in_, [&](int each) { return speeds_[each].max < 1; });
+  decided_ = std::ranges::all_of(in_, [&](int each) { return speeds_[each].max <= kEqual; });
 }
 
-// Over the heats that both were in.
-Race::Ratio Race::Compare(int candidate, int other) const {
+// With the leader, over all heats, in which both were.
+Speedup Race::Compare(int candidate) const {
+  if (candidate == leader_) return {};
   std::vector<double> ratios(heats_);
   for (int i = 0; i < heats_; ++i) {
-    ratios[i] = std::clamp(costs_[candidate][i] / costs_[other][i], 1 / kFar, kFar);
+    ratios[i] = std::clamp(costs_[leader_][i] / costs_[candidate][i], 1 / kFar, kFar);
   }
   std::ranges::sort(ratios);
+  const double times = std::min(ratios[heats_ / 2], 1.0);
+  if (heats_ < kMinHeats) return {times, 1 / kFar, kFar};
   const int rank = SureRank(heats_);
-  return {ratios[heats_ / 2], ratios[rank - 1], ratios[heats_ - rank]};
+  return {times, std::min(ratios[rank - 1], times), ratios[heats_ - rank]};
+}
+
+Speedup Race::Over(int base, int candidate) const {
+  const auto within = [](double ratio) { return std::clamp(ratio, 1 / kFar, kFar); };
+  const Speedup& slower = speeds_[base];
+  const Speedup& speed = speeds_[candidate];
+  if (candidate == leader_) {
+    return {within(1 / slower.times), within(1 / slower.max), within(1 / slower.min)};
+  }
+  return {within(speed.times / slower.times), within(speed.min / slower.times),
+          within(speed.max / slower.times)};
 }
 
 }  // namespace bitfetch

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/function_ref.h"
+#include "machine/speedup.h"
 
 namespace bitfetch {
 
@@ -13,7 +14,7 @@ namespace bitfetch {
 // other things too. Knows no clock: whoever looks says what a look cost.
 //
 // Disturbances make a look longer, seldom shorter, and come in bursts; beneath them the machine's
-// pace drifts. So three rounds of looks make a heat, of which each candidate's shortest look
+// pace drifts. So two rounds of looks make a heat, of which each candidate's shorter look
 // counts, and who leads is told by the lower quartile of heats. How far another is behind is told
 // by the ratio of what both cost in the same heat, which drifts little: by the median of these
 // ratios, between order statistics of them that hold it with a confidence of 63/64 on either side,
@@ -27,8 +28,9 @@ namespace bitfetch {
 class Race {
  public:
   static constexpr double kEqual = 1.02;  // as a ratio: what differs by less is the same
+  static constexpr int kRounds = 2;       // of a heat
   static constexpr int kMinHeats = 6;     // before anything is sure
-  static constexpr int kMaxHeats = 24;
+  static constexpr int kMaxHeats = 36;
 
   explicit Race(int candidates);  // at least one
 
@@ -40,37 +42,36 @@ class Race {
   // Looks until it is over, or `late` says that time is up.
   void Run(FunctionRef<double(int candidate)> look, FunctionRef<bool()> late);
 
+  // Whether the next look begins a heat.
+  bool between_heats() const { return turn_ == 0 && round_ % kRounds == 0; }
   bool decided() const { return decided_; }
   // Decided, or after kMaxHeats, whether they counted or not.
   bool over() const { return decided_ || heats_run_ == kMaxHeats; }
-  // Heats that counted; with fewer than kMinHeats nothing is known.
+  // Heats that counted: with none nothing is known, with fewer than kMinHeats nothing is sure.
   int heats() const { return heats_; }
 
   // Of those that are left.
   int leader() const { return leader_; }
 
-  // What a candidate costs over what the leader costs, from 1/kFar to kFar: the median, and what it
-  // lies between. Of one that dropped out: as it was then, all of it above 1. {1, 1, 1} of the
-  // leader, {1, 1/kFar, kFar} before kMinHeats.
-  struct Ratio {
-    double median = 1;
-    double min = 1;
-    double max = 1;
-  };
+  // How fast a candidate is over the leader, from 1/kFar to kFar, at most 1 times: of one that
+  // dropped out, as it was then. {1, 1, 1} of the leader.
   static constexpr double kFar = 100;
-  Ratio Behind(int candidate) const { return behind_[candidate]; }
+  Speedup OverLeader(int candidate) const { return speeds_[candidate]; }
+  // The same over `base`: of the leader, as the two were compared; of another, as it
+  // compares with the leader. So who may be faster than the leader has a max above its times.
+  Speedup Over(int base, int candidate) const;
 
  private:
   void EndHeat();
   void Judge();
-  Ratio Compare(int candidate, int other) const;
+  Speedup Compare(int candidate) const;
 
   std::vector<int> in_;                     // candidates that are left
-  std::vector<double> heat_;                // [candidates] the shortest look of this heat
+  std::vector<double> heat_;                // [candidates] the shorter look of this heat
   std::vector<std::vector<double>> costs_;  // [candidates][heats]
-  std::vector<Ratio> behind_;               // [candidates]
+  std::vector<Speedup> speeds_;             // [candidates] over the leader
   size_t turn_ = 0;                         // of this round
-  size_t round_ = 0;
+  int round_ = 0;
   int heats_run_ = 0;
   int heats_ = 0;
   int leader_ = 0;

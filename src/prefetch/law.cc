@@ -5,14 +5,12 @@
 #include <bit>
 #include <cmath>
 
+#include "machine/race.h"
 #include "machine/topology.h"
 #include "prefetch/streams.h"
 
 namespace bitfetch {
 namespace {
-
-// A gain below this is within the noise of measuring it.
-constexpr double kNoise = 1.02;
 
 // The part of L2 that a distance may always take: lines that wait there cost nothing else.
 constexpr int64_t kL2Part = 16;
@@ -73,7 +71,7 @@ PrefetchPlan ChoosePrefetch(const MachineProfile& any_profile, const PrefetchAcc
   const MachineProfile profile = ClampProfile(any_profile);
   const KernelSpeed& kernel = NearestKernel(profile, access);
   const Streams best = ChooseStreams(kernel, access);
-  if (best.gain < kNoise) return {};
+  if (best.gain.times < Race::kEqual) return {};
   return Plan(profile, access, kernel, best.hint, best.streams);
 }
 

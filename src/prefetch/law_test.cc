@@ -34,6 +34,11 @@ class Random {
 
 constexpr int kStreams[] = {1, 2, 4, 8, 16};
 
+Speedup AnySpeedup(Random& random) {
+  const double times = random.Log(0.5, 1.3);
+  return {times, times / random.Log(1, 1.1), times * random.Log(1, 1.1)};
+}
+
 MachineProfile AnyProfile(Random& random) {
   MachineProfile profile;
   profile.cores = random.Int(1, 64);
@@ -54,7 +59,7 @@ MachineProfile AnyProfile(Random& random) {
         for (const PrefetchHint hint : {PrefetchHint::kL1, PrefetchHint::kL2}) {
           for (const int streams : kStreams) {
             kernel.gains.push_back(
-                {pages, threads, hint, streams, random.Log(0.5, 1.3), random.Log(0.5, 1.3)});
+                {pages, threads, hint, streams, AnySpeedup(random), AnySpeedup(random)});
           }
         }
       }
@@ -82,9 +87,9 @@ KernelSpeed Kernel(const std::string& name, double value_bits, double hot_bytes_
 }
 
 constexpr PrefetchGain kIntoL1{
-    .hint = PrefetchHint::kL1, .streams = 1, .contiguous = 1.1, .paged = 1.2};
+    .hint = PrefetchHint::kL1, .streams = 1, .contiguous = {1.1}, .paged = {1.2}};
 constexpr PrefetchGain kIntoL2{
-    .hint = PrefetchHint::kL2, .streams = 4, .contiguous = 1.1, .paged = 1.2};
+    .hint = PrefetchHint::kL2, .streams = 4, .contiguous = {1.1}, .paged = {1.2}};
 
 // One that the law switches on, with a kernel of 16 GB/s.
 MachineProfile Fast(const PrefetchGain& gain) {
@@ -243,7 +248,7 @@ TEST(Law, TakesFewerStreamsThanItHasLines) {
 }
 
 TEST(Law, IsOffWhereNothingGainsMoreThanNoise) {
-  MachineProfile profile = Fast({.streams = 4, .contiguous = 1.01, .paged = 1.03});
+  MachineProfile profile = Fast({.streams = 4, .contiguous = {1.01}, .paged = {1.03}});
   EXPECT_FALSE(ChoosePrefetch(profile, {.max_streams = 4}).on);
   EXPECT_TRUE(ChoosePrefetch(profile, {.paged = true, .max_streams = 4}).on);
 }
@@ -285,7 +290,7 @@ TEST(Law, SurvivesNonsense) {
   MachineProfile profile;
   profile.loaded_latency_ns = profile.reads[0].bytes_per_s = kNaN;
   profile.reads.pop_back();
-  profile.kernels[0].gains[0].contiguous = kNaN;
+  profile.kernels[0].gains[0].contiguous.times = kNaN;
   EXPECT_EQ(ChoosePrefetch(profile, {}), usual);
   profile = {};
   profile.l1d_bytes = profile.l2_bytes = std::numeric_limits<int64_t>::min();
@@ -326,13 +331,13 @@ TEST(ChooseStreams, TakesWhatGainedMostOfWhatTheKernelCanWalk) {
       "k",
       16,
       16e9,
-      {{.hint = PrefetchHint::kL1, .streams = 1, .contiguous = 1.1, .paged = 1.2},
-       {.hint = PrefetchHint::kL1, .streams = 4, .contiguous = 1.3, .paged = 1.2},
-       {.hint = PrefetchHint::kL2, .streams = 2, .contiguous = 1.2, .paged = 1.3},
-       {.hint = PrefetchHint::kL2, .streams = 8, .contiguous = 1.2, .paged = 1.9}}};
+      {{.hint = PrefetchHint::kL1, .streams = 1, .contiguous = {1.1}, .paged = {1.2}},
+       {.hint = PrefetchHint::kL1, .streams = 4, .contiguous = {1.3}, .paged = {1.2}},
+       {.hint = PrefetchHint::kL2, .streams = 2, .contiguous = {1.2}, .paged = {1.3}},
+       {.hint = PrefetchHint::kL2, .streams = 8, .contiguous = {1.2}, .paged = {1.9}}}};
   const auto choose = [&](int max_streams, bool paged) {
     const Streams best = ChooseStreams(kernel, {.paged = paged, .max_streams = max_streams});
-    return std::tuple(best.hint, best.streams, best.gain);
+    return std::tuple(best.hint, best.streams, best.gain.times);
   };
   EXPECT_EQ(choose(16, false), std::tuple(PrefetchHint::kL1, 4, 1.3));
   EXPECT_EQ(choose(3, false), std::tuple(PrefetchHint::kL2, 2, 1.2));
@@ -340,6 +345,27 @@ TEST(ChooseStreams, TakesWhatGainedMostOfWhatTheKernelCanWalk) {
   EXPECT_EQ(choose(0, false), std::tuple(PrefetchHint::kL1, 1, 1.1));
   EXPECT_EQ(choose(16, true), std::tuple(PrefetchHint::kL2, 8, 1.9));
   EXPECT_EQ(choose(7, true), std::tuple(PrefetchHint::kL2, 2, 1.3));
+}
+
+// Into L2 along 4 streams in doubt, which forgives a wrong distance.
+TEST(ChooseStreams, IsCautiousWhereTheOrderIsNotSure) {
+  const auto choose = [](double max_of_l2, double max_of_l1) {
+    const KernelSpeed kernel{
+        "k",
+        16,
+        16e9,
+        {{.hint = PrefetchHint::kL1, .streams = 1, .contiguous = {1.3, 1.2, 1.4}},
+         {.hint = PrefetchHint::kL1, .streams = 2, .contiguous = {1.25, 1.2, max_of_l1}},
+         {.hint = PrefetchHint::kL2, .streams = 4, .contiguous = {1.2, 1.1, max_of_l2}},
+         {.hint = PrefetchHint::kL2, .streams = 8, .contiguous = {1.1, 1.0, 1.29}}}};
+    const Streams best = ChooseStreams(kernel, {.max_streams = 16});
+    return std::tuple(best.hint, best.streams, best.doubt);
+  };
+  EXPECT_EQ(choose(1.29, 1.29), std::tuple(PrefetchHint::kL1, 1, 1));
+  EXPECT_EQ(choose(1.31, 1.29), std::tuple(PrefetchHint::kL1, 1, 1.31 / 1.3));  // much the same
+  EXPECT_EQ(choose(1.43, 1.29), std::tuple(PrefetchHint::kL2, 4, 1.3 / 1.2));
+  EXPECT_EQ(choose(1.31, 1.43), std::tuple(PrefetchHint::kL2, 4, 1.43 / 1.2));
+  EXPECT_EQ(choose(1.29, 1.43), std::tuple(PrefetchHint::kL1, 1, 1.43 / 1.3));  // L2 surely is not
 }
 
 TEST(ChooseStreams, GoesByWhatWasMeasuredNearest) {

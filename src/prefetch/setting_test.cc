@@ -29,8 +29,8 @@ TEST(PrefetchSetting, QuotesWhatItCannotRead) {
 PrefetchPlan Resolve(std::string_view text, const PrefetchAccess& access) {
   MachineProfile profile;
   profile.kernels[0].gains = {
-      {.hint = PrefetchHint::kL1, .streams = 1, .contiguous = 1.1, .paged = 0.5},
-      {.hint = PrefetchHint::kL2, .streams = 8, .contiguous = 1.5, .paged = 0.9}};
+      {.hint = PrefetchHint::kL1, .streams = 1, .contiguous = {1.1}, .paged = {0.5}},
+      {.hint = PrefetchHint::kL2, .streams = 8, .contiguous = {1.5}, .paged = {0.9}}};
   return ResolvePrefetch(ParsePrefetchSetting(text).value(), profile, access);
 }
 

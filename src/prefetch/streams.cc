@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "machine/race.h"
+
 namespace bitfetch {
 namespace {
 
@@ -24,27 +26,45 @@ const KernelSpeed& NearestKernel(const MachineProfile& profile, const PrefetchAc
   return *std::ranges::min_element(profile.kernels, {}, apart);
 }
 
-Streams ChooseStreams(const KernelSpeed& kernel, const PrefetchAccess& access) {
-  const int threads = std::max(access.threads, 1);
+std::vector<PrefetchGain> NearestGains(const KernelSpeed& kernel, const PrefetchAccess& access) {
   const auto apart = [&](const PrefetchGain& gain) {
-    return std::pair(gain.pages != access.pages, Apart(gain.threads, threads));
+    return std::pair(gain.pages != access.pages, Apart(gain.threads, std::max(access.threads, 1)));
   };
   const auto nearest = apart(*std::ranges::min_element(kernel.gains, {}, apart));
+  std::vector<PrefetchGain> gains = kernel.gains;
+  std::erase_if(gains, [&](const PrefetchGain& gain) { return apart(gain) != nearest; });
+  return gains;
+}
 
+Streams ChooseStreams(const KernelSpeed& kernel, const PrefetchAccess& access) {
   const int max_streams = std::max(access.max_streams, 1);
-  Streams best{.streams = 0};
-  Streams narrowest{.streams = 0};
-  for (const PrefetchGain& gain : kernel.gains) {
-    if (apart(gain) != nearest) continue;
-    const Streams each{gain.hint, gain.streams, access.paged ? gain.paged : gain.contiguous};
-    if (narrowest.streams == 0 || each.streams < narrowest.streams) narrowest = each;
-    if (each.streams > max_streams) continue;
-    if (best.streams == 0 || each.gain > best.gain) best = each;
+  std::vector<Streams> all;
+  for (const PrefetchGain& gain : NearestGains(kernel, access)) {
+    all.push_back({gain.hint, gain.streams, access.paged ? gain.paged : gain.contiguous});
   }
-  if (best.streams > 0) return best;
-  // Nothing so narrow was measured: the narrowest says most about it.
-  narrowest.streams = max_streams;
-  return narrowest;
+  const Streams narrowest = *std::ranges::min_element(all, {}, &Streams::streams);
+  std::erase_if(all, [&](const Streams& each) { return each.streams > max_streams; });
+  // Where nothing so narrow was measured, the narrowest says most about it.
+  if (all.empty()) return {narrowest.hint, max_streams, narrowest.gain};
+
+  const auto times = [](const Streams& each) { return each.gain.times; };
+  const auto fastest = std::ranges::max_element(all, {}, times);
+  const auto doubt = [&](const auto& chosen) {
+    double may_be = fastest->gain.times;
+    for (auto each = all.begin(); each != all.end(); ++each) {
+      if (each != fastest && each != chosen) may_be = std::max(may_be, each->gain.max);
+    }
+    return std::max(may_be / chosen->gain.times, 1.0);
+  };
+  auto chosen = fastest;
+  if (doubt(fastest) > Race::kEqual) {
+    for (auto each = all.begin(); each != all.end(); ++each) {
+      if (each->hint != PrefetchHint::kL2 || each->gain.max < fastest->gain.times) continue;
+      if (chosen->hint != PrefetchHint::kL2 || times(*each) > times(*chosen)) chosen = each;
+    }
+  }
+  chosen->doubt = doubt(chosen);
+  return *chosen;
 }
 
 }  // namespace bitfetch
