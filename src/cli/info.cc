@@ -17,6 +17,7 @@
 #include "kernels/kernels.h"
 #include "machine/probe.h"
 #include "machine/profile_store.h"
+#include "prefetch/streams.h"
 
 namespace bitfetch {
 namespace {
@@ -52,14 +53,17 @@ void AddLaw(const MachineProfile& profile, Isa isa, int threads, Facts& facts) {
             threads);
   for (const BlockPlacement placement : {BlockPlacement::kContiguous, BlockPlacement::kShuffled}) {
     for (const PageSize pages : {PageSize::kHuge, PageSize::k4K}) {
-      const PrefetchPlan plan =
-          ChoosePrefetch(profile, AttentionAccess(isa, kLayout, placement, pages, kGroup, threads));
+      const PrefetchAccess access =
+          AttentionAccess(isa, kLayout, placement, pages, kGroup, threads);
+      const PrefetchPlan plan = ChoosePrefetch(profile, access);
       const std::string name =
           fmt::format("  {}, {} pages", BlockPlacementName(placement), PageSizeName(pages));
       if (plan.on) {
-        facts.Add(name, "{} bytes ahead over {} stream{} into {}", plan.distance_bytes,
-                  plan.streams, plan.streams == 1 ? "" : "s",
-                  plan.hint == PrefetchHint::kL1 ? "L1" : "L2");
+        const Speedup gain = ChooseStreams(NearestKernel(profile, access), access).gain;
+        facts.Add(name, "{} bytes ahead over {} stream{} into {}: {:.2f} times as fast{}",
+                  plan.distance_bytes, plan.streams, plan.streams == 1 ? "" : "s",
+                  plan.hint == PrefetchHint::kL1 ? "L1" : "L2", gain.times,
+                  profile.measured() ? fmt::format(" ({:.2f} to {:.2f})", gain.min, gain.max) : "");
       } else {
         facts.Add(name, "off: it would not make attention faster");
       }

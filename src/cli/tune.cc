@@ -45,8 +45,9 @@ void AddTune(Command& program) {
        .summary = "measure this machine, so that prefetching suits it",
        .more =
            R"(Measures latency and speed of the memory and what prefetching gains, which is what --prefetch auto
-goes by. Takes 3 seconds, or more where the system is slow to give memory; meanwhile the machine
-should be idle. The result is kept for this user (in $XDG_CACHE_HOME/bitfetch, or in ~/.cache).
+goes by. Takes 3 seconds, or up to 8 until it is sure, or more where the system is slow to give
+memory; meanwhile the machine should be idle. The result is kept for this user (in
+$XDG_CACHE_HOME/bitfetch, or in ~/.cache).
 Without it, the first run of a model measures in passing, more roughly.
 
 example:
