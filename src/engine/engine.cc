@@ -30,6 +30,7 @@ struct Engine::Work {
 Result<bool> Engine::Run(std::span<SequencePiece> pieces, const Progress& progress,
                          const std::atomic<bool>* interrupted) {
   BITFETCH_RETURN_IF_ERROR(CheckPieces(pieces));
+  HeedWatch();
   // What is left here is given up, however this ends.
   struct Works : std::vector<Work> {
     ~Works() {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@
 #include "model/head_screen.h"
 #include "model/model.h"
 #include "model/output_head.h"
+#include "prefetch/plan_watch.h"
 #include "prefetch/setting.h"
 #include "tier/disk_tier.h"
 
@@ -143,6 +145,7 @@ class Engine {
   Engine() = default;
   Status ScreenHead(const EngineOptions& options, const Progress& progress);
   void SetPrefetch(const PrefetchSetting& in_kernel, bool ahead);
+  void HeedWatch();
   Status CheckPieces(std::span<const SequencePiece> pieces) const;
   Status Check(const SequencePiece& piece) const;
   static std::span<const int> AdoptableTokens(const Sequence& sequence);
@@ -162,7 +165,9 @@ class Engine {
   std::unique_ptr<OutputHead> head_;
   Digest digest_ = {};  // of the model
   MachineProfile machine_;
-  PrefetchAccess access_;  // of attention
+  PrefetchAccess access_;           // of attention
+  bool prefetch_ahead_ = true;      // if the law prefetches at all
+  std::optional<PlanWatch> watch_;  // of what the law chose
   int64_t context_ = 0;
   bool share_prefixes_ = true;
   std::vector<float> states_;  // of a pass, of the pieces of which all logits are wanted

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "engine/attention_probe.h"
 #include "engine/engine.h"
+#include "engine/mend_profile.h"
 #include "kernels/attention.h"
 #include "machine/probe.h"
 #include "machine/profile_store.h"
@@ -164,9 +165,21 @@ Status Engine::ScreenHead(const EngineOptions& options, const Progress& progress
 }
 
 void Engine::SetPrefetch(const PrefetchSetting& in_kernel, bool ahead) {
+  prefetch_ahead_ = ahead;
+  watch_.reset();
+  if (in_kernel.mode == PrefetchSetting::Mode::kAuto) watch_.emplace(machine_, access_);
   // Where the law prefetches nothing inside attention, lines that come early gain nothing either.
   forward_->SetPrefetch({.in_kernel = ResolvePrefetch(in_kernel, machine_, access_),
-                         .ahead = ahead && ChoosePrefetch(machine_, access_).on});
+                         .ahead = ahead && ChoosePrefetch(machine_, access_).on,
+                         .watch = watch_ ? &*watch_ : nullptr});
+}
+
+// Takes note of a plan that proved wrong in the last run.
+void Engine::HeedWatch() {
+  if (!watch_ || !watch_->found_better()) return;
+  watch_->Mend(machine_);
+  MendKeptProfile(*watch_, access_.kernel);
+  SetPrefetch(PrefetchSetting{}, prefetch_ahead_);
 }
 
 }  // namespace bitfetch

@@ -44,6 +44,7 @@ void ForwardPass::Run(RowBatch batch) {
     rows_ += count;
   }
   if (batch_.empty()) return;
+  watched_ = IsWatched();
   RunLayers();
   for (const PieceRows& rows : batch_) {
     if (rows.piece->status) {
@@ -66,6 +67,17 @@ Status ForwardPass::Admit(const RowPiece& piece) const {
                             piece.cache->Reserve(static_cast<int64_t>(piece.tokens.size())));
   if (!reserved) return Fail("every block of the KV cache is in use by other sequences");
   return {};
+}
+
+// Where rows attend together, arithmetic takes longer than reading.
+bool ForwardPass::IsWatched() const {
+  if (prefetch_.watch == nullptr || rows_ != static_cast<int64_t>(batch_.size())) return false;
+  int64_t bytes = 0;
+  for (const PieceRows& rows : batch_) {
+    const auto block_bytes = rows.piece->cache->pool()->layout().block_bytes();
+    bytes += rows.position / kTileTokens * static_cast<int64_t>(block_bytes);
+  }
+  return prefetch_.watch->Tells(bytes, bytes * model_.config().layers + model_.file().file_bytes());
 }
 
 void ForwardPass::RunLayers() {
@@ -139,6 +151,7 @@ void ForwardPass::RunAttention(int layer) {
   v_.resize(rows_ * kv_size);
   attended_.resize(rows_ * query_size);
 
+  in_kernel_ = watched_ ? prefetch_.watch->plan() : prefetch_.in_kernel;
   std::array qkv = {ProductOf(plan.attn_q, q_), ProductOf(plan.attn_k, k_),
                     ProductOf(plan.attn_v, v_)};
   Quantize(residual_, plan.attn_norm, qkv);
@@ -185,8 +198,10 @@ void ForwardPass::Turn(const LayerPlan& plan) {
 
 void ForwardPass::Attend(int layer) {
   const std::vector<AttendSlice> slices = Slices(layer, /*stored=*/true);
-  if (!slices.empty()) attention_.Run(slices, group(), prefetch_.in_kernel);
-  profile_.End(Stage::kAttention, slices.empty() ? 0 : attention_.bytes_read());
+  if (!slices.empty()) attention_.Run(slices, group(), in_kernel_);
+  const int64_t bytes = slices.empty() ? 0 : attention_.bytes_read();
+  const double ns = profile_.End(Stage::kAttention, bytes);
+  if (watched_ && bytes > 0) prefetch_.watch->Add(ns / static_cast<double>(bytes));
 }
 
 int ForwardPass::group() const {
@@ -221,8 +236,7 @@ void ForwardPass::AimCursors(int layer) {
   }
   size_t max_lines = 0;
   for (const auto& [slice, begin, end] : attention_.FirstShares(slices, group())) {
-    const PrefetchCursor cursor =
-        *caches[slice]->Cursor(layer, begin, end, WalkTiles(prefetch_.in_kernel));
+    const PrefetchCursor cursor = *caches[slice]->Cursor(layer, begin, end, WalkTiles(in_kernel_));
     aims_.push_back({cursor, caches[slice], cursor.remaining()});
     max_lines = std::max(max_lines, cursor.remaining());
   }

@@ -19,6 +19,7 @@
 #include "model/stage_profile.h"
 #include "prefetch/cursor.h"
 #include "prefetch/law.h"
+#include "prefetch/plan_watch.h"
 
 namespace bitfetch {
 
@@ -26,6 +27,9 @@ namespace bitfetch {
 struct ForwardPrefetch {
   PrefetchPlan in_kernel;  // by attention, some bytes ahead of itself (AttentionAccess)
   bool ahead = true;       // a stage ahead, while keys and values are computed
+  // If there is one, says layer by layer what attention does in place of `in_kernel`, where its
+  // time tells anything, and hears what that took.
+  PlanWatch* watch = nullptr;
 };
 
 // Runs a model over tokens of any number of sequences, at most kMaxRows at once, with one read of
@@ -69,6 +73,7 @@ class ForwardPass {
   };
 
   Status Admit(const RowPiece& piece) const;
+  bool IsWatched() const;
   void RunLayers();
   void Embed();
   void RunAttention(int layer);
@@ -109,6 +114,8 @@ class ForwardPass {
   // Of a batch; [rows] first everywhere.
   std::vector<PieceRows> batch_;
   int64_t rows_ = 0;
+  bool watched_ = false;
+  PrefetchPlan in_kernel_;        // of this layer
   std::vector<uint8_t> finite_;   // what was quantised of each
   std::vector<float> residual_;   // [hidden]
   std::vector<float> q_, k_, v_;  // [heads or kv_heads][head_dim]

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "base/temp_dir.h"
+#include "base/test_random.h"
 #include "model/output_head.h"
 #include "model/test_model.h"
 
@@ -123,6 +124,41 @@ TEST(ForwardPass, ShapesThatFillNoBlockHaveTheSameBitsOnEveryIsa) {
       EXPECT_EQ(logits, scalar) << IsaName(kernels->isa);
     }
   }
+}
+
+// Layers of one token then go by different plans.
+TEST(ForwardPass, AWatchedPlanChangesNoBit) {
+  const TestModel shape{.layers = 8, .context = 3200};
+  MachineProfile profile;  // whose caches hold nothing
+  profile.l2_bytes = 1 << 10;
+  profile.l3_bytes = 0;
+  profile.kernels[0].gains = {{.hint = PrefetchHint::kL1, .streams = 2, .contiguous = {1.3}},
+                              {.hint = PrefetchHint::kL2, .streams = 16, .contiguous = {1.2}}};
+  const PrefetchAccess access{.max_streams = 16};
+  const PrefetchPlan law = ChoosePrefetch(profile, access);
+  int by_another = 0;
+  const auto logits_with = [&](PlanWatch* watch) {
+    Runner engine(shape, *SupportedKernels().back(), /*threads=*/1);
+    engine.forward().SetPrefetch({.in_kernel = law, .watch = watch});
+    KvCache cache = engine.NewCache();
+    std::mt19937 random(1);
+    constexpr int64_t kCached = 3072;
+    const auto floats = RandomFloats(kCached * shape.kv_heads * shape.head_dim, random);
+    for (int layer = 0; layer < shape.layers; ++layer) {
+      EXPECT_TRUE(cache.Append(layer, kCached, floats.data(), floats.data()));
+    }
+    std::vector<float> all;
+    for (int token = 0; token < PlanWatch::kRest / shape.layers + 4; ++token) {
+      const std::vector<float> logits = engine.Run(std::vector<int>{token % 48}, cache);
+      all.insert(all.end(), logits.begin(), logits.end());
+      by_another += watch != nullptr && watch->plan() != law ? 1 : 0;
+    }
+    return all;
+  };
+  PlanWatch watch(profile, access);
+  const std::vector<float> watched = logits_with(&watch);
+  EXPECT_EQ(watched, logits_with(nullptr));
+  EXPECT_GT(by_another, 0);
 }
 
 TEST(ForwardPass, WeightsMoveAsTokensAreComputedAndChangeNothing) {

@@ -41,14 +41,16 @@ class StageProfile {
 
   // The next stage begins now.
   void Begin() { begin_ns_ = NowNs(); }
-  // It ends now, and another may begin.
-  void End(Stage stage, int64_t bytes = 0) {
+  // It ends now, and another may begin; returns how many nanoseconds it took.
+  double End(Stage stage, int64_t bytes = 0) {
     const double now = NowNs();
     Total& total = totals_[static_cast<size_t>(stage)];
-    total.ns += now - begin_ns_;
+    const double ns = now - begin_ns_;
+    total.ns += ns;
     total.bytes += bytes;
     ++total.runs;
     begin_ns_ = now;
+    return ns;
   }
 
   void Add(const StageProfile& other);
