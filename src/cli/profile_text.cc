@@ -97,15 +97,18 @@ std::vector<Streams> Choices(const MachineProfile& profile) {
 }
 
 std::string HowSure(const MachineProfile& profile) {
-  constexpr double kUnknown = 2;  // a ratio: what may be so far off was hardly measured
+  constexpr double kUnknown = 10;  // a ratio: what may be so far off was hardly measured
   int sure = 0;
-  double doubt = 1, spread = 1;
+  double doubt = 1;
+  std::vector<double> spreads;
   const std::vector<Streams> choices = Choices(profile);
   for (const auto& [hint, streams, gain, doubt_of_it] : choices) {
     sure += doubt_of_it <= Race::kEqual ? 1 : 0;
     doubt = std::max(doubt, doubt_of_it);
-    spread = std::max({spread, gain.max / gain.times, gain.times / gain.min});
+    spreads.push_back(std::max(gain.max / gain.times, gain.times / gain.min));
   }
+  const auto median = spreads.begin() + static_cast<int64_t>(spreads.size() / 2);
+  std::ranges::nth_element(spreads, median);
   const auto percent = [](double ratio) { return fmt::format("{:.0f} %", (ratio - 1) * 100); };
   std::string text = fmt::format("{} of {} choices are surely within {} of the best", sure,
                                  choices.size(), percent(Race::kEqual));
@@ -114,8 +117,8 @@ std::string HowSure(const MachineProfile& profile) {
   } else if (doubt > Race::kEqual) {
     text += fmt::format("; of the others none is more than {} behind it", percent(doubt));
   }
-  if (spread <= kUnknown) text += fmt::format("; speedups are right to {}", percent(spread));
-  return text;
+  if (*median > kUnknown) return text;
+  return text + fmt::format("; half of the speedups are right to {}", percent(*median));
 }
 
 }  // namespace

@@ -25,11 +25,11 @@ MachineProfile Profile(const Speedup& best, const Speedup& other) {
 TEST(ProfileText, SaysHowSureItIs) {
   EXPECT_THAT(
       ProfileText(Profile({1.4, 1.35, 1.47}, {1.2, 1.1, 1.3})),
-      HasSubstr("2 of 2 choices are surely within 2 % of the best; speedups are right to 5 %\n"));
-  EXPECT_THAT(
-      ProfileText(Profile({1.4, 1.35, 1.47}, {1.3, 1.2, 1.54})),
-      HasSubstr("1 of 2 choices are surely within 2 % of the best; of the others none is more "
-                "than 10 % behind it; speedups are right to 5 %\n"));
+      HasSubstr("2 of 2 choices are surely within 2 % of the best; half of the speedups are "
+                "right to 5 %\n"));
+  EXPECT_THAT(ProfileText(Profile({1.4, 1.35, 1.47}, {1.3, 1.2, 1.54})),
+              HasSubstr("1 of 2 choices are surely within 2 % of the best; of the others none is "
+                        "more than 10 % behind it; half of the speedups are right to 5 %\n"));
   EXPECT_THAT(ProfileText(Profile({1.4, 0.01, 100}, {1.3, 0.01, 100})),
               HasSubstr("1 of 2 choices are surely within 2 % of the best; time was too short to "
                         "tell of the others\n"));

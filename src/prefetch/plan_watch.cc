@@ -50,7 +50,7 @@ const PrefetchPlan& PlanWatch::plan() const {
 }
 
 void PlanWatch::Add(double cost) {
-  if (found_better_) return;
+  if (found_better_ || others_.empty()) return;
   if (rest_ > 0) {
     --rest_;
     return;

@@ -49,8 +49,8 @@ class PlanWatch {
   PrefetchAccess access_;
   int64_t cache_bytes_;
   Way chosen_;
-  std::vector<Way> others_;
-  size_t other_ = 0;  // that races against the chosen one
+  std::vector<Way> others_;  // perhaps none
+  size_t other_ = 0;         // that races against the chosen one
   Race race_{2};
   int rest_ = kRest;
   bool won_ = false;  // the last race, by the other

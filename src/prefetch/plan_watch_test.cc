@@ -194,6 +194,18 @@ TEST(PlanWatch, LearnsOnlyFromLongReadsOfColdMemory) {
   EXPECT_FALSE(watch.Tells(2 << 20, 60 << 20));
 }
 
+// Off, of a kernel that can't walk what was measured.
+TEST(PlanWatch, DoesNothingWhereThereIsNoOtherPlan) {
+  MachineProfile profile;
+  profile.kernels[0].gains = {Gain(PrefetchHint::kL2, 64, {0.9})};
+  PlanWatch watch(profile, kAccess);
+  for (int i = 0; i < 10 * PlanWatch::kRest; ++i) {
+    EXPECT_EQ(watch.plan(), PrefetchPlan{});
+    watch.Add(1 + i % 2);
+  }
+  EXPECT_FALSE(watch.found_better());
+}
+
 // A clock that tells nothing, and one that jumps.
 TEST(PlanWatch, SurvivesNonsense) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
