@@ -3,12 +3,18 @@
 # Installs what is missing, builds, and runs every test. CONTRIBUTING.md tells more.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+. tools/progress.sh
 
 usage() {
-  echo "usage: ./test.sh [--arm64 | --preset release|debug|asan|tsan|clang|arm64] [-R REGEX]" >&2
-  echo "       ./test.sh --fuzz [SECONDS [NAME...]]" >&2
-  echo "       ./test.sh --coverage" >&2
-  echo "       ./test.sh --tidy [FILE...]" >&2
+  echo "usage: ./test.sh [--arm64 | --preset release|debug|asan|tsan|clang|arm64] [-R REGEX]"
+  echo "       ./test.sh --fuzz [SECONDS [NAME...]]"
+  echo "       ./test.sh --coverage"
+  echo "       ./test.sh --tidy [FILE...]"
+}
+
+wrong() {
+  echo "error: $1" >&2
+  usage >&2
   exit 2
 }
 
@@ -20,11 +26,18 @@ while (($#)); do
     --fuzz) exec tools/fuzz.sh "${@:2}" ;;
     --coverage) exec tools/coverage.sh ;;
     --arm64) preset=arm64 ;;
-    --preset) shift && preset=${1-} ;;
-    -R) shift && select=(-R "${1-}") ;;
-    *) usage ;;
+    --preset | -R)
+      (($# > 1)) || wrong "$1: its value is missing"
+      if [[ $1 == -R ]]; then select=(-R "$2"); else preset=$2; fi
+      shift
+      ;;
+    -h | --help)
+      usage
+      exit
+      ;;
+    *) wrong "there is no option '$1'" ;;
   esac
-  shift || usage
+  shift
 done
 
 case $preset in
@@ -34,7 +47,7 @@ case $preset in
     tools/packages.sh build serve test arm64
     tools/arm64_sysroot.sh
     ;;
-  *) usage ;;
+  *) wrong "there is no preset '$preset'" ;;
 esac
 
 if tokenizers=$(tools/tokenizers.sh); then
@@ -58,4 +71,17 @@ export UBSAN_OPTIONS=print_stacktrace=1
 run=()
 # Clang 14's thread sanitizer does not know the address layout of newer kernels with its full randomisation.
 if [[ $preset == tsan ]]; then run=(setarch -R); fi
-exec "${run[@]}" ctest --preset "$preset" -j "$(nproc)" "${select[@]}"
+
+# ctest's output without the tests that passed: how many have, in their place.
+watch() {
+  local line
+  while IFS= read -r line; do
+    if [[ $line =~ ^\ *([0-9]+/[0-9]+)\ Test\ .*\ Passed\ +[0-9.]+\ sec$ ]]; then
+      progress "testing build/$preset ${BASH_REMATCH[1]}"
+    elif [[ ! $line =~ ^\ +Start\ +[0-9]+:\  ]]; then
+      erase_progress
+      printf '%s\n' "$line"
+    fi
+  done
+}
+"${run[@]}" ctest --preset "$preset" -j "$(nproc)" "${select[@]}" | watch
