@@ -19,6 +19,7 @@ endif()
 
 set(python ${CMAKE_COMMAND} -E env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3)
 add_test(NAME tools.python COMMAND ${python} ${PROJECT_SOURCE_DIR}/tools/tools_test.py)
+add_test(NAME tools.scripts COMMAND ${PROJECT_SOURCE_DIR}/tools/scripts_test.sh)
 # Other CPUs give the same bits, as the golden file shows.
 if(NOT CMAKE_CROSSCOMPILING)
   add_test(NAME program.logits_agree_with_the_reference
