@@ -115,16 +115,17 @@ Result<FileWriter> FileWriter::Create(const std::string& path, int64_t bytes) {
   struct stat status;
   if (stat(path.c_str(), &status) == 0) {
     if (S_ISDIR(status.st_mode)) return Fail("{}: is a directory, not a file", path);
-    if (!S_ISREG(status.st_mode)) {
+    // Renaming over a symbolic link would replace the link, not what it points to; and what it
+    // points to may have no name any more, as /dev/stdout where that file was removed.
+    const std::unique_ptr<char, decltype(&free)> real(realpath(path.c_str(), nullptr), &free);
+    if (!S_ISREG(status.st_mode) || !real) {
       const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
       if (fd < 0) return FailErrno(path);
       return FileWriter(path, nullptr, fd);
     }
     if (access(path.c_str(), W_OK) != 0) return FailErrno(path);
     mode = status.st_mode & 07777;
-    // Renaming over a symbolic link would replace the link, not what it points to.
-    const std::unique_ptr<char, decltype(&free)> real(realpath(path.c_str(), nullptr), &free);
-    if (real) target = real.get();
+    target = real.get();
   }
   static std::atomic<int> count{0};
   for (;;) {

@@ -53,7 +53,7 @@ class MappedFile {
 
 // Writes a file from front to back. Until Commit the bytes go to a temporary name beside it, so
 // that a full disk or a signal that ends the program (base/temporary_file.h) leaves what was there.
-// What exists and is no regular file (a pipe, /dev/stdout) is written to directly.
+// What exists and is no regular file with a name (a pipe, /dev/stdout) is written to directly.
 class FileWriter {
  public:
   // `bytes`, where known: an error at once where the disk has no room for so many.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/file.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -236,6 +238,18 @@ TEST_F(FileTest, ALinkStaysALink) {
   ASSERT_TRUE(WriteFile(Path("link"), "new"));
   EXPECT_TRUE(fs::is_symlink(Path("link")));
   EXPECT_EQ(Text(*MappedFile::Open(Path("f"))), "new");
+}
+
+// As /dev/stdout may be, which root could replace.
+TEST_F(FileTest, ALinkToAFileWithoutANameStaysALink) {
+  const int fd = open(Path("f").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  ASSERT_EQ(unlink(Path("f").c_str()), 0);
+  fs::create_symlink(fmt::format("/proc/self/fd/{}", fd), Path("link"));
+  ASSERT_TRUE(WriteFile(Path("link"), "text"));
+  EXPECT_TRUE(fs::is_symlink(Path("link")));
+  char written[8];
+  EXPECT_EQ(pread(fd, written, sizeof written, 0), 4);
+  close(fd);
 }
 
 TEST_F(FileTest, WhatIsWrittenAnewKeepsItsMode) {
