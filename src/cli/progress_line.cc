@@ -17,8 +17,12 @@ void ProgressLine::Show(std::string_view text) {
   const auto now = std::chrono::steady_clock::now();
   if (now < next_) return;
   next_ = now + std::chrono::milliseconds(100);
-  drawn = true;
+  drawn = shown_ = true;
   Say(fmt::format("\r{}\x1b[K", text));
+}
+
+void ProgressLine::Clear() {
+  if (std::exchange(shown_, false)) Erase();
 }
 
 void ProgressLine::Erase() {

@@ -24,8 +24,8 @@ class ProgressLine {
 
   void Show(std::string_view text);
 
-  // Removes the line; it comes back with the next Show.
-  void Clear() { Erase(); }
+  // Removes the line, if it is this one's; it comes back with the next Show.
+  void Clear();
 
   // The same of any line, for a signal handler.
   static void Erase();
@@ -37,6 +37,7 @@ class ProgressLine {
   static std::atomic<bool> drawn;  // there is one stderr
 
   bool terminal_;
+  bool shown_ = false;
   std::chrono::steady_clock::time_point next_;  // not before then
 };
 

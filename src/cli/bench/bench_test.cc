@@ -10,12 +10,14 @@
 #include "base/temp_dir.h"
 #include "cli/test_program.h"
 #include "engine/test_profile.h"
+#include "cli/test_terminal.h"
 
 namespace bitfetch {
 namespace {
 
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
+using ::testing::Not;
 
 class BenchTest : public ::testing::Test {
  protected:
@@ -238,7 +240,9 @@ TEST_F(BenchTest, ReportEndsAtCtrlCAndLeavesNothing) {
   };
   while (!writes_its_model()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   program.Signal(SIGINT);
-  EXPECT_EQ(program.Wait().code, 130);
+  const Finished finished = program.Wait();
+  EXPECT_EQ(finished.code, 130);
+  EXPECT_EQ(finished.err, "writing a model with random weights\n");
   EXPECT_FALSE(std::filesystem::exists(dir_.Path("new")));
 }
 
@@ -246,7 +250,8 @@ TEST_F(BenchTest, ReportLeavesAModelThatIsNotItsOwn) {
   const std::string model = dir_.Path("report-model.gguf");
   std::ofstream(model) << "x";
   ExpectError(RunProgram({"bench", "report", "--quick", "--out", dir_.path(), "-m", model}), model);
-  ExpectError(RunProgram({"bench", "report", "--quick", "--out", dir_.path()}), "in the way");
+  ExpectError(RunProgram({"bench", "report", "--quick", "--out", dir_.path()}),
+              "in the way: a report that was killed leaves it");
   EXPECT_TRUE(std::filesystem::exists(model));
 }
 
@@ -263,6 +268,20 @@ TEST_F(BenchTest, AReportThatIsEndedLeavesNoModel) {
   const auto of_model = [&] {
     std::error_code none;
     for (const auto& entry : std::filesystem::directory_iterator(out, none)) {
+// A row may take a minute: the line is there all the time.
+TEST_F(BenchTest, ReportSaysOnATerminalHowFarItIs) {
+  Terminal terminal;
+  const std::string model = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
+  Program program({"bench", "report", "--quick", "--out", dir_.path(), "-m", model}, "", SIZE_MAX,
+                  terminal.AsStdinAndStderr());
+  ASSERT_TRUE(terminal.WaitFor("measuring whole tokens: 0 %, about 1:"));
+  ASSERT_TRUE(terminal.WaitFor("measuring many sequences: "));
+  EXPECT_THAT(terminal.Shown(), Not(HasSubstr("\r\x1b[K"))) << "erased";
+  program.Signal(SIGINT);
+  EXPECT_EQ(program.Wait().code, 130);
+  EXPECT_TRUE(terminal.WaitFor("\r\x1b[K"));
+}
+
       if (entry.path().filename().string().starts_with("report-model")) return true;
     }
     return false;

@@ -9,12 +9,12 @@
 #include "base/temporary_file.h"
 #include "bench/report_html.h"
 #include "cli/bench/commands.h"
+#include "cli/bench/report_progress.h"
 #include "cli/bench/runs.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "convert/synth.h"
 #include "kernels/kernels.h"
-#include "machine/clock.h"
 #include "machine/probe.h"
 #include "machine/topology.h"
 
@@ -27,10 +27,9 @@ struct ReportArguments {
   bool quick = false;
 };
 
-// A part of the report, and about how much of its time that takes.
 struct Part {
-  std::string name;
-  double weight;
+  std::string name;  // "measuring misses"
+  double seconds;    // about, on two cores where nothing else runs
   std::function<Status(BenchRows&)> run;
 };
 
@@ -105,53 +104,31 @@ BatchBenchOptions BatchOptions(bool quick, const std::string& model) {
   return options;
 }
 
-// "4:05".
-std::string Minutes(double seconds) {
-  const auto whole = static_cast<int64_t>(seconds);
-  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+// What the parts, in turn, measure.
+Result<BenchJson> RunParts(const std::vector<Part>& parts) {
+  double total = 0;
+  for (const Part& part : parts) total += part.seconds;
+  ReportProgress progress(total);
+  BenchJson rows = BenchJson::array();
+  double before = 0;
+  for (const Part& part : parts) {
+    progress.Begin(part.name);
+    BenchRows own([&](int64_t done, int64_t of) -> Status {
+      const double share = static_cast<double>(done) / static_cast<double>(of);
+      progress.OnShare((before + part.seconds * share) / total);
+      return {};
+    });
+    BITFETCH_RETURN_IF_ERROR(part.run(own));
+    rows.insert(rows.end(), own.rows().begin(), own.rows().end());
+    before += part.seconds;
+  }
+  return rows;
 }
 
-// Runs the parts in turn; tells how far they are and how long the rest takes.
-class Runner {
- public:
-  explicit Runner(std::vector<Part> parts) : parts_(std::move(parts)) {}
-
-  Status Run(BenchJson& rows) {
-    double total = 0;
-    for (const Part& part : parts_) total += part.weight;
-    double before = 0;
-    for (const Part& part : parts_) {
-      BenchRows own([&](int64_t done, int64_t of) {
-        return Show(
-            part.name,
-            (before + part.weight * static_cast<double>(done) / static_cast<double>(of)) / total);
-      });
-      BITFETCH_RETURN_IF_ERROR(Show(part.name, before / total));
-      BITFETCH_RETURN_IF_ERROR(part.run(own));
-      rows.insert(rows.end(), own.rows().begin(), own.rows().end());
-      before += part.weight;
-    }
-    line_.Clear();
-    return {};
-  }
-
- private:
-  Status Show(const std::string& part, double share) {
-    const double seconds = (NowNs() - begin_ns_) * 1e-9;
-    std::string left;
-    if (share > 0.03) left = fmt::format(", {} left", Minutes(seconds / share * (1 - share)));
-    line_.Show(fmt::format("measuring {}: {:.0f} %{}", part, 100 * share, left));
-    return {};
-  }
-
-  std::vector<Part> parts_;
-  double begin_ns_ = NowNs();
-  ProgressLine line_{std::chrono::milliseconds(0)};
-};
-
-Status WriteRandomModel(const std::string& path) {
+Status WriteRandomModel(const std::string& path, BenchRows& rows) {
   BITFETCH_ASSIGN_OR_RETURN(const SynthShape shape, SynthShapeNamed("bitnet-2b4t"));
-  return WriteSynthModel(path, shape, {});
+  return WriteSynthModel(
+      path, shape, [&](int64_t done, int64_t total) { (void)rows.Show(done, total, "bytes"); });
 }
 
 // Makes the folder, and those above it that are missing. What is given back takes away those that
@@ -189,34 +166,41 @@ Result<int> RunReport(const ReportArguments& options) {
   if (model.empty()) {
     model = options.out + "/report-model.gguf";
     if (std::filesystem::exists(model, error)) {
-      return Fail("{} is in the way: measure it with -m, or remove it", model);
+      return Fail(
+          "{} is in the way: a report that was killed leaves it, a model with random weights. "
+          "Remove it, or measure it with -m",
+          model);
     }
     scratch.emplace(model);
   }
   const Topology topology = ReadTopology();
   const bool quick = options.quick;
-  // A model that cannot be read or written shows in the first one.
-  std::vector<Part> parts = {
-      {"whole tokens", quick ? 20.0 : 90.0,
-       [&](BenchRows& rows) -> Status {
-         if (scratch) BITFETCH_RETURN_IF_ERROR(WriteRandomModel(model));
-         return RunModelBench(DecodeOptions(quick, !scratch, model), /*profile=*/true, rows);
-       }},
-      {"many sequences", quick ? 9.0 : 25.0,
-       [&](BenchRows& rows) { return RunBatchBench(BatchOptions(quick, model), rows); }},
-      {"attention", quick ? 22.0 : 150.0,
-       [&](BenchRows& rows) -> Status {
-         const AttentionBenchOptions bench = AttentionOptions(quick);
-         const MachineProfile profile = ProfileForBench(*kernels, bench.places.kv_types);
-         rows.AddJson(MachineRow(profile, *kernels, topology.threads, options.model));
-         return RunAttentionBench(bench, rows);
-       }},
-      {"misses", quick ? 14.0 : 30.0,
-       [&](BenchRows& rows) { return RunMissesBench(MissesOptions(quick), rows); }},
-      {"distances", quick ? 11.0 : 22.0,
-       [&](BenchRows& rows) { return RunDistanceBench(DistanceOptions(quick), rows); }}};
-  BenchJson rows = BenchJson::array();
-  BITFETCH_RETURN_IF_ERROR(Runner(std::move(parts)).Run(rows));
+  std::vector<Part> parts;
+  if (scratch) {
+    parts.push_back({"writing a model with random weights", 8.0,
+                     [&](BenchRows& rows) { return WriteRandomModel(model, rows); }});
+  }
+  // A model that cannot be read shows in the first one.
+  parts.push_back({"measuring whole tokens", quick ? 20.0 : 90.0, [&](BenchRows& rows) {
+                     return RunModelBench(DecodeOptions(quick, !scratch, model), /*profile=*/true,
+                                          rows);
+                   }});
+  parts.push_back({"measuring many sequences", quick ? 9.0 : 25.0, [&](BenchRows& rows) {
+                     return RunBatchBench(BatchOptions(quick, model), rows);
+                   }});
+  parts.push_back({"measuring attention", quick ? 22.0 : 150.0, [&](BenchRows& rows) {
+                     const AttentionBenchOptions bench = AttentionOptions(quick);
+                     const MachineProfile profile =
+                         ProfileForBench(*kernels, bench.places.kv_types);
+                     rows.AddJson(MachineRow(profile, *kernels, topology.threads, options.model));
+                     return RunAttentionBench(bench, rows);
+                   }});
+  parts.push_back({"measuring misses", quick ? 14.0 : 30.0,
+                   [&](BenchRows& rows) { return RunMissesBench(MissesOptions(quick), rows); }});
+  parts.push_back({"measuring distances", quick ? 11.0 : 22.0, [&](BenchRows& rows) {
+                     return RunDistanceBench(DistanceOptions(quick), rows);
+                   }});
+  BITFETCH_ASSIGN_OR_RETURN(const BenchJson rows, RunParts(parts));
   BITFETCH_RETURN_IF_ERROR(WriteFile(json_path, rows.dump(2) + "\n"));
   BITFETCH_RETURN_IF_ERROR(WriteFile(html_path, ReportHtml(rows)));
   return Printed(html_path + "\n");
@@ -242,7 +226,9 @@ examples:
   bitfetch bench report --out report -m models/tiny.gguf)"});
   command.AddPath("-o,--out", "DIR", "the folder that the report goes to", &options->out)
       .Required();
-  command.AddFlag("--quick", "take less than five minutes, with fewer context lengths and repeats",
+  command.AddFlag("--quick",
+                  "take one to five minutes where nothing else runs, with fewer context lengths "
+                  "and repeats",
                   &options->quick);
   command.AddPath("-m,--model", "MODEL", "the model: a GGUF file (default: random weights)",
                   &options->model);

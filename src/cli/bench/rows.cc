@@ -93,8 +93,8 @@ Result<std::unique_ptr<BenchRows>> BenchRows::Create(std::string_view header,
 Status BenchRows::Add(const std::string& table_row, BenchJson json) {
   const bool first = rows_.empty();
   AddJson(std::move(json));
-  line_.Clear();
   if (only_json_ || on_show_) return {};
+  line_.Clear();
   if (first) BITFETCH_RETURN_IF_ERROR(Print(header_ + "\n"));
   return Print(table_row + "\n");
 }
