@@ -9,8 +9,9 @@ namespace bitfetch {
 
 using BenchJson = nlohmann::ordered_json;  // a row of a benchmark, or a list of them
 
-// What people read in place of the fields `fraction`, `over_off`, `over_first`, and so on.
+// What people read in place of the fields `fraction`, `fewer`, `over_off`, and so on.
 inline constexpr std::string_view kFractionTitle = "share of peak read bandwidth";
+inline constexpr std::string_view kFewerTitle = "times fewer than off";
 inline constexpr std::string_view kOverOffTitle = "speedup vs off";
 inline constexpr std::string_view kOverFirstTitle = "speedup vs first row";
 inline constexpr std::string_view kOverOneTitle = "speedup vs one";

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <iterator>
 #include <map>
 
+#include "bench/field_title.h"
 #include "bench/report_chart.h"
 
 namespace bitfetch {
@@ -91,21 +91,10 @@ const BenchJson* With(const Rows& rows, const char* name, std::string_view value
   return it == rows.end() ? nullptr : *it;
 }
 
-std::string Title(std::string_view field) {
-  if (field == "fraction") return std::string(kFractionTitle);
-  if (field == "over_off") return std::string(kOverOffTitle);
-  if (field == "over_first") return std::string(kOverFirstTitle);
-  if (field == "over_one") return std::string(kOverOneTitle);
-  if (field == "of_bound") return std::string(kOfBoundTitle);
-  std::string words(field);
-  std::ranges::replace(words, '_', ' ');
-  return words;
-}
-
 // The figures behind a picture.
 std::string Table(const Rows& rows, const std::vector<const char*>& names) {
   std::string text = "<details><summary>the figures</summary><table><tr>";
-  for (const char* name : names) text += fmt::format("<th>{}</th>", Title(name));
+  for (const char* name : names) text += fmt::format("<th>{}</th>", FieldTitle(name));
   text += "</tr>\n";
   for (const BenchJson* row : rows) {
     text += "<tr>";
@@ -143,7 +132,7 @@ std::string MachinePart(const BenchJson& rows) {
     for (const auto& [name, value] : row.items()) {
       if (name == "bench") continue;
       text += fmt::format("<tr><td class=\"muted\">{}</td><td>{}</td></tr>\n",
-                          EscapeHtml(Title(name)), EscapeHtml(Text(row, name.c_str())));
+                          EscapeHtml(FieldTitle(name)), EscapeHtml(Text(row, name.c_str())));
     }
     text += "</table>\n";
   }

@@ -84,6 +84,8 @@ TEST(ReportHtml, SaysWhatEachPictureShows) {
   EXPECT_THAT(html, HasSubstr("0.98 (0.88 to 1.08)"));
   EXPECT_THAT(html, HasSubstr("1.25 at 8192."));
   EXPECT_THAT(html, HasSubstr("<th>share of peak read bandwidth</th><th>speedup vs off</th>"));
+  EXPECT_THAT(html, HasSubstr("<th>tokens in the cache</th><th>KV type</th>"));
+  EXPECT_THAT(html, HasSubstr("<td class=\"muted\">CPU</td>"));
   EXPECT_THAT(html, HasSubstr("of its 5.0 ms with 8192 tokens"));
   EXPECT_THAT(html, HasSubstr("8 sequences of 8192 tokens: 4.00 times the tokens a second of one"));
   const std::string batch = html.substr(html.find("<h2>Many sequences"));

@@ -63,7 +63,7 @@ examples:
   bitfetch bench attention
   bitfetch bench attention --n-kv 2048,8192 --layout contiguous,paged --prefetch off,auto,4096
   bitfetch bench attention -t 1,2 --json attention.json)",
-                                     kRowsHelp)});
+                                     kAttentionRowsHelp)});
   AddAttentionPlaces(command, &options->bench.places, "contiguous");
   AddPrefetch(command, "off,auto", &options->bench.prefetch);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);

@@ -21,7 +21,7 @@ struct BatchArguments {
 
 std::string TableRow(const BatchBenchRow& row) {
   return fmt::format(
-      "{:>7}  {:<5}  {:<10}  {:<9}  {:>5}  {:>6}  {:>9}  {:>4}  {:<8}  {:<24}  {:<24}  {:<20}  "
+      "{:>7}  {:<5}  {:<10}  {:<9}  {:>9}  {:>6}  {:>9}  {:>4}  {:<8}  {:<24}  {:<24}  {:<20}  "
       "{:<18}  {:<18}  {:>11.1f}  {}",
       row.place.threads, PageSizeName(row.place.pages), BlockPlacementName(row.place.placement),
       KvTypesName(row.place.kv_types), row.place.n_kv, row.shared, row.sequences, row.rows,
@@ -33,7 +33,8 @@ std::string TableRow(const BatchBenchRow& row) {
 
 std::string BatchHeader() {
   return fmt::format(
-      "threads  pages  layout      kv          n_kv  shared  sequences  rows  prefetch  {:<24}  "
+      "threads  pages  layout      kv         KV tokens  shared  sequences  rows  prefetch  {:<24} "
+      " "
       "{:<24}  {:<20}  {:<18}  {:<18}  MB a token  {}",
       "ms a step", "tokens/s", kOverOneTitle, kOfBoundTitle, kOverOwnTitle, kFractionTitle);
 }
@@ -94,7 +95,7 @@ examples:
   AddCounts(command, "--sequences", "how many sequences take a step together", &batch.sequences, 1,
             kMaxSequences);
   AddCounts(command, "--n-kv",
-            "how many tokens each sequence holds before, the shared ones among them",
+            "how many tokens each sequence holds already, the shared ones among them",
             &batch.places.n_kv, 1, kMaxTokens);
   AddCounts(command, "--shared", "how many of those, from the first, all sequences have in common",
             &batch.shared, 0, kMaxTokens);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <csignal>
@@ -9,15 +10,15 @@
 
 #include "base/temp_dir.h"
 #include "cli/test_program.h"
-#include "engine/test_profile.h"
 #include "cli/test_terminal.h"
+#include "engine/test_profile.h"
 
 namespace bitfetch {
 namespace {
 
 using ::testing::HasSubstr;
-using Json = nlohmann::json;
 using ::testing::Not;
+using Json = nlohmann::json;
 
 class BenchTest : public ::testing::Test {
  protected:
@@ -43,6 +44,7 @@ TEST_F(BenchTest, AttentionGivesATableAndJson) {
   EXPECT_EQ(finished.err, "");
   EXPECT_EQ(Lines(finished.out), 1 + 8);
   EXPECT_EQ(finished.out.rfind("threads", 0), 0u);
+  EXPECT_THAT(finished.out, HasSubstr("KV tokens  prefetch  bytes ahead"));
 
   std::ifstream file(path);
   const Json rows = Json::parse(file);
@@ -102,6 +104,25 @@ TEST_F(BenchTest, DistanceSweepsAndComparesTheLaw) {
   EXPECT_GE(law.at("pairs"), 15);
   for (const char* name : {"best_distance_bytes", "best_streams", "best_hint"}) {
     EXPECT_TRUE(law.contains(name)) << name;
+  }
+}
+
+TEST_F(BenchTest, DistanceEndsWithWhatCameOfIt) {
+  const Finished finished =
+      RunProgram({"bench", "distance", "--shape", "1,1,32", "--n-kv", "64,128", "-t", "1",
+                  "--layout", "paged", "--repeats", "1"});
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  std::vector<std::string> lines;
+  std::istringstream out(finished.out);
+  for (std::string line; std::getline(out, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 1u + 2 * (2 + 2 * (11 + 10 + 9 + 8 + 7)) + 2);
+  const std::string plan = "(off|[0-9]+ bytes ahead, (1 stream|[0-9]+ streams), l[12])";
+  for (const int n_kv : {64, 128}) {
+    EXPECT_THAT(lines[lines.size() - (n_kv == 64 ? 2 : 1)],
+                ::testing::MatchesRegex(fmt::format(
+                    "1 thread, huge pages, paged, f16, {} tokens: best {}; auto {}; auto over "
+                    "best [0-9.]+ \\([0-9. ]+\\), [0-9]+ pairs",
+                    n_kv, plan, plan)));
   }
 }
 
@@ -246,6 +267,20 @@ TEST_F(BenchTest, ReportEndsAtCtrlCAndLeavesNothing) {
   EXPECT_FALSE(std::filesystem::exists(dir_.Path("new")));
 }
 
+// A row may take a minute: the line is there all the time.
+TEST_F(BenchTest, ReportSaysOnATerminalHowFarItIs) {
+  Terminal terminal;
+  const std::string model = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
+  Program program({"bench", "report", "--quick", "--out", dir_.path(), "-m", model}, "", SIZE_MAX,
+                  terminal.AsStdinAndStderr());
+  ASSERT_TRUE(terminal.WaitFor("measuring whole tokens: 0 %, about 1:"));
+  ASSERT_TRUE(terminal.WaitFor("measuring many sequences: "));
+  EXPECT_THAT(terminal.Shown(), Not(HasSubstr("\r\x1b[K"))) << "erased";
+  program.Signal(SIGINT);
+  EXPECT_EQ(program.Wait().code, 130);
+  EXPECT_TRUE(terminal.WaitFor("\r\x1b[K"));
+}
+
 TEST_F(BenchTest, ReportLeavesAModelThatIsNotItsOwn) {
   const std::string model = dir_.Path("report-model.gguf");
   std::ofstream(model) << "x";
@@ -268,20 +303,6 @@ TEST_F(BenchTest, AReportThatIsEndedLeavesNoModel) {
   const auto of_model = [&] {
     std::error_code none;
     for (const auto& entry : std::filesystem::directory_iterator(out, none)) {
-// A row may take a minute: the line is there all the time.
-TEST_F(BenchTest, ReportSaysOnATerminalHowFarItIs) {
-  Terminal terminal;
-  const std::string model = BITFETCH_SOURCE_DIR "/models/tiny.gguf";
-  Program program({"bench", "report", "--quick", "--out", dir_.path(), "-m", model}, "", SIZE_MAX,
-                  terminal.AsStdinAndStderr());
-  ASSERT_TRUE(terminal.WaitFor("measuring whole tokens: 0 %, about 1:"));
-  ASSERT_TRUE(terminal.WaitFor("measuring many sequences: "));
-  EXPECT_THAT(terminal.Shown(), Not(HasSubstr("\r\x1b[K"))) << "erased";
-  program.Signal(SIGINT);
-  EXPECT_EQ(program.Wait().code, 130);
-  EXPECT_TRUE(terminal.WaitFor("\r\x1b[K"));
-}
-
       if (entry.path().filename().string().starts_with("report-model")) return true;
     }
     return false;

@@ -14,15 +14,28 @@ struct DistanceArguments {
 };
 
 std::string TableRow(const DistanceBenchRow& row) {
-  std::string text = fmt::format("{}  {:<24}  {}", PlaceText(row.place, row.prefetch, row.plan),
-                                 SpreadText(row.gb_per_s), SpreadText(row.fraction));
-  if (row.head_to_head) {
-    const auto& [best, ratio, pairs] = *row.head_to_head;
-    text +=
-        fmt::format("\nauto over the fastest of all these ({} bytes, {} streams, {}): {}, {} pairs",
-                    best.distance_bytes, best.streams, HintName(best), SpreadText(ratio), pairs);
-  }
-  return text;
+  return fmt::format("{}  {:<24}  {}", PlaceText(row.place, row.prefetch, row.plan),
+                     SpreadText(row.gb_per_s), SpreadText(row.fraction));
+}
+
+std::string Counted(int count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+std::string PlanText(const PrefetchPlan& plan) {
+  if (!plan.on) return "off";
+  return fmt::format("{} bytes ahead, {}, {}", plan.distance_bytes, Counted(plan.streams, "stream"),
+                     HintName(plan));
+}
+
+// What a place's rows come to.
+std::string SummaryText(const DistanceBenchRow& row) {
+  const auto& [best, ratio, pairs] = *row.head_to_head;
+  return fmt::format(
+      "{}, {} pages, {}, {}, {} tokens: best {}; auto {}; auto over best {}, {} pairs",
+      Counted(row.place.threads, "thread"), PageSizeName(row.place.pages),
+      BlockPlacementName(row.place.placement), KvTypesName(row.place.kv_types), row.place.n_kv,
+      PlanText(best), PlanText(row.plan), SpreadText(ratio), pairs);
 }
 
 BenchJson ToJson(const DistanceBenchRow& row) {
@@ -52,10 +65,17 @@ Status RunDistanceBench(const DistanceBenchOptions& options, BenchRows& to) {
   DistanceBenchOptions bench = options;
   if (bench.places.threads.empty()) bench.places.threads = {ReadTopology().threads};
   Status shown;
+  std::string summary;
+  int64_t places = 0;
   const auto on_rows = [&](const std::vector<DistanceBenchRow>& rows) -> Status {
     BITFETCH_RETURN_IF_ERROR(shown);
     for (const DistanceBenchRow& row : rows) {
-      BITFETCH_RETURN_IF_ERROR(to.Add(TableRow(row), ToJson(row)));
+      std::string text = TableRow(row);
+      if (row.head_to_head) {
+        summary += '\n' + SummaryText(row);
+        if (++places == bench.places.count()) text += summary;
+      }
+      BITFETCH_RETURN_IF_ERROR(to.Add(text, ToJson(row)));
     }
     return {};
   };
@@ -77,12 +97,13 @@ void AddBenchDistance(Command& bench) {
 
 Attention of one token is measured without prefetching, with every distance from 64 bytes to 64 KiB
 along 1 to 16 streams into L1 and into L2, and with what --prefetch auto chooses. In the end auto is
-measured in turn with the fastest of all these. `bitfetch bench report` draws the figures.
+measured in turn with the best of all these, and the last lines say what came of it. `bitfetch bench
+report` draws the figures.
 
 examples:
   bitfetch bench distance
   bitfetch bench distance -t 1 --kv-type q8_0 --pages 4k --json distance.json)",
-                           kRowsHelp)});
+                           kAttentionRowsHelp)});
   AddAttentionPlaces(command, &options->bench.places, "contiguous,paged");
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
   command.SetRun([options] {

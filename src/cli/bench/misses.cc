@@ -24,7 +24,7 @@ std::string Percent(const Spread& share) {
 }
 
 std::string FewerText(const Spread& fewer) {
-  return fmt::format("{:.1f}x ({:.1f} .. {:.1f})", fewer.median, fewer.min, fewer.max);
+  return fmt::format("{:.1f} ({:.1f} .. {:.1f})", fewer.median, fewer.min, fewer.max);
 }
 
 std::string BinText(const TouchShares::Bin& bin) {
@@ -121,7 +121,7 @@ void AddTouches(BenchRows& rows, const MissesBenchRow& row) {
 }
 
 std::string MissesHeader() {
-  return fmt::format("{}  {:<22}  {:<19}  {}", kPlaceHeader, "waits for DRAM", "fewer",
+  return fmt::format("{}  {:<22}  {:<19}  {}", kPlaceHeader, "waits for DRAM", kFewerTitle,
                      "cost of sampling");
 }
 
@@ -147,13 +147,13 @@ void AddBenchMisses(Command& bench) {
 
 Now and then the first load of a cache line by attention is timed, rarely enough to cost less than
 2 %, which is measured too. `waits for DRAM` is the share of these loads that no cache answered, and
-`fewer` how many times smaller it is than in the first row with --prefetch off. Where the system
-shows the CPU's counters, cache misses are counted as well. docs/misses.md explains how.
+`times fewer` how many times smaller it is than in the first row with --prefetch off. Where the
+system shows the CPU's counters, cache misses are counted as well. docs/misses.md explains how.
 
 examples:
   bitfetch bench misses
   bitfetch bench misses -t 1 --kv-type q8_0 --pages 4k --json misses.json)",
-                                                              kRowsHelp)});
+                                                              kAttentionRowsHelp)});
   AddAttentionPlaces(command, &options->bench.places, "contiguous,paged");
   AddPrefetch(command, "off,auto", &options->bench.prefetch);
   AddRepeatsAndJson(command, &options->bench.repeats, &options->json);

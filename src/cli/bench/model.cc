@@ -24,7 +24,7 @@ std::string_view AheadName(bool ahead) { return ahead ? "auto" : "off"; }
 
 std::string TableRow(const ModelBenchRow& row) {
   return fmt::format(
-      "{:>7}  {:<5}  {:<10}  {:<9}  {:>5}  {:>6}  {:<8}  {:<5}  {:<24}  {:<20}  {:>11.1f}  {}",
+      "{:>7}  {:<5}  {:<10}  {:<9}  {:>9}  {:>6}  {:<8}  {:<5}  {:<24}  {:<20}  {:>11.1f}  {}",
       row.place.threads, PageSizeName(row.place.pages), BlockPlacementName(row.place.placement),
       KvTypesName(row.place.kv_types), row.place.n_kv, row.tokens,
       PrefetchSettingText(row.prefetch), AheadName(row.ahead), SpreadText(row.tokens_per_s),
@@ -66,7 +66,8 @@ BenchJson ToJson(ModelBench bench, const ModelBenchRow& row, const StageShare& s
 
 std::string ModelHeader() {
   return fmt::format(
-      "threads  pages  layout      kv          n_kv  tokens  prefetch  ahead  {:<24}  {:<20}  MB a "
+      "threads  pages  layout      kv         KV tokens  tokens  prefetch  ahead  {:<24}  {:<20}  "
+      "MB a "
       "token  {}",
       "tokens/s", kOverFirstTitle, kFractionTitle);
 }
@@ -129,7 +130,8 @@ void AddBenchDecode(Command& bench) {
 The KV cache is filled to --n-kv with random numbers, so that long contexts take seconds. Peak read
 bandwidth is what the fastest plain read reaches on the same threads and pages, measured after each
 token; its share counts all that a token reads: weights, output head and KV cache. Rows that differ
-only in --prefetch and --prefetch-ahead are measured in turn; the speedup is over the first of them.
+only in --prefetch and --prefetch-ahead (`ahead`) are measured in turn; the speedup is over the
+first of them.
 
 examples:
   bitfetch bench decode -m models/tiny.gguf

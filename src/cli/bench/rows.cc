@@ -54,7 +54,7 @@ std::string_view HintName(const PrefetchPlan& plan) {
 
 std::string PlaceText(const AttentionPlace& place, const PrefetchSetting& prefetch,
                       const PrefetchPlan& plan) {
-  return fmt::format("{:>7}  {:<5}  {:<10}  {:<9}  {:>4}  {:<8}  {:>8}  {:>7}  {:<4}",
+  return fmt::format("{:>7}  {:<5}  {:<10}  {:<9}  {:>9}  {:<8}  {:>11}  {:>7}  {:<4}",
                      place.threads, PageSizeName(place.pages), BlockPlacementName(place.placement),
                      KvTypesName(place.kv_types), place.n_kv, PrefetchSettingText(prefetch),
                      plan.distance_bytes, plan.streams, HintName(plan));
@@ -142,7 +142,7 @@ void AddCounts(Command& command, const std::string& names, const std::string& he
 }
 
 void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv) {
-  AddCounts(command, "--n-kv", "how many tokens the KV cache holds before", n_kv,
+  AddCounts(command, "--n-kv", "how many tokens the KV cache holds already", n_kv,
             n_kv->front() == 0 ? 0 : 1, kMaxTokens);
 }
 

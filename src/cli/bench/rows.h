@@ -29,7 +29,7 @@ std::string SpreadText(const Spread& spread);  // "5.21 (5.10 .. 5.33)"
 
 // What all rows of attention begin with, in the table and as JSON, and what both say of a plan.
 inline constexpr std::string_view kPlaceHeader =
-    "threads  pages  layout      kv         n_kv  prefetch  distance  streams  hint";
+    "threads  pages  layout      kv         KV tokens  prefetch  bytes ahead  streams  hint";
 std::string PlaceText(const AttentionPlace& place, const PrefetchSetting& prefetch,
                       const PrefetchPlan& plan);
 BenchJson PlaceJson(std::string_view bench, const AttentionPlace& place,
@@ -40,6 +40,13 @@ std::string_view HintName(const PrefetchPlan& plan);  // "l1", "l2", or "none" w
 inline constexpr std::string_view kRowsHelp =
     R"(Options whose value ends in ",..." take one value or a list with commas; each combination gives a
 row. A figure is the median of its repeats, with the range behind it.)";
+
+// The same of rows of attention.
+inline constexpr std::string_view kAttentionRowsHelp =
+    R"(Options whose value ends in ",..." take one value or a list with commas; each combination gives a
+row. It says how many tokens the KV cache holds, how many bytes ahead of its loads attention
+prefetches it, along how many streams (blocks of 16 tokens that it walks side by side), and into
+which cache (the hint: l1 or l2). A figure is the median of its repeats, with the range behind it.)";
 
 // Where the rows of a benchmark go as they come: a table on stdout, or at the end JSON.
 class BenchRows {
