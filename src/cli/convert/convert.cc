@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "cli/convert/commands.h"
+#include "cli/convert/write_model_file.h"
 #include "cli/other_programs.h"
 #include "cli/output.h"
-#include "cli/progress_line.h"
 
 namespace bitfetch {
 namespace {
@@ -24,12 +24,9 @@ Result<TensorType> ParseWeightType(std::string_view text) {
 }
 
 Result<int> RunConvert(const ConvertArguments& arguments) {
-  ProgressLine line;
-  const Status written = ConvertModel(arguments.folder, arguments.out, arguments.options,
-                                      line.Percent("writing the model"));
-  line.Clear();
-  if (!written) return tl::unexpected(written.error());
-  return kExitOk;
+  return WriteModelFile(arguments.out, [&](const Progress& progress) {
+    return ConvertModel(arguments.folder, arguments.out, arguments.options, progress);
+  });
 }
 
 }  // namespace
@@ -52,7 +49,7 @@ example:
   command.AddPath("-o,--out", "FILE", "the file to write", &arguments->out).Required();
   command.AddParsed("--type", "TYPE",
                     "type of the ternary weights: i2_s, or q2_0 for groups with scales of their "
-                    "own; otherwise what they are",
+                    "own (default: the one that they already fit)",
                     &arguments->options.weights, ParseWeightType);
   command.AddFlag(
       "--assume-bitnet",

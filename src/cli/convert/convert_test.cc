@@ -16,6 +16,7 @@ namespace bitfetch {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 
 class ConvertCommandTest : public ::testing::Test {
  protected:
@@ -41,7 +42,7 @@ TEST_F(ConvertCommandTest, WritesAModelThatRuns) {
   const Finished converted = RunProgram(Convert({"--type", "i2_s"}));
   EXPECT_EQ(converted.code, 0);
   EXPECT_EQ(converted.out, "");
-  EXPECT_EQ(converted.err, "");
+  EXPECT_THAT(converted.err, MatchesRegex("wrote " + out_ + ", [0-9.]+ [KM]B\n"));
   const std::vector<std::string> generate = {"-p", "abc",        "-n",  "8",  "--seed",
                                              "1",  "--prefetch", "off", "-t", "1"};
   const auto written_by = [&](const std::string& model) {

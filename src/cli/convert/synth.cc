@@ -7,10 +7,9 @@
 #include <utility>
 
 #include "cli/convert/commands.h"
-#include "cli/interrupt.h"
+#include "cli/convert/write_model_file.h"
 #include "cli/other_programs.h"
 #include "cli/output.h"
-#include "cli/progress_line.h"
 #include "model/arch/architecture.h"
 
 namespace bitfetch {
@@ -45,12 +44,9 @@ SynthShape ShapeOf(const SynthArguments& options) {
 }
 
 Result<int> RunSynth(const SynthArguments& options) {
-  ProgressLine line;
-  const Status written =
-      WriteSynthModel(options.out, ShapeOf(options), line.Percent("writing the model"));
-  line.Clear();
-  if (!written) return tl::unexpected(written.error());
-  return kExitOk;
+  return WriteModelFile(options.out, [&](const Progress& progress) {
+    return WriteSynthModel(options.out, ShapeOf(options), progress);
+  });
 }
 
 }  // namespace

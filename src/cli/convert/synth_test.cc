@@ -24,10 +24,17 @@ TEST_F(SynthCommandTest, SynthWritesAModelThatRuns) {
                   "--type", "TQ1_0", "--embedding", "BF16", "--own-output", "--vocab", "261"});
   EXPECT_EQ(synth.code, 0) << synth.err;
   EXPECT_EQ(synth.out, "");
-  EXPECT_EQ(synth.err, "");
+  EXPECT_THAT(synth.err, MatchesRegex("wrote " + model + ", [0-9.]+ [KM]B\n"));
   const Finished generate = RunProgram(
       {"generate", "-m", model, "-p", "x", "-n", "3", "--seed", "1", "--prefetch", "64"});
   EXPECT_EQ(generate.code, 0) << generate.err;
+}
+
+TEST_F(SynthCommandTest, WritesThroughAPipe) {
+  const Finished synth = RunProgram({"synth", "-o", "/dev/stdout", "--layers", "1"});
+  EXPECT_EQ(synth.code, 0);
+  EXPECT_TRUE(synth.out.starts_with("GGUF"));
+  EXPECT_THAT(synth.err, MatchesRegex("wrote /dev/stdout, [0-9.]+ [KM]B\n"));
 }
 
 TEST_F(SynthCommandTest, OptionsChangeTheShapeInAnyOrder) {
