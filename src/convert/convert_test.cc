@@ -216,6 +216,29 @@ TEST_F(ConvertTest, TakesWhatElseTheFolderSays) {
   EXPECT_THAT(Convert().error().message, HasSubstr("chat_template.jinja: is of 1048577 bytes"));
 }
 
+// Nor does anything else say what texts begin with.
+TEST_F(ConvertTest, WithoutTokenizerConfigBosIsThatOfTheModel) {
+  TestHfFolder folder = Folder("bitnet-b1.58", HfForm::kPacked);
+  folder.files.erase("tokenizer_config.json");
+  std::string& tokenizer = folder.files["tokenizer.json"];
+  tokenizer = Replaced(tokenizer, R"("single")", R"("pair")");
+  const auto convert = [&] {
+    folder.Write();
+    const Status status = Convert();
+    EXPECT_TRUE(status) << status.error().message;
+    return *ReadTokenizer(*GgufReader::Open(out_));
+  };
+  EXPECT_EQ(convert().bos(), -1);
+  std::string& config = folder.files["config.json"];
+  config = Replaced(config, R"("eos_token_id")", R"("bos_token_id":299,"eos_token_id")");
+  const Tokenizer with_bos = convert();
+  EXPECT_EQ(with_bos.bos(), 299);
+  EXPECT_TRUE(with_bos.add_bos()) << "as of Llama-3";
+  EXPECT_EQ(with_bos.eos(), 300);
+  folder.files["tokenizer_config.json"] = "{}";
+  EXPECT_EQ(convert().bos(), -1) << "it would name it";
+}
+
 // Models without a head are saved without the name that sets them apart from it.
 TEST_F(ConvertTest, AModelWithoutAHead) {
   TestHfFolder folder = Folder("qwen3", HfForm::kThreeValues);

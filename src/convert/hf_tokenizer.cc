@@ -59,12 +59,12 @@ Status FitTokens(int64_t vocab, Vocabulary& vocabulary) {
   return {};
 }
 
-// As config.json has it, or the first of several; -1: none.
-int EosOfModel(const JsonValue& config, int64_t vocab) {
-  const JsonValue* eos = config.Find("eos_token_id");
-  const auto* list = eos == nullptr ? nullptr : eos->As<JsonValue::List>();
-  if (list != nullptr) eos = list->empty() ? nullptr : &list->front();
-  const auto* id = eos == nullptr ? nullptr : eos->As<int64_t>();
+// The token that config.json has under `key`, or the first of several; -1: none.
+int TokenOfModel(const JsonValue& config, std::string_view key, int64_t vocab) {
+  const JsonValue* token = config.Find(key);
+  const auto* list = token == nullptr ? nullptr : token->As<JsonValue::List>();
+  if (list != nullptr) token = list->empty() ? nullptr : &list->front();
+  const auto* id = token == nullptr ? nullptr : token->As<int64_t>();
   return id != nullptr && *id >= 0 && *id < vocab ? static_cast<int>(*id) : -1;
 }
 
@@ -97,10 +97,10 @@ Result<std::string> ReadHfChatTemplate(const std::string& folder,
 
 // Newer folders have tokenizer.json, older ones of SentencePiece's nothing but tokenizer.model.
 Result<Vocabulary> ReadHfVocabulary(const std::string& path, const JsonValue& tokenizer_config,
-                                    const std::string& pre) {
+                                    const std::string& pre, int bos) {
   if (path.ends_with(".json")) {
     BITFETCH_ASSIGN_OR_RETURN(const JsonValue tokenizer, ReadJsonFile(path));
-    return ReadTokenizerJson(tokenizer, tokenizer_config, pre).map_error(About(path));
+    return ReadTokenizerJson(tokenizer, tokenizer_config, pre, bos).map_error(About(path));
   }
   BITFETCH_ASSIGN_OR_RETURN(const MappedFile file, OpenUpTo(kMaxModelBytes, path));
   return ReadSentencePieceModel(Text(file), tokenizer_config).map_error(About(path));
@@ -114,12 +114,16 @@ Status WriteHfTokenizer(const std::string& folder, const JsonValue& config, int6
   if (!Exists(path)) path = folder + "/tokenizer.model";
   if (!Exists(path)) return Fail("{}: has no tokenizer.json and no tokenizer.model", folder);
   JsonValue tokenizer_config;
+  int bos = -1;
   if (const std::string config_path = folder + "/tokenizer_config.json"; Exists(config_path)) {
     BITFETCH_ASSIGN_OR_RETURN(tokenizer_config, ReadJsonFile(config_path));
+  } else {
+    bos = TokenOfModel(config, "bos_token_id", vocab);
   }
-  BITFETCH_ASSIGN_OR_RETURN(Vocabulary vocabulary, ReadHfVocabulary(path, tokenizer_config, pre));
+  BITFETCH_ASSIGN_OR_RETURN(Vocabulary vocabulary,
+                            ReadHfVocabulary(path, tokenizer_config, pre, bos));
   BITFETCH_RETURN_IF_ERROR(FitTokens(vocab, vocabulary).map_error(About(path)));
-  if (vocabulary.eos < 0) vocabulary.eos = EosOfModel(config, vocab);
+  if (vocabulary.eos < 0) vocabulary.eos = TokenOfModel(config, "eos_token_id", vocab);
   // Whatever a reader would find wrong with it, before hours of work.
   BITFETCH_RETURN_IF_ERROR(Tokenizer::Create(vocabulary).map_error(About(path)));
   WriteTokenizer(vocabulary, writer);

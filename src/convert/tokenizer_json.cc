@@ -69,8 +69,8 @@ std::optional<std::pair<std::string_view, std::string_view>> Parts(const JsonVal
 
 class Reader {
  public:
-  Reader(const JsonValue& tokenizer, const JsonValue& config, std::string_view pre)
-      : tokenizer_(tokenizer), config_(config), pre_(pre) {}
+  Reader(const JsonValue& tokenizer, const JsonValue& config, std::string_view pre, int bos)
+      : tokenizer_(tokenizer), config_(config), pre_(pre), bos_(bos) {}
 
   Result<Vocabulary> Read() {
     const JsonValue* model = tokenizer_.Find("model");
@@ -288,6 +288,7 @@ class Reader {
   // BOS and EOS.
   void ReadEnds() {
     vocabulary_.bos = IdOf(NameOf("bos_token"));
+    if (vocabulary_.bos < 0) vocabulary_.bos = bos_;
     vocabulary_.eos = IdOf(NameOf("eos_token"));
     // Whether a template has a token here. That is the one which texts get, whatever else the
     // configuration names: models of embeddings end them otherwise than answers end.
@@ -327,6 +328,7 @@ class Reader {
   const JsonValue& tokenizer_;
   const JsonValue& config_;
   std::string_view pre_;
+  int bos_;
   Vocabulary vocabulary_;
   StringMap<int> ids_;
 };
@@ -334,8 +336,8 @@ class Reader {
 }  // namespace
 
 Result<Vocabulary> ReadTokenizerJson(const JsonValue& tokenizer, const JsonValue& config,
-                                     std::string_view pre) {
-  return Reader(tokenizer, config, pre).Read();
+                                     std::string_view pre, int bos) {
+  return Reader(tokenizer, config, pre, bos).Read();
 }
 
 }  // namespace bitfetch

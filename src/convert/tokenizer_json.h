@@ -22,9 +22,10 @@ namespace bitfetch {
 //
 // Errors name the part that is missing, of another kind, or not supported. What the parts hold,
 // such as a merge of what is no token, is for Tokenizer::Create() to check.
-// `pre` names the pre-tokenizer of a byte-level BPE whose pattern is not known.
+// `pre` names the pre-tokenizer of a byte-level BPE whose pattern is not known; `bos` is BOS where
+// neither file names it (-1: there is none).
 Result<Vocabulary> ReadTokenizerJson(const JsonValue& tokenizer, const JsonValue& config,
-                                     std::string_view pre = {});
+                                     std::string_view pre = {}, int bos = -1);
 
 }  // namespace bitfetch
 
