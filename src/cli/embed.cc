@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "cli/commands.h"
 #include "cli/escapes.h"
 #include "cli/model_options.h"
@@ -104,6 +105,9 @@ Result<int> RunEmbed(const EmbedArguments& options) {
   if (lines.empty()) return Fail("{} has no text", options.text.Name());
   BITFETCH_ASSIGN_OR_RETURN(const OpenedSession opened, OpenSession(options.model));
   Engine& engine = opened.session->engine();
+  if (!engine.model().config().input_norms) {
+    Warn("the model was made to write text: its embeddings say little of what texts mean");
+  }
   BITFETCH_ASSIGN_OR_RETURN(const Tokenizer tokenizer,
                             ReadTokenizerFor(engine.model().file(), engine.model().config().vocab));
   BITFETCH_ASSIGN_OR_RETURN(const std::vector<std::vector<int>> texts,
@@ -144,7 +148,7 @@ void AddEmbed(Command& program) {
        .more =
            R"(The embedding of a text is what the model holds behind its last token, as a vector of length 1:
 texts that mean the same have embeddings whose products are near 1. For models that were made for
-it, BitNet embeddings for one. Many texts are computed together, which changes none of them.
+it, BitNet embeddings for one; of others, of which `serve` refuses it, there is a warning. Many texts are computed together, which changes none of them.
 
 The JSON is an array with an object for each text: its number from 0 on ("index"), the vector
 ("embedding") and how many tokens it was ("tokens").

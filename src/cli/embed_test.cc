@@ -44,6 +44,7 @@ TEST_F(EmbedTest, ALineOfAFileHasTheVectorThatItHasAlone) {
   for (size_t i = 0; i < texts.size(); ++i) {
     const Finished alone = RunProgram({"embed", "-m", kModel, "-p", texts[i]});
     ASSERT_EQ(alone.code, 0) << alone.err;
+    EXPECT_THAT(alone.err, HasSubstr("the model was made to write text"));
     const std::string tokens = alone.out.substr(alone.out.find("\"tokens\""));
     wanted += (i == 0 ? "" : ",") + std::string("\n  {\"index\": ") + std::to_string(i) + ", " +
               Vector(alone.out) + "], " + tokens.substr(0, tokens.find('}') + 1);
