@@ -41,6 +41,7 @@ void ApiResponse::Send(int status, std::string_view body, std::string content_ty
 
 void ApiResponse::Fail(const ApiError& error, http::Headers more) {
   if (error.status == 401) more.emplace_back("WWW-Authenticate", "Bearer");
+  record_.error = error.message;
   // What makes room for another request is a token or two.
   if (error.status == 429 || error.status == 503) more.emplace_back("Retry-After", "1");
   Send(error.status, ErrorBody(record_.path, error), "application/json", more);

@@ -47,12 +47,13 @@ class ApiServer::Impl {
     http.error_body = [](int status, std::string_view message, std::string_view path) {
       return ErrorBody(path, HttpError(status, std::string(message)));
     };
-    http.on_refused = [this](const http::Request& request, int status) {
+    http.on_refused = [this](const http::Request& request, int status, const std::string& message) {
       metrics_.OnResponse(status);
       log_.Write({.client = request.peer,
                   .method = request.method,
                   .path = request.path,
-                  .status = status});
+                  .status = status,
+                  .error = message});
     };
     BITFETCH_ASSIGN_OR_RETURN(
         http_, http::Server::Listen(std::move(http), [this](http::Request request,

@@ -108,6 +108,7 @@ void CompletionCall::OnEnd(size_t task, const CompletionEnd& end) {
 void CompletionCall::Finish() {
   if (left_) return response_.Abandon();
   if (!stream_) return error_ ? response_.Fail(*error_) : response_.Send(200, reply_->Finish());
+  if (error_) response_.record().error = error_->message;
   Write(error_ ? reply_->Fail(*error_) : reply_->Finish());
   response_.Finish();
 }

@@ -19,12 +19,16 @@ namespace {
 
 // What a pipe that is ready takes at once (PIPE_BUF of Linux).
 constexpr size_t kMaxLine = 4096;
+constexpr size_t kMaxError = 200;
 
 bool WriteWithoutWaiting(int fd, std::string_view line) {
   pollfd ready{fd, POLLOUT, 0};
   if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) return false;
   return write(fd, line.data(), line.size()) == std::ssize(line);
 }
+
+// It may quote what the client sent.
+std::string ErrorText(const RequestRecord& record) { return Printable(record.error, kMaxError); }
 
 std::string ShownOrDash(std::string_view text) { return text.empty() ? "-" : Printable(text); }
 
@@ -35,10 +39,11 @@ std::string LogLine(const RequestRecord& record, LogFormat format, double time) 
       fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(time)));
   if (format == LogFormat::kJson) {
     return fmt::format(
-        R"({{"time":"{}","client":{},"method":{},"path":{},"status":{},"prompt_tokens":{},"cached_tokens":{},"tokens":{},"first_token_seconds":{:.4f},"seconds":{:.4f}}})",
+        R"({{"time":"{}","client":{},"method":{},"path":{},"status":{},"prompt_tokens":{},"cached_tokens":{},"tokens":{},"first_token_seconds":{:.4f},"seconds":{:.4f}{}}})",
         when, QuoteJson(record.client), QuoteJson(record.method), QuoteJson(record.path),
         record.status, record.prompt_tokens, record.cached_tokens, record.tokens,
-        record.first_token_seconds, record.seconds);
+        record.first_token_seconds, record.seconds,
+        record.error.empty() ? "" : fmt::format(R"(,"error":{})", QuoteJson(ErrorText(record))));
   }
   std::string line = fmt::format("{} {} {} {} {} in {:.3f} s", when, Printable(record.client),
                                  ShownOrDash(record.method), ShownOrDash(record.path),
@@ -51,6 +56,7 @@ std::string LogLine(const RequestRecord& record, LogFormat format, double time) 
     line += fmt::format(", {} tokens written, the first after {:.3f} s", record.tokens,
                         record.first_token_seconds);
   }
+  if (!record.error.empty()) line += ": " + ErrorText(record);
   return line;
 }
 

@@ -35,8 +35,24 @@ TEST(RequestLog, ALineForAPersonObeysNoTerminalSequence) {
             "1970-01-01T00:00:00Z a - - 400 in 0.000 s");
 }
 
+TEST(RequestLog, SaysWhyARequestWasRefused) {
+  const RequestRecord refused = {.client = "a",
+                                 .method = "POST",
+                                 .path = "/",
+                                 .status = 400,
+                                 .error = "max_tokens: '\x1b[2J\n' " + std::string(5000, 'x')};
+  const std::string why = R"(max_tokens: '\x1b[2J\x0a' xxx)";
+  const std::string text = LogLine(refused, LogFormat::kText, 0);
+  EXPECT_THAT(text, HasSubstr("a POST / 400 in 0.000 s: " + why));
+  EXPECT_TRUE(text.ends_with("xxx...")) << text;
+  EXPECT_LT(text.size(), 300u);
+  const std::string json = LogLine(refused, LogFormat::kJson, 0);
+  EXPECT_THAT(*ParseJson(json).value().Find<std::string>("error"), HasSubstr(why));
+}
+
 TEST(RequestLog, ALineOfJsonIsAnObject) {
   const JsonValue line = ParseJson(LogLine(kRecord, LogFormat::kJson, 0)).value();
+  EXPECT_EQ(line.Find<std::string>("error"), nullptr);
   EXPECT_EQ(*line.Find<std::string>("path"), kRecord.path);
   EXPECT_EQ(*line.Find<int64_t>("cached_tokens"), 3);
   EXPECT_EQ(*line.Find<double>("seconds"), 1.5);

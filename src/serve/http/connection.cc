@@ -230,7 +230,9 @@ void Connection::Refuse(const Refusal& refusal) {
   Request request;
   if (reader_) request = std::move(reader_->request());
   request.peer = peer_;
-  if (shared_.options.on_refused) shared_.options.on_refused(request, refusal.status);
+  if (shared_.options.on_refused) {
+    shared_.options.on_refused(request, refusal.status, refusal.message);
+  }
   const Framing framing{.head_only = request.method == "HEAD"};
   Head head{.status = refusal.status};
   if (refusal.status == 503) head.more.emplace_back("Retry-After", "1");

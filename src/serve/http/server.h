@@ -25,7 +25,8 @@ using ErrorBody =
     std::function<std::string(int status, std::string_view message, std::string_view path)>;
 
 // Hears of a request that the server refused itself; of it there is what could be read.
-using OnRefused = std::function<void(const Request& request, int status)>;
+using OnRefused =
+    std::function<void(const Request& request, int status, const std::string& message)>;
 
 struct Options {
   std::string host = "127.0.0.1";  // a name, or an IPv4 or IPv6 address
