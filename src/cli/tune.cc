@@ -21,7 +21,9 @@ Result<int> RunTune() {
   line.Clear();
   if (!measured) return tl::unexpected(measured.error());
   if (!measured->complete) {
-    Warn("time ran out before everything was measured: assumptions stand for the rest");
+    Warn(
+        "time ran out before everything was measured: assumptions stand for the rest. "
+        "Run it again when the machine is idle");
   }
 
   std::string text = ProfileText(measured->profile);
