@@ -53,7 +53,7 @@ Exit codes:
   1    an error, which one line on stderr names: error: ...
   2    the command line is wrong
   130  ended by Ctrl-C (SIGINT)
-  143  ended by SIGTERM
+  143  ended by SIGTERM (serve finishes what was begun, and exits 0)
   129  ended by SIGHUP)"});
   AddGenerate(program);
   AddChat(program);
