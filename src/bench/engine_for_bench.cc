@@ -8,15 +8,17 @@
 
 namespace bitfetch {
 
-Status EngineForBench::Fill(Sequence& sequence, int64_t tokens) {
-  BITFETCH_RETURN_IF_ERROR(engine_.CheckRoom(sequence, tokens));
+Status EngineForBench::Fill(Sequence& sequence, std::span<const int> tokens) {
+  BITFETCH_RETURN_IF_ERROR(engine_.CheckRoom(sequence, tokens.size()));
   constexpr int64_t kAtOnce = 16 * kTileTokens;
   const ModelConfig& config = engine_.model().config();
   const std::vector<float> floats = RandomFloats(kAtOnce * config.kv_heads * config.head_dim);
+  sequence.ForgetGuesses();
   const int64_t before = sequence.length();
   KvCache& cache = sequence.cache_;
-  for (int64_t done = 0; done < tokens; done += kAtOnce) {
-    const int64_t count = std::min(kAtOnce, tokens - done);
+  const int64_t total = std::ssize(tokens);
+  for (int64_t done = 0; done < total; done += kAtOnce) {
+    const int64_t count = std::min(kAtOnce, total - done);
     for (int layer = 0; layer < cache.layers(); ++layer) {
       Status appended = cache.Append(layer, count, floats.data(), floats.data());
       if (!appended) {
@@ -25,8 +27,8 @@ Status EngineForBench::Fill(Sequence& sequence, int64_t tokens) {
       }
     }
   }
-  sequence.tokens_.resize(before + tokens);
-  sequence.state_.clear();
+  sequence.tokens_.insert(sequence.tokens_.end(), tokens.begin(), tokens.end());
+  sequence.states_.clear();
   return {};
 }
 

@@ -3,6 +3,8 @@
 #define BITFETCH_BENCH_ENGINE_FOR_BENCH_H_
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "base/error.h"
 #include "engine/engine.h"
@@ -15,10 +17,14 @@ class EngineForBench {
  public:
   explicit EngineForBench(Engine& engine) : engine_(engine) {}
 
-  // Puts `tokens` more into a sequence's cache without running the model: synthetic keys and values
-  // that are read instead of a long prompt's. Errors: the context or the pool is full, out of
-  // memory; then nothing changed. Costs half a microsecond a token and layer.
-  Status Fill(Sequence& sequence, int64_t tokens);
+  // Puts these tokens, or so many, into a sequence without running the model: its cache gets
+  // synthetic keys and values, which are read instead of a long prompt's. Errors: the context or
+  // the pool is full, out of memory; then nothing changed. Costs half a microsecond a token and
+  // layer.
+  Status Fill(Sequence& sequence, std::span<const int> tokens);
+  Status Fill(Sequence& sequence, int64_t tokens) {
+    return Fill(sequence, std::vector<int>(tokens));
+  }
 
   // Finishes what is otherwise done along with the first tokens, for measuring what comes after.
   void FinishMoving() { engine_.forward_->FinishMoving(); }

@@ -23,7 +23,15 @@ struct Engine::Work {
   bool is_over() const { return left() == 0 || !piece->status; }
   void GiveUp() const {
     sequence().Truncate(before);
-    sequence().state_.clear();
+    sequence().states_.clear();
+  }
+  // All is done: what was guessed is no part of the text.
+  void TakeGuesses() {
+    std::vector<int>& tokens = sequence().tokens_;
+    const auto first = tokens.end() - piece->guesses;
+    sequence().guesses_.assign(first, tokens.end());
+    tokens.erase(first, tokens.end());
+    done -= piece->guesses;
   }
 };
 
@@ -42,7 +50,8 @@ Result<bool> Engine::Run(std::span<SequencePiece> pieces, const Progress& progre
   for (SequencePiece& piece : pieces) {
     piece.status = Check(piece);
     if (!piece.status) continue;
-    piece.sequence->state_.clear();
+    piece.sequence->ForgetGuesses();
+    piece.sequence->states_.clear();
     const int64_t before = piece.sequence->length();
     std::vector<int>& tokens = piece.sequence->tokens_;
     tokens.insert(tokens.end(), piece.tokens.begin(), piece.tokens.end());
@@ -56,8 +65,12 @@ Result<bool> Engine::Run(std::span<SequencePiece> pieces, const Progress& progre
       return false;
     }
     RunPass(works);
-    for (const Work& work : works) {
-      if (!work.piece->status) work.GiveUp();
+    for (Work& work : works) {
+      if (!work.piece->status) {
+        work.GiveUp();
+      } else if (work.left() == 0) {
+        work.TakeGuesses();
+      }
     }
     std::erase_if(works, [](const Work& work) { return work.is_over(); });
     int64_t left = 0;
@@ -90,12 +103,13 @@ Status Engine::Check(const SequencePiece& piece) const {
 int64_t Engine::Adopt(Sequence& sequence, std::span<const int> tokens, bool* is_coming) const {
   if (is_coming != nullptr) *is_coming = false;
   if (tokens.empty()) return 0;
+  sequence.ForgetGuesses();
   const int64_t before = sequence.length();
   sequence.tokens_.insert(sequence.tokens_.end(), tokens.begin(), tokens.end());
   const int64_t adopted = AdoptBehind(sequence);
   if (is_coming != nullptr) *is_coming = IsComing(sequence);
   sequence.tokens_.resize(before + adopted);
-  if (adopted > 0) sequence.state_.clear();
+  if (adopted > 0) sequence.states_.clear();
   return adopted;
 }
 
@@ -107,29 +121,40 @@ void Engine::StopFetchingKv() const {
   if (disk_) disk_->StopFetching();
 }
 
-// The tokens of a sequence that blocks may be adopted for. The last is computed in any case: what
-// it leads to is no part of a block.
-std::span<const int> Engine::AdoptableTokens(const Sequence& sequence) {
-  return std::span(sequence.tokens()).first(sequence.tokens().size() - 1);
+// The tokens of a sequence, the last of them guesses, that blocks may be adopted for. Those and the
+// one before are computed in any case: what they lead to is no part of a block.
+std::span<const int> Engine::AdoptableTokens(const Sequence& sequence, int64_t guesses) {
+  return std::span(sequence.tokens()).first(sequence.tokens().size() - 1 - guesses);
 }
 
 // For tokens that the sequence has and its cache has not.
-int64_t Engine::AdoptBehind(Sequence& sequence) const {
+int64_t Engine::AdoptBehind(Sequence& sequence, int64_t guesses) const {
   if (!share_prefixes_) return 0;
-  const std::span<const int> tokens = AdoptableTokens(sequence);
+  const std::span<const int> tokens = AdoptableTokens(sequence, guesses);
   if (disk_) return disk_->Adopt(sequence.cache_, sequence.root_, tokens);
   return sequence.cache_.Adopt(sequence.root_, tokens);
 }
 
-bool Engine::IsComing(const Sequence& sequence) const {
+bool Engine::IsComing(const Sequence& sequence, int64_t guesses) const {
   return share_prefixes_ && disk_ &&
-         disk_->IsComing(sequence.cache_, sequence.root_, AdoptableTokens(sequence));
+         disk_->IsComing(sequence.cache_, sequence.root_, AdoptableTokens(sequence, guesses));
 }
 
-void Engine::Publish(Sequence& sequence) const {
+// But for blocks with guesses, which may never be met again.
+void Engine::Publish(Sequence& sequence, int64_t guesses) const {
   if (!share_prefixes_) return;
-  if (disk_) return disk_->Publish(sequence.cache_, sequence.root_, sequence.tokens());
-  sequence.cache_.Publish(sequence.root_, sequence.tokens());
+  const std::span<const int> tokens =
+      std::span(sequence.tokens()).first(sequence.tokens().size() - guesses);
+  if (disk_) return disk_->Publish(sequence.cache_, sequence.root_, tokens);
+  sequence.cache_.Publish(sequence.root_, tokens);
+}
+
+void Engine::Accept(Sequence& sequence) const {
+  const auto hidden = std::ssize(sequence.state());
+  sequence.states_.erase(sequence.states_.begin(), sequence.states_.begin() + hidden);
+  sequence.tokens_.push_back(sequence.guesses_.front());
+  sequence.guesses_.erase(sequence.guesses_.begin());
+  Publish(sequence);
 }
 
 void Engine::RunPass(std::span<Work> works) {
@@ -139,24 +164,25 @@ void Engine::RunPass(std::span<Work> works) {
   int64_t rows = 0, state_rows = 0;
   for (Work& work : works) {
     if (rows == ForwardPass::kMaxRows) break;
+    Sequence& sequence = work.sequence();
+    const int64_t guesses = work.piece->guesses;
     if (work.piece->logits == nullptr) {
-      work.done += AdoptBehind(work.sequence());
-      while (IsComing(work.sequence())) {
+      work.done += AdoptBehind(sequence, guesses);
+      while (IsComing(sequence, guesses)) {
         disk_->Wait();
-        work.done += AdoptBehind(work.sequence());
+        work.done += AdoptBehind(sequence, guesses);
       }
     }
     const int64_t count = std::min(work.left(), ForwardPass::kMaxRows - rows);
-    Sequence& sequence = work.sequence();
     RowPiece piece{.cache = &sequence.cache_,
                    .tokens = std::span(sequence.tokens_).subspan(work.done, count)};
     if (work.piece->logits != nullptr) {
       piece.state_rows = count;
       state_rows += count;
-    } else if (count == work.left()) {
-      sequence.state_.resize(hidden);
-      piece.state_rows = 1;
-      piece.states = sequence.state_.data();
+    } else if (const int64_t later = work.left() - count; later <= guesses) {
+      piece.state_rows = std::min(count, 1 + guesses - later);
+      sequence.states_.resize(sequence.states_.size() + piece.state_rows * hidden);
+      piece.states = sequence.states_.data() + sequence.states_.size() - piece.state_rows * hidden;
     }
     rows += count;
     batch.push_back(piece);
@@ -178,7 +204,7 @@ void Engine::RunPass(std::span<Work> works) {
     work.piece->status = batch[i].status;
     if (!batch[i].status) continue;
     work.done += static_cast<int64_t>(batch[i].tokens.size());
-    Publish(work.sequence());
+    Publish(work.sequence(), work.piece->guesses);
   }
 }
 
@@ -204,7 +230,7 @@ void Engine::AllLogits(std::span<Work* const> works, std::span<RowPiece> batch) 
       batch[which[i]].status = LogitsNotFinite();
     }
     const float* last = all[i].x + (all[i].count - 1) * hidden;
-    works[which[i]]->sequence().state_.assign(last, last + hidden);
+    works[which[i]]->sequence().states_.assign(last, last + hidden);
   }
 }
 
@@ -216,8 +242,9 @@ void Engine::Logits(std::span<LogitsQuery> queries) {
       query.status = Fail("no token was appended that the next could follow");
       continue;
     }
-    asked.push_back(
-        {.x = query.sequence->state_.data(), .wanted = query.wanted, .logits = &query.logits});
+    asked.push_back({.x = query.sequence->state(query.guesses).data(),
+                     .wanted = query.wanted,
+                     .logits = &query.logits});
   }
   forward_->profile().Begin();
   head_->Wanted(asked);

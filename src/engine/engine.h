@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/thread_pool.h"
+#include "engine/pass_cost.h"
 #include "engine/sequence.h"
 #include "kernels/kernels.h"
 #include "kv/block_pool.h"
@@ -67,6 +68,9 @@ struct SequencePiece {
   // Out, if not null: the logits of every one of them, [tokens][vocab]; else Engine::Logits has
   // those of the last.
   float* logits = nullptr;
+  // Of the tokens, fewer than all and none with `logits`: the last so many are guesses. They are
+  // computed as the others are, but become the sequence's guesses().
+  int64_t guesses = 0;
   // Out: why nothing was appended. The other pieces don't notice.
   Status status = {};
 };
@@ -74,6 +78,7 @@ struct SequencePiece {
 // Which logits of the token that comes next in a sequence are wanted.
 struct LogitsQuery {
   const Sequence* sequence = nullptr;
+  int64_t guesses = 0;  // behind so many of its guesses
   LogitsWanted wanted = {};
   std::vector<Logit> logits = {};  // out: by id, perhaps with some that nobody asked for
   Status status = {};              // out
@@ -122,12 +127,19 @@ class Engine {
   // Truncate or a Run that failed came after it.
   void Logits(std::span<LogitsQuery> queries);
 
+  // The first of the sequence's guesses, of which there is one, becomes its next token: as if it
+  // had been appended.
+  void Accept(Sequence& sequence) const;
+
   // An error if so many more tokens do not fit in the sequence's context.
   Status CheckRoom(const Sequence& sequence, size_t count) const;
 
   // Where the time went since the last reset.
   const StageProfile& profile() const { return forward_->profile(); }
   void ResetProfile() { forward_->ResetProfile(); }
+
+  // How long passes take, for those who measure them and those who plan them.
+  PassCost& pass_cost() { return pass_cost_; }
 
   // What this machine reads in a stream with the engine's threads, as far as it is known.
   double ReadBytesPerSecond() const;
@@ -148,10 +160,10 @@ class Engine {
   void HeedWatch();
   Status CheckPieces(std::span<const SequencePiece> pieces) const;
   Status Check(const SequencePiece& piece) const;
-  static std::span<const int> AdoptableTokens(const Sequence& sequence);
-  int64_t AdoptBehind(Sequence& sequence) const;
-  bool IsComing(const Sequence& sequence) const;
-  void Publish(Sequence& sequence) const;
+  static std::span<const int> AdoptableTokens(const Sequence& sequence, int64_t guesses);
+  int64_t AdoptBehind(Sequence& sequence, int64_t guesses = 0) const;
+  bool IsComing(const Sequence& sequence, int64_t guesses = 0) const;
+  void Publish(Sequence& sequence, int64_t guesses = 0) const;
   void RunPass(std::span<Work> works);
   void AllLogits(std::span<Work* const> works, std::span<RowPiece> batch);
   Status LogitsNotFinite() const;
@@ -170,6 +182,7 @@ class Engine {
   std::optional<PlanWatch> watch_;  // of what the law chose
   int64_t context_ = 0;
   bool share_prefixes_ = true;
+  PassCost pass_cost_;
   std::vector<float> states_;  // of a pass, of the pieces of which all logits are wanted
 };
 

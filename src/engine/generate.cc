@@ -2,6 +2,7 @@
 #include "engine/generate.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "machine/clock.h"
 #include "text/answer_text.h"
@@ -17,8 +18,8 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
   BITFETCH_ASSIGN_OR_RETURN(StopStrings stops, StopStrings::Create(options.stops));
   AnswerText out(std::move(stops));
   bool go_on = true;
-  const auto show = [&](const std::string& text) {
-    if (go_on && !text.empty()) go_on = on_text(text);
+  const auto show = [&](const std::string& piece) {
+    if (go_on && !piece.empty()) go_on = on_text(piece);
   };
   const std::vector<int> stop_tokens = tokenizer.StopTokens();
 
@@ -32,13 +33,17 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
     return result;
   }
 
+  Continuation text(session.engine(), session.sequence(), options.draft,
+                    [&](std::span<const int> tokens) { return sampler.Wanted(tokens); });
+  const int64_t max_tokens =
+      options.max_tokens < 0 ? std::numeric_limits<int64_t>::max() : options.max_tokens;
   Stopwatch generate_time;
   while (true) {
     if (interrupted) {
       result.reason = StopReason::kInterrupted;
       break;
     }
-    if (result.tokens == options.max_tokens) {
+    if (result.tokens == max_tokens) {
       result.reason = StopReason::kTokens;
       break;
     }
@@ -47,10 +52,10 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
         result.reason = StopReason::kContextFull;
         break;
       }
-      BITFETCH_RETURN_IF_ERROR(session.Append(result.tail));
+      BITFETCH_RETURN_IF_ERROR(text.Append(result.tail[0], max_tokens - result.tokens - 1));
       result.tail.clear();
     }
-    BITFETCH_ASSIGN_OR_RETURN(const auto logits, session.Logits(sampler.Wanted(session.tokens())));
+    BITFETCH_ASSIGN_OR_RETURN(const auto logits, text.Logits());
     const int token = sampler.Sample(logits, session.tokens());
     result.tail = {token};
     if (++result.tokens == 1) {
@@ -73,6 +78,7 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
     }
   }
   show(out.Finish());
+  result.draft = text.counts();
   result.generate_seconds = generate_time.Seconds();
   return result;
 }

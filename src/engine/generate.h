@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "engine/continuation.h"
 #include "engine/session.h"
 #include "text/sampler.h"
 #include "text/tokenizer.h"
@@ -20,6 +21,7 @@ namespace bitfetch {
 struct GenerateOptions {
   int64_t max_tokens = -1;              // -1: until the model stops
   std::vector<std::string> stops = {};  // texts that end the answer; they are not part of it
+  int draft = kDraftAuto;               // how many tokens are guessed ahead (Drafter)
 };
 
 enum class StopReason { kTokens, kStopToken, kStopString, kContextFull, kInterrupted };
@@ -30,13 +32,15 @@ struct Generated {
   int64_t tokens = 0;           // generated, a stop token included
   double prompt_seconds = 0;    // for the prompt, until the first token was known
   double generate_seconds = 0;  // for all tokens after the first
+  DraftCounts draft;
   std::vector<int> tail;  // generated, but not in the session: what a next prompt must begin with
 };
 
 // Appends `prompt` to the session and lets the model go on. `on_text` gets the text as it is made,
 // whole characters only, and says whether to go on (false: as if interrupted). `interrupted` is
-// looked at after every token. The session's profile is then of all tokens after the first. Errors:
-// those of Session::Append; an empty prompt in an empty session.
+// looked at after every token. The session's profile is then of all tokens after the first. Whether
+// tokens are guessed ahead changes nothing but the time that it takes. Errors: those of
+// Session::Append; an empty prompt in an empty session.
 Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler& sampler,
                            std::span<const int> prompt, const GenerateOptions& options,
                            const std::function<bool(std::string_view)>& on_text,

@@ -17,12 +17,13 @@ namespace bitfetch {
 // use.
 class Sequence {
  public:
-  // Another sequence with the same content, and the same logits. Costs a copy of the tokens and of
-  // the block table: KV blocks are shared, until one of the two writes behind what both have.
-  // Throws std::bad_alloc.
-  Sequence Fork() const { return Sequence(cache_.Fork(), *this); }
+  // Another sequence with the same content, and the same logits, but no guesses. Costs a copy of
+  // the tokens and of the block table: KV blocks are shared, until one of the two writes behind
+  // what both have. Throws std::bad_alloc.
+  Sequence Fork() const;
 
-  // Forgets all but the first `length` tokens; there are no logits then, until tokens are appended.
+  // Forgets guesses, and all but the first `length` tokens; without one of those there are no
+  // logits then, until tokens are appended.
   void Truncate(int64_t length);
 
   const std::vector<int>& tokens() const { return tokens_; }
@@ -30,10 +31,15 @@ class Sequence {
   int64_t context() const { return context_; }  // tokens that it may hold
   const KvCache& cache() const { return cache_; }
 
+  // What was computed behind the tokens, and has its KV in the cache, but is no part of the text
+  // yet (SequencePiece, Engine::Accept).
+  const std::vector<int>& guesses() const { return guesses_; }
+
   // Whether Engine::Logits has those of the token that comes next.
-  bool has_logits() const { return !state_.empty(); }
-  // What the output head would make them of, [hidden]; empty where there are none.
-  std::span<const float> state() const { return state_; }
+  bool has_logits() const { return !states_.empty(); }
+  // What the output head would make them of, [hidden], behind so many of the guesses; empty where
+  // there are none.
+  std::span<const float> state(int64_t guesses = 0) const;
 
  private:
   friend class Engine;
@@ -46,13 +52,16 @@ class Sequence {
         context_(other.context_),
         root_(other.root_),
         tokens_(other.tokens_),
-        state_(other.state_) {}
+        states_(other.state().begin(), other.state().end()) {}
+
+  void ForgetGuesses() { Truncate(length()); }
 
   KvCache cache_;
   int64_t context_;
   BlockKey root_;  // of the keys of its blocks
   std::vector<int> tokens_;
-  std::vector<float> state_;  // [hidden] of the last token, for the output head; or none
+  std::vector<int> guesses_;
+  std::vector<float> states_;  // [1 + guesses][hidden], the last token's first; or none
 };
 
 }  // namespace bitfetch
