@@ -169,9 +169,12 @@ typedef struct bitfetch_sampling {
   double min_p;          /* 0: all */
   double repeat_penalty; /* 1: none */
   uint64_t seed;
+  const char* draft; /* how many tokens ..._generate guesses ahead, which changes its speed and not
+                        the text: "auto" (or null), "off", or "1" to "63" */
 } bitfetch_sampling;
 
-/* temperature 0.8, top_k 40, top_p 0.95, min_p 0.05, no penalty, seed 0, until the model stops */
+/* temperature 0.8, top_k 40, top_p 0.95, min_p 0.05, no penalty, seed 0, until the model stops,
+ * draft "auto" */
 BITFETCH_API bitfetch_status bitfetch_sampling_init(bitfetch_sampling* sampling,
                                                     size_t struct_size);
 static inline bitfetch_sampling bitfetch_default_sampling(void) {
@@ -199,7 +202,7 @@ BITFETCH_API bitfetch_status bitfetch_sequence_generate(bitfetch_sequence* seque
  * a time. */
 typedef struct bitfetch_sampler bitfetch_sampler;
 
-/* `sampling` may be null; max_tokens means nothing here. */
+/* `sampling` may be null; max_tokens and draft mean nothing here. */
 BITFETCH_API bitfetch_status bitfetch_sampler_create(const bitfetch_sampling* sampling,
                                                      bitfetch_sampler** sampler);
 BITFETCH_API void bitfetch_sampler_free(bitfetch_sampler* sampler);

@@ -23,7 +23,8 @@ class ModelOptions(ctypes.Structure):
 
 class Sampling(ctypes.Structure):
     _fields_ = [("struct_size", c_size_t), ("max_tokens", c_int64), ("temperature", c_double), ("top_k", c_int),
-                ("top_p", c_double), ("min_p", c_double), ("repeat_penalty", c_double), ("seed", c_uint64)]
+                ("top_p", c_double), ("min_p", c_double), ("repeat_penalty", c_double), ("seed", c_uint64),
+                ("draft", c_char_p)]
 
 
 class Piece(ctypes.Structure):

@@ -228,7 +228,7 @@ TEST(CApi, StructsMayBeThoseOfANewerHeader) {
   sampling.added = 1;
   const int64_t length = bitfetch_session_length(session);
   ExpectInvalid(bitfetch_generate(session, "a", 1, &sampling.known, on_text, nullptr),
-                "sampling: has 72 bytes");
+                "sampling: has 80 bytes");
   EXPECT_EQ(bitfetch_session_length(session), length);
   bitfetch_session_close(session);
 

@@ -62,6 +62,8 @@ bitfetch_status bitfetch_sequence_generate(bitfetch_sequence* sequence, const ch
     bitfetch_sampling wanted;
     std::optional<Sampler> sampler;
     BITFETCH_RETURN_IF_NOT_OK(ReadSampling(sampling, &wanted, &sampler));
+    GenerateOptions options{.max_tokens = wanted.max_tokens};
+    BITFETCH_RETURN_IF_NOT_OK(ReadName("draft", wanted.draft, ParseDraft, &options.draft));
 
     const std::shared_ptr<OpenedModel> model = sequence->model;  // outlives the turn
     const std::lock_guard turn(model->turns);
@@ -84,8 +86,8 @@ bitfetch_status bitfetch_sequence_generate(bitfetch_sequence* sequence, const ch
       return go_on && !sequence->freed;
     };
     const std::atomic<bool> never = false;
-    const auto generated = Generate(text, model->tokenizer, *sampler, *tokens,
-                                    {.max_tokens = wanted.max_tokens}, show, {}, never);
+    const auto generated =
+        Generate(text, model->tokenizer, *sampler, *tokens, options, show, {}, never);
     if (!generated) return Fails(BITFETCH_FAILED, generated.error().message);
     // All that was made is part of the text so far.
     const Status room = text.CheckRoom(generated->tail.size());

@@ -28,7 +28,8 @@ constexpr bitfetch_sampling kDefaultSampling = {.struct_size = sizeof(kDefaultSa
                                                 .top_p = kUsualSampling.top_p,
                                                 .min_p = kUsualSampling.min_p,
                                                 .repeat_penalty = kUsualSampling.repeat_penalty,
-                                                .seed = kUsualSampling.seed};
+                                                .seed = kUsualSampling.seed,
+                                                .draft = "auto"};
 
 }  // namespace
 

@@ -83,6 +83,38 @@ TEST_F(CApiSequence, GoesOnFromTheFolderOfAModelThatIsClosed) {
   EXPECT_THROW(Model(kTinyModel, options), Exception);
 }
 
+TEST_F(CApiSequence, DraftsChangeNothing) {
+  bitfetch_sampling sampling = ShortSampling(80);
+  sampling.temperature = 0;
+  sampling.draft = "off";
+  Sequence off(model_);
+  const std::string text = Generated(off, "In the beginning", sampling);
+  const std::vector<int32_t> tokens = off.tokens();
+  for (const char* draft : {"auto", "1", "16", "63", static_cast<const char*>(nullptr)}) {
+    sampling.draft = draft;
+    Sequence sequence(model_);
+    std::string drafted;
+    sequence.Generate("In the beginning", sampling, [&](std::string_view piece) {
+      drafted += piece;
+      // Guesses are no part of the text.
+      const std::vector<int32_t> now = sequence.tokens();
+      EXPECT_LE(now.size(), tokens.size());
+      EXPECT_TRUE(std::equal(now.begin(), now.end(), tokens.begin()));
+      return true;
+    });
+    EXPECT_EQ(drafted, text);
+    EXPECT_EQ(sequence.tokens(), tokens);
+    EXPECT_EQ(LogitsOf(model_, sequence), LogitsOf(model_, off));
+  }
+  for (const char* draft : {"", "0", "64", "-1", "on"}) {
+    sampling.draft = draft;
+    const auto go_on = [](std::string_view) { return true; };
+    EXPECT_THROW(off.Generate("", sampling, go_on), Exception);
+    EXPECT_THAT(bitfetch_last_error(), testing::HasSubstr("is no draft setting"));
+  }
+  EXPECT_EQ(off.tokens(), tokens);
+}
+
 TEST_F(CApiSequence, TokensAndTextsOfTheModel) {
   const std::string text = "And God said<|end_of_text|>";
   EXPECT_EQ(model_.Detokenize(model_.Tokenize(text, /*first=*/true)), text);
