@@ -85,6 +85,10 @@ Result<int> RunGenerate(const GenerateArguments& options) {
     Say(fmt::format("KV cache: {:.2f} MB stored, {:.2f} MB fetched a stage ahead\n",
                     static_cast<double>(traffic.appended_bytes) * 1e-6,
                     static_cast<double>(traffic.prefetched_bytes) * 1e-6));
+    const DraftCounts& draft = generated.draft;
+    Say(fmt::format(
+        "draft: {} of {} guessed tokens stood, {:.2f} tokens a pass\n", draft.stood, draft.drafted,
+        static_cast<double>(draft.passes + draft.stood) / static_cast<double>(draft.passes)));
   }
   return Interrupted() ? kExitInterrupted : kExitOk;
 }

@@ -60,9 +60,27 @@ TEST_F(GenerateTest, TextGoesToStdoutAndTimingsToStderr) {
 TEST_F(GenerateTest, TheProfileTellsOfEveryStage) {
   const Finished finished = Generate({"-p", "And", "-n", "4", "--profile"});
   for (const char* part :
-       {"\nnorm ", "\nqkv ", "\nattention ", "\nhead ", "\nall ", "\nKV cache: "}) {
+       {"\nnorm ", "\nqkv ", "\nattention ", "\nhead ", "\nall ", "\nKV cache: ", "\ndraft: "}) {
     EXPECT_THAT(finished.err, HasSubstr(part));
   }
+}
+
+TEST_F(GenerateTest, DraftsChangeNothing) {
+  const std::vector<std::string> common = {
+      "-p",        "And God said, Let there be light: and there was",
+      "-n",        "40",
+      "--temp",    "0",
+      "--profile", "--draft"};
+  const auto with = [&](const std::string& draft) {
+    std::vector<std::string> arguments = common;
+    arguments.push_back(draft);
+    return Generate(arguments);
+  };
+  const Finished off = with("off");
+  EXPECT_THAT(off.err, HasSubstr("\ndraft: 0 of 0 guessed tokens stood, 1.00 tokens a pass\n"));
+  for (const std::string draft : {"auto", "1", "8"}) EXPECT_EQ(with(draft).out, off.out) << draft;
+  EXPECT_THAT(with("8").err, testing::Not(HasSubstr("\ndraft: 0 of 0 ")));
+  EXPECT_EQ(RunProgram({"generate", "-m", kModel, "-p", "And", "--draft", "0"}).code, 2);
 }
 
 TEST_F(GenerateTest, TheTokenThatEndsTheTextIsCounted) {

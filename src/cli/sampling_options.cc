@@ -62,6 +62,11 @@ void AddSamplingOptions(Command& command, SamplingOptions* options) {
                       if (seed == -1) return std::nullopt;
                       return static_cast<uint64_t>(seed);
                     });
+  command.AddParsed(
+      "--draft", "HOW",
+      "how many tokens are guessed ahead from what the text repeats, to be computed in one pass: "
+      "auto (as many as pay; default), off, or so many each time. It changes speed, never the text",
+      &options->generate.draft, ParseDraft);
   command
       .AddOption("--stop", "TEXT",
                  "stop where the model writes this text, which is not shown; may be given several "

@@ -19,7 +19,7 @@ struct SamplingOptions {
   GenerateOptions generate;
 };
 
-// -n, --temp, --top-k, --top-p, --min-p, --repeat-penalty, --seed, --stop.
+// -n, --temp, --top-k, --top-p, --min-p, --repeat-penalty, --seed, --draft, --stop.
 void AddSamplingOptions(Command& command, SamplingOptions* options);
 
 // The options with a seed, drawn from the system's randomness if none was given: small enough to be
