@@ -8,20 +8,22 @@ void AddBench(Command& program) {
   Command& bench = program.Add(
       "bench",
       {.usage =
-           "attention | batch | decode | distance | memory | misses | prefill | report | serve "
-           "[options]",
+           "attention | batch | decode | distance | draft | memory | misses | prefill | report | "
+           "serve [options]",
        .summary = std::string(FindOtherProgram("bench")->summary),
        .more = R"(examples:
   bitfetch bench attention
   bitfetch bench batch -m models/tiny.gguf --sequences 1,8
   bitfetch bench decode -m models/tiny.gguf --n-kv 0,512
   bitfetch bench distance
+  bitfetch bench draft -m models/tiny.gguf -f README.md -n 200
   bitfetch bench memory --json memory.json
   bitfetch bench report --out report --quick)"});
   AddBenchAttention(bench);
   AddBenchBatch(bench);
   AddBenchDecode(bench);
   AddBenchDistance(bench);
+  AddBenchDraft(bench);
   AddBenchMemory(bench);
   AddBenchMisses(bench);
   AddBenchPrefill(bench);

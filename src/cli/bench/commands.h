@@ -14,6 +14,7 @@ void AddBenchAttention(Command& bench);
 void AddBenchBatch(Command& bench);
 void AddBenchDecode(Command& bench);
 void AddBenchDistance(Command& bench);
+void AddBenchDraft(Command& bench);
 void AddBenchMemory(Command& bench);
 void AddBenchMisses(Command& bench);
 void AddBenchPrefill(Command& bench);
