@@ -19,7 +19,7 @@ struct RequestRecord {
   int64_t tokens = 0;
   double first_token_seconds = 0;  // since the request came in; 0: there was none
   double seconds = 0;
-  std::string error;  // why it was refused or broken off; empty: it was answered
+  std::string error = {};  // why it was refused or broken off; empty: it was answered
 };
 
 enum class LogFormat { kText, kJson };
