@@ -59,11 +59,13 @@ void AddLaw(const MachineProfile& profile, Isa isa, int threads, Facts& facts) {
       const std::string name =
           fmt::format("  {}, {} pages", BlockPlacementName(placement), PageSizeName(pages));
       if (plan.on) {
-        const Speedup gain = ChooseStreams(NearestKernel(profile, access), access).gain;
-        facts.Add(name, "{} bytes ahead over {} stream{} into {}: {:.2f} times as fast{}",
-                  plan.distance_bytes, plan.streams, plan.streams == 1 ? "" : "s",
-                  plan.hint == PrefetchHint::kL1 ? "L1" : "L2", gain.times,
-                  profile.measured() ? fmt::format(" ({:.2f} to {:.2f})", gain.min, gain.max) : "");
+        const KernelSpeed& kernel = NearestKernel(profile, access);
+        const Speedup gain = ChooseStreams(kernel, access).gain;
+        facts.Add(
+            name, "{} bytes ahead over {} stream{} into {}: {:.2f} times as fast{}",
+            plan.distance_bytes, plan.streams, plan.streams == 1 ? "" : "s",
+            plan.hint == PrefetchHint::kL1 ? "L1" : "L2", gain.times,
+            kernel.name.empty() ? "" : fmt::format(" ({:.2f} to {:.2f})", gain.min, gain.max));
       } else {
         facts.Add(name, "off: it would not make attention faster");
       }

@@ -79,10 +79,11 @@ std::string GainsText(const KernelSpeed& kernel) {
   return table.Text("  speedup of prefetching, by streams", 2);
 }
 
-// What the law chooses wherever something was measured.
+// What the law chooses wherever something was measured, and not assumed.
 std::vector<Streams> Choices(const MachineProfile& profile) {
   std::vector<Streams> choices;
   for (const KernelSpeed& kernel : profile.kernels) {
+    if (kernel.name.empty()) continue;
     std::set<std::pair<PageSize, int>> places;
     for (const PrefetchGain& gain : kernel.gains) places.insert({gain.pages, gain.threads});
     for (const auto& [pages, threads] : places) {
@@ -96,12 +97,11 @@ std::vector<Streams> Choices(const MachineProfile& profile) {
   return choices;
 }
 
-std::string HowSure(const MachineProfile& profile) {
+std::string HowSure(const std::vector<Streams>& choices) {
   constexpr double kUnknown = 10;  // a ratio: what may be so far off was hardly measured
   int sure = 0;
   double doubt = 1;
   std::vector<double> spreads;
-  const std::vector<Streams> choices = Choices(profile);
   for (const auto& [hint, streams, gain, doubt_of_it] : choices) {
     sure += doubt_of_it <= Race::kEqual ? 1 : 0;
     doubt = std::max(doubt, doubt_of_it);
@@ -150,7 +150,8 @@ std::string ProfileText(const MachineProfile& profile) {
                                   kernel.name.empty() ? "" : ": ", kernel.hot_bytes_per_s * 1e-9));
     text += GainsText(kernel);
   }
-  if (profile.measured()) line("how sure that is", HowSure(profile));
+  const std::vector<Streams> choices = Choices(profile);
+  if (!choices.empty()) line("how sure that is", HowSure(choices));
   return text;
 }
 

@@ -22,8 +22,8 @@ Result<int> RunTune() {
   if (!measured) return tl::unexpected(measured.error());
   if (!measured->complete) {
     Warn(
-        "time ran out before everything was measured: assumptions stand for the rest. "
-        "Run it again when the machine is idle");
+        "time ran out, or cores were taken away, before everything was measured: assumptions stand "
+        "for the rest. Run it again when the machine is idle");
   }
 
   std::string text = ProfileText(measured->profile);

@@ -128,7 +128,8 @@ TEST(ForwardPass, ShapesThatFillNoBlockHaveTheSameBitsOnEveryIsa) {
 
 // Layers of one token then go by different plans.
 TEST(ForwardPass, AWatchedPlanChangesNoBit) {
-  const TestModel shape{.layers = 8, .context = 3200};
+  // So many layers that the first heat goes on from one token to the next, where it can be seen.
+  const TestModel shape{.layers = 13, .context = 3200};
   MachineProfile profile;  // whose caches hold nothing
   profile.l2_bytes = 1 << 10;
   profile.l3_bytes = 0;
