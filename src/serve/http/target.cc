@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/printable.h"
 #include "base/utf8.h"
 #include "serve/http/headers.h"
 
@@ -57,10 +58,8 @@ Result<Target> ParseTarget(std::string_view target) {
   if (!target.starts_with('/')) return Fail("what is asked for must begin with /");
   const size_t path_size = std::min(target.size(), target.find('?'));
   BITFETCH_ASSIGN_OR_RETURN(std::string path, DecodePercent(target.substr(0, path_size)));
-  const bool has_control =
-      std::ranges::any_of(path, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-  if (has_control) return Fail("the path has a control character");
   if (!IsUtf8(path)) return Fail("the path is not UTF-8");
+  if (OneLine(path) != path) return Fail("the path has a control character");
   if (HasDotSegment(path)) return Fail("the path has a segment . or ..");
   const bool has_query = path_size < target.size();
   return Target{std::move(path), std::string(target.substr(path_size + (has_query ? 1 : 0)))};
