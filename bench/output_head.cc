@@ -50,8 +50,8 @@ void Report(benchmark::State& state, const std::string& name, const std::vector<
   state.counters[name + "_max"] = spread.max;
 }
 
-// One random head of 2B4T's shape, all threads: each pass reads as a stream, the int8 copy alone,
-// the screened head, and the full one.
+// One random head of 2B4T's shape, all threads: each pass reads as a stream, the first four bits
+// of its copy alone, the screened head, and the full one.
 void FullAndScreened(benchmark::State& state) {
   const Topology topology = ReadTopology();
   const auto pool = ThreadPool::Create(topology.threads).value();
@@ -88,6 +88,7 @@ void FullAndScreened(benchmark::State& state) {
   std::vector<double> kernel_shares;
   std::vector<double> full_shares;
   std::vector<double> rows;
+  std::vector<double> bytes;
   const HeadQuery query{.x = x.data(), .wanted = wanted, .logits = &some};
   const HeadRows whole{.x = x.data(), .logits = all.data()};
   uint64_t token = 0;
@@ -98,9 +99,10 @@ void FullAndScreened(benchmark::State& state) {
     screen->Prepare(x.data(), &input);
     const double kernel_seconds = SecondsOf([&] {
       pool->ParallelFor(kVocab / 64, [&](int64_t piece, int) {
-        double lower[64];
+        double sums[64];
+        double value[64];
         double upper[64];
-        const HeadScreen::Token token{&input, lower, upper};
+        const HeadScreen::Token token{&input, sums, value, upper};
         screen->Bounds(kernels, piece * 64, piece * 64 + 64, {&token, 1});
         benchmark::DoNotOptimize(upper[0]);
       });
@@ -110,16 +112,19 @@ void FullAndScreened(benchmark::State& state) {
     full_ms.push_back(full_seconds * 1e3);
     screened_ms.push_back(screened_seconds * 1e3);
     ratios.push_back(full_seconds / screened_seconds);
-    kernel_shares.push_back(kVocab * kHidden / kernel_seconds / read);
+    kernel_shares.push_back(static_cast<double>(kVocab * screen->row_bytes(0)) / kernel_seconds /
+                            read);
+    bytes.push_back(static_cast<double>(screened.bytes_read()) * 1e-6);
     full_shares.push_back(kVocab * kHidden * 2 / full_seconds / read);
     rows.push_back(static_cast<double>(screened.rows_computed()));
   }
   Report(state, "full_over_screened", ratios);
   Report(state, "full_ms", full_ms);
   Report(state, "screened_ms", screened_ms);
-  Report(state, "int8_share_of_read", kernel_shares);
+  Report(state, "four_bits_share_of_read", kernel_shares);
   Report(state, "full_share_of_read", full_shares);
   Report(state, "rows", rows);
+  Report(state, "screened_mb", bytes);
   state.counters["build_ms"] = build_seconds * 1e3;
 }
 BENCHMARK(FullAndScreened)->Arg(1)->Arg(40)->Iterations(21)->Unit(benchmark::kMillisecond);

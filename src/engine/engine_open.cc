@@ -153,7 +153,7 @@ Result<Sequence> Engine::NewSequence(std::string_view salt) {
   return Sequence(std::move(cache), context_, RootKey(digest_, blocks_->layout().types, salt));
 }
 
-// The int8 copy of the output head, where it is worth having.
+// The screen of the output head, where it is worth having.
 Status Engine::ScreenHead(const EngineOptions& options, const Progress& progress) {
   const GgufTensor& output = model_->output();
   const auto bytes = static_cast<int64_t>(output.data.size());

@@ -103,7 +103,7 @@ TEST_F(GenerateTest, AScreenedHeadWritesTheSame) {
     RunWith(*full, "In the beginning", some, all[i]);
     RunWith(*screened, "In the beginning", some, all[i]);
     EXPECT_EQ(screened->tokens(), full->tokens());
-    // Of 2 bytes a weight, the screen has one.
+    // Of 16 bits a weight, the screen has eight.
     if (i + 2 < all.size()) {
       EXPECT_LT(screened->profile().at(Stage::kHead).bytes, full->profile().at(Stage::kHead).bytes);
     }

@@ -42,7 +42,7 @@ class Session {
 
   // Those logits of the last token that are wanted, by id, perhaps with others; all by default.
   // Computed when asked for, and valid until the next call. Costs a read of the output head, or
-  // half of that where it has a screen and not all are wanted. Errors: logits that are not finite;
+  // of its screen where it has one and not all are wanted. Errors: logits that are not finite;
   // nothing was appended yet, or a Truncate or an Append that failed came after it.
   Result<std::span<const Logit>> Logits(const LogitsWanted& wanted = {});
 

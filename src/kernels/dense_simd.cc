@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The output head, for each ISA: rows of floats times tokens, and how a row becomes int8.
+// The output head, for each ISA: rows of floats times tokens, and how a row becomes codes of
+// its screen.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/dense_simd.cc"
 #include "machine/foreach_isa.h"
@@ -103,9 +104,8 @@ void DenseMatmul(const DenseMatrix& w, int64_t begin, int64_t end, const DenseTo
 }
 
 template <class Element>
-void ScreenElements(const Element* row, int64_t cols, int64_t stride, int8_t* values,
-                    ScreenFit* fit) {
-  const hn::Rebind<int8_t, Floats> bytes;
+void ScreenElements(const Element* row, int64_t cols, uint8_t* codes, ScreenFit* fit) {
+  const hn::Rebind<uint8_t, Floats> bytes;
   const int64_t whole = cols / 16 * 16;
   Vec16 largest = Set16(0.0f);
   for (int64_t c = 0; c < whole; c += 16) {
@@ -118,54 +118,53 @@ void ScreenElements(const Element* row, int64_t cols, int64_t stride, int8_t* va
     max = size > max ? size : max;
   }
 
-  const float factor = max >= kMinQuantized ? 127.0f / max : 0.0f;
-  const Vec16 factors = Set16(factor);
-  const Vec16 lowest = Set16(-127.0f);
-  const Vec16 highest = Set16(127.0f);
-  Vec16 squares = Set16(0.0f);
-  Vec16 errors = Set16(0.0f);
+  const float factor = max >= kMinQuantized ? kScreenRange / max : 0.0f;
+  const auto floor = [](const Vec16& x) BITFETCH_LAMBDA {
+    return Make([&](int i) BITFETCH_LAMBDA { return hn::Floor(x.part[i]); });
+  };
+  Vec16 squares[kScreenLevelCount];
+  Unroll<kScreenLevelCount>([&](auto level) BITFETCH_LAMBDA { squares[level] = Set16(0.0f); });
   for (int64_t c = 0; c < whole; c += 16) {
-    const Vec16 scaled = Mul16(Load16(row + c), factors);
-    const Vec16 rounded = Make([&](int i) HWY_ATTR { return hn::Round(scaled.part[i]); });
-    const Vec16 q = Less16(Greater16(rounded, lowest), highest);
-    const Vec16 error = Sub16(scaled, q);
-    squares = MulAdd16(q, q, squares);
-    errors = MulAdd16(error, error, errors);
+    const Vec16 scaled = Mul16(Load16(row + c), Set16(factor));
+    const Vec16 shifted = Add16(floor(scaled), Set16(kScreenRange));
+    const Vec16 code = Less16(Greater16(shifted, Set16(0.0f)), Set16(255.0f));
+    Unroll<kScreenLevelCount>([&](auto level) BITFETCH_LAMBDA {
+      constexpr auto kUnit = static_cast<float>(kScreenLevels[level].unit);
+      const Vec16 known = Mul16(floor(Mul16(code, Set16(1 / kUnit))), Set16(kUnit));
+      const Vec16 error = Sub16(scaled, Sub16(known, Set16(kScreenLevels[level].offset)));
+      squares[level] = MulAdd16(error, error, squares[level]);
+    });
     for (int i = 0; i < kVectors; ++i) {
-      const auto whole_numbers = hn::ConvertTo(Ints(), q.part[i]);
-      hn::StoreU(hn::DemoteTo(bytes, whole_numbers), bytes, values + c + i * kLanes);
+      const auto whole_numbers = hn::ConvertTo(Ints(), code.part[i]);
+      hn::StoreU(hn::DemoteTo(bytes, whole_numbers), bytes, codes + c + i * kLanes);
     }
   }
-  float square_lanes[kPartialSums];
-  float error_lanes[kPartialSums];
-  Store16(squares, square_lanes);
-  Store16(errors, error_lanes);
+  float lanes[kScreenLevelCount][kPartialSums];
+  for (int level = 0; level < kScreenLevelCount; ++level) Store16(squares[level], lanes[level]);
   for (int64_t c = whole; c < cols; ++c) {
-    const float scaled = ToFloat(row[c]) * factor;
-    const float rounded = std::nearbyint(scaled);
-    const float low = rounded > -127.0f ? rounded : -127.0f;
-    const float q = low < 127.0f ? low : 127.0f;
-    const float error = scaled - q;
-    values[c] = static_cast<int8_t>(q);
-    square_lanes[c - whole] = std::fma(q, q, square_lanes[c - whole]);
-    error_lanes[c - whole] = std::fma(error, error, error_lanes[c - whole]);
+    const auto [code, errors] = scalar::ScreenElementOf(ToFloat(row[c]) * factor);
+    codes[c] = static_cast<uint8_t>(code);
+    for (int level = 0; level < kScreenLevelCount; ++level) {
+      lanes[level][c - whole] = std::fma(errors[level], errors[level], lanes[level][c - whole]);
+    }
   }
-  std::fill(values + cols, values + stride, int8_t{0});
-  *fit = {max, scalar::FoldSums(square_lanes), scalar::FoldSums(error_lanes)};
+  fit->max = max;
+  for (int level = 0; level < kScreenLevelCount; ++level) {
+    fit->error_squares[level] = scalar::FoldSums(lanes[level]);
+  }
 }
 
-void ScreenRow(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values, ScreenFit* fit) {
+void ScreenRow(const DenseMatrix& w, int64_t row, uint8_t* codes, ScreenFit* fit) {
   const int64_t first = row * w.cols;
   switch (w.type) {
     case DenseType::kF32:
-      return ScreenElements(static_cast<const float*>(w.values) + first, w.cols, stride, values,
-                            fit);
+      return ScreenElements(static_cast<const float*>(w.values) + first, w.cols, codes, fit);
     case DenseType::kF16:
-      return ScreenElements(static_cast<const hwy::float16_t*>(w.values) + first, w.cols, stride,
-                            values, fit);
+      return ScreenElements(static_cast<const hwy::float16_t*>(w.values) + first, w.cols, codes,
+                            fit);
     case DenseType::kBF16:
-      return ScreenElements(static_cast<const hwy::bfloat16_t*>(w.values) + first, w.cols, stride,
-                            values, fit);
+      return ScreenElements(static_cast<const hwy::bfloat16_t*>(w.values) + first, w.cols, codes,
+                            fit);
   }
 }
 

@@ -15,7 +15,7 @@ namespace {
     .isa = Isa::name, .rms_norm = target::RmsNorm, .quantize = target::Quantize,                   \
     .ternary_matmul = ternary::TernaryMatmul, .quantize_groups = target::QuantizeGroups,           \
     .ternary_groups_matmul = dot::TernaryGroupsMatmul, .dense_matmul = target::DenseMatmul,        \
-    .screen_row = target::ScreenRow, .screen = target::Screen, .rope = target::Rope,               \
+    .screen_row = target::ScreenRow, .screen = dot::Screen, .rope = target::Rope,                  \
     .relu2_gate = target::Relu2Gate, .silu_gate = target::SiluGate, .gelu_gate = target::GeluGate, \
     .add = target::Add, .attend = dot::Attend, .fold = target::Fold                                \
   }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <vector>
 
 #include "base/error.h"
@@ -132,24 +133,41 @@ struct DenseToken {
   float* out = nullptr;
 };
 
-// The int8 copy of a head, [rows][stride] with zeros behind the columns (docs/output-head.md).
-inline constexpr int64_t kScreenPack = 64;  // elements
+// One part of the codes in an output head's copy (docs/output-head.md): `bits` of each, [rows] of
+// `stride` bytes, in lines of 64. Byte i of a line has, from the lowest bits up, those of columns
+// i, 64 + i, ... of the 64 * 8 / bits that the line holds.
 struct ScreenRows {
-  const int8_t* values = nullptr;
-  int64_t stride = 0;  // cols, padded to whole kScreenPack
+  const uint8_t* codes = nullptr;
+  int bits = 4;        // or 2
+  int64_t stride = 0;  // a multiple of kScreenLineBytes
 };
-// A token that meets it: its activations [stride], and where its products go, the first row's in
-// front.
+inline constexpr int64_t kScreenLineBytes = 64;
+
+// A token that meets it: its activations, 256 * high + low, for all columns of a row, and where its
+// products go, the first row's in front.
+struct alignas(64) ScreenColumns {
+  int8_t high[kScreenLineBytes];
+  int8_t low[kScreenLineBytes];
+};
 struct ScreenToken {
-  const int16_t* x = nullptr;
+  const ScreenColumns* x = nullptr;
   int32_t* out = nullptr;
 };
 
-// How a row became int8, q = round(w * (127 / max)).
+// A row w as codes: of w * (128 / max) in [-128, 128], code c in 0..255 stands for c - 127.5. A
+// level of a screen knows the upper 4, 6 or 8 bits, c / unit, which stand for the middle of what
+// they leave open, unit * (c / unit) - offset.
+inline constexpr int kScreenRange = 128;
+struct ScreenLevel {
+  int bits;  // more than the level before knows
+  int unit;
+  float offset;
+};
+inline constexpr ScreenLevel kScreenLevels[] = {{4, 16, 120.0f}, {2, 4, 126.0f}, {2, 1, 127.5f}};
+inline constexpr int kScreenLevelCount = std::size(kScreenLevels);
 struct ScreenFit {
-  float max = 0;            // of |w|
-  float squares = 0;        // sum of q^2
-  float error_squares = 0;  // sum of (w * (127 / max) - q)^2
+  float max = 0;                                // of |w|
+  float error_squares[kScreenLevelCount] = {};  // of w * (128 / max) less what each level knows
 };
 
 // --- the table
@@ -191,15 +209,13 @@ struct Kernels {
   void (*dense_matmul)(const DenseMatrix& w, int64_t begin, int64_t end, const DenseToken* tokens,
                        int64_t count);
 
-  // One row of w as int8, [stride]: round_half_even(w * (127 / max)), and what that does to it.
-  // Zeros, and no squares, for a max below kMinQuantized. Where the row is not finite, max or
-  // error_squares is not.
-  void (*screen_row)(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values,
-                     ScreenFit* fit);
+  // One row of w as codes, [cols], floor(w * (128 / max)) + 128 in 0..255, and what that does to
+  // it. For a max below kMinQuantized the factor is 0. Where the row is not finite, max is not, or
+  // no sum of squares.
+  void (*screen_row)(const DenseMatrix& w, int64_t row, uint8_t* codes, ScreenFit* fit);
 
   // tokens[t].out[r - begin] = sum over c of w[r][c] * tokens[t].x[c] for rows [begin, end) and all
-  // `count` tokens. Exact: the product of the Euclidean norms of a row and of x must stay below
-  // 2^31, and no partial sum, in whatever order, exceeds that.
+  // `count` tokens. Exact where it fits an int32.
   void (*screen)(const ScreenRows& w, int64_t begin, int64_t end, const ScreenToken* tokens,
                  int64_t count);
 

@@ -15,8 +15,6 @@
 namespace bitfetch {
 namespace {
 
-int64_t Padded(int64_t cols) { return (cols + kScreenPack - 1) / kScreenPack * kScreenPack; }
-
 // Rows of a type, as they are stored and as floats.
 struct Rows {
   Rows(std::vector<float> from, int64_t cols, DenseType type) : floats(std::move(from)) {
@@ -31,7 +29,7 @@ struct Rows {
   DenseMatrix matrix;
 };
 
-TEST(ScreenRow, RoundsToTheNearestAndSaysHowFarOffThatIs) {
+TEST(ScreenRow, CutsTheRangeInto256StepsAndSaysHowFarOffThatIs) {
   for (const Kernels* kernels : SupportedKernels()) {
     SCOPED_TRACE(std::string(IsaName(kernels->isa)));
     std::mt19937 random(3);
@@ -40,31 +38,35 @@ TEST(ScreenRow, RoundsToTheNearestAndSaysHowFarOffThatIs) {
         for (const float magnitude : {1e-3f, 1.0f, 3e3f}) {
           const Rows rows(RandomFloats(2 * cols, random, magnitude), cols, type);
           const float* row = rows.floats.data() + cols;
-          const int64_t stride = Padded(cols);
-          std::vector<int8_t> got(stride, 99);
-          std::vector<int8_t> want(stride, 99);
+          std::vector<uint8_t> got(cols + 1, 99);
+          std::vector<uint8_t> want(cols + 1, 99);
           ScreenFit got_fit;
           ScreenFit want_fit;
-          kernels->screen_row(rows.matrix, 1, stride, got.data(), &got_fit);
-          scalar::ScreenRow(rows.matrix, 1, stride, want.data(), &want_fit);
+          kernels->screen_row(rows.matrix, 1, got.data(), &got_fit);
+          scalar::ScreenRow(rows.matrix, 1, want.data(), &want_fit);
           EXPECT_EQ(got, want) << cols;
-          EXPECT_EQ(got_fit.squares, want_fit.squares) << cols;
-          EXPECT_EQ(got_fit.error_squares, want_fit.error_squares) << cols;
+          EXPECT_EQ(got[cols], 99);
+          for (int level = 0; level < kScreenLevelCount; ++level) {
+            EXPECT_EQ(got_fit.error_squares[level], want_fit.error_squares[level]) << cols;
+          }
 
           float max = 0;
           for (int64_t c = 0; c < cols; ++c) max = std::max(max, std::fabs(row[c]));
           ASSERT_EQ(got_fit.max, max);
-          double squares = 0;
-          double error_squares = 0;
-          for (int64_t c = 0; c < stride; ++c) {
-            const double scaled = c < cols ? row[c] * (127.0 / max) : 0.0;
-            const double error = scaled - got[c];
-            ASSERT_LE(std::fabs(error), 0.5001) << c << " of " << cols;
-            squares += double{got[c] * 1.0} * got[c];
-            error_squares += error * error;
+          double squares[kScreenLevelCount] = {};
+          for (int64_t c = 0; c < cols; ++c) {
+            const double scaled = row[c] * (128.0 / max);
+            for (int level = 0; level < kScreenLevelCount; ++level) {
+              // The middle of the values whose codes have these bits.
+              const int unit = kScreenLevels[level].unit;
+              const double known = got[c] / unit * unit + (unit - 1) / 2.0 - 127.5;
+              ASSERT_LE(std::fabs(scaled - known), unit / 2.0 + 1e-4) << c << " of " << cols;
+              squares[level] += (scaled - known) * (scaled - known);
+            }
           }
-          EXPECT_NEAR(got_fit.squares, squares, 1e-4 * squares);
-          EXPECT_NEAR(got_fit.error_squares, error_squares, 1e-3 * error_squares + 1e-3);
+          for (int level = 0; level < kScreenLevelCount; ++level) {
+            EXPECT_NEAR(got_fit.error_squares[level], squares[level], 1e-3 * squares[level]);
+          }
         }
       }
     }
@@ -83,21 +85,19 @@ TEST(ScreenRow, ZerosTinyHugeAndDamagedRowsAreAlikeEverywhere) {
           std::vector<float> row(35, other);
           row[place] = special;
           const DenseMatrix w{row.data(), DenseType::kF32, 35};
-          std::vector<int8_t> got(64);
-          std::vector<int8_t> want(64);
+          std::vector<uint8_t> got(35);
+          std::vector<uint8_t> want(35);
           ScreenFit got_fit;
           ScreenFit want_fit;
-          kernels->screen_row(w, 0, 64, got.data(), &got_fit);
-          scalar::ScreenRow(w, 0, 64, want.data(), &want_fit);
+          kernels->screen_row(w, 0, got.data(), &got_fit);
+          scalar::ScreenRow(w, 0, want.data(), &want_fit);
           EXPECT_EQ(got, want) << special << " among " << other;
           EXPECT_EQ(got_fit.max, want_fit.max);
-          const bool finite = std::isfinite(got_fit.max) && std::isfinite(got_fit.error_squares);
+          const bool finite = std::isfinite(got_fit.max) && std::isfinite(got_fit.error_squares[0]);
           EXPECT_EQ(finite, std::isfinite(special)) << special << " among " << other;
           if (!finite) continue;
-          EXPECT_EQ(got_fit.squares, want_fit.squares);
-          EXPECT_EQ(got_fit.error_squares, want_fit.error_squares);
-          if (std::max(special, other) < 1e-30f) {
-            EXPECT_EQ(got, std::vector<int8_t>(64));
+          for (int level = 0; level < kScreenLevelCount; ++level) {
+            EXPECT_EQ(got_fit.error_squares[level], want_fit.error_squares[level]);
           }
         }
       }
@@ -109,43 +109,59 @@ TEST(Screen, IsExactUpToTheLargestSums) {
   for (const Kernels* kernels : SupportedKernels()) {
     SCOPED_TRACE(std::string(IsaName(kernels->isa)));
     std::mt19937 random(5);
-    for (const int64_t stride : {64, 128, 640, 2560, 8192}) {
-      const int64_t rows = 11;
-      std::vector<int8_t> values(rows * stride);
-      for (int8_t& value : values) value = static_cast<int8_t>(random() % 255 - 127);
-      std::fill_n(values.begin(), stride, int8_t{127});
-      std::fill_n(values.begin() + stride, stride, int8_t{-127});
-      // The largest whose norm is below 2^31 over that of the rows of 127.
-      const int max =
-          static_cast<int>(std::min(32767.0, (0x1p31 - 1) / (127.0 * static_cast<double>(stride))));
-      for (const int64_t count : {1, 2, 3, 4, 6}) {
-        // The first tokens are the extremes, the others random.
-        std::vector<int16_t> x(count * stride, static_cast<int16_t>(max));
-        std::fill_n(x.begin() + stride, count > 1 ? stride : 0, static_cast<int16_t>(-max));
-        for (int64_t i = 2 * stride; i < count * stride; ++i) {
-          x[i] = static_cast<int16_t>(static_cast<int>(random() % (2 * max + 1)) - max);
-        }
-        std::vector<int32_t> got(count * (rows + 1), -1);
-        const auto screen = [&](int64_t begin, int64_t end) {
-          std::vector<ScreenToken> tokens;
-          for (int64_t t = 0; t < count; ++t) {
-            tokens.push_back({x.data() + t * stride, got.data() + t * (rows + 1) + begin});
-          }
-          kernels->screen({values.data(), stride}, begin, end, tokens.data(), count);
+    for (const int bits : {4, 2}) {
+      const int largest_code = (1 << bits) - 1;
+      for (const int64_t stride : {64, 128, 640, 1280, 8192}) {
+        const int64_t cols = stride * 8 / bits;
+        const int64_t rows = 11;
+        std::vector<uint8_t> codes(rows * stride);
+        for (uint8_t& code : codes) code = static_cast<uint8_t>(random());
+        std::fill_n(codes.begin(), stride, uint8_t{0xff});
+        const auto code_at = [&](int64_t r, int64_t c) {
+          const int64_t line_cols = kScreenLineBytes * 8 / bits;
+          const int64_t byte = c / line_cols * kScreenLineBytes + c % kScreenLineBytes;
+          const int64_t field = c % line_cols / kScreenLineBytes;
+          return codes[r * stride + byte] >> (field * bits) & largest_code;
         };
-        screen(1, 4);
-        screen(4, rows);
-        screen(0, 1);
-        for (int64_t t = 0; t < count; ++t) {
-          for (int64_t r = 0; r < rows; ++r) {
-            int64_t sum = 0;
-            for (int64_t c = 0; c < stride; ++c) {
-              sum += int64_t{values[r * stride + c]} * x[t * stride + c];
-            }
-            ASSERT_EQ(got[t * (rows + 1) + r], sum)
-                << "row " << r << " of " << stride << ", token " << t << " of " << count;
+        // The largest that stays below 2^31 with a row of the largest codes.
+        const int max =
+            static_cast<int>(std::min<int64_t>(127 * 256, INT32_MAX / (largest_code * cols)));
+        for (const int64_t count : {1, 2, 3, 4, 6}) {
+          // The first tokens are the extremes, the others random.
+          std::vector<int> x(count * cols, max);
+          std::fill_n(x.begin() + cols, count > 1 ? cols : 0, -max);
+          for (int64_t i = 2 * cols; i < count * cols; ++i) {
+            x[i] = static_cast<int>(random() % (2 * max + 1)) - max;
           }
-          EXPECT_EQ(got[t * (rows + 1) + rows], -1);
+          std::vector<ScreenColumns> columns(x.size() / kScreenLineBytes);
+          for (size_t i = 0; i < x.size(); ++i) {
+            const int high = (x[i] + 128) >> 8;
+            columns[i / kScreenLineBytes].high[i % kScreenLineBytes] = static_cast<int8_t>(high);
+            columns[i / kScreenLineBytes].low[i % kScreenLineBytes] =
+                static_cast<int8_t>(x[i] - 256 * high);
+          }
+          std::vector<int32_t> got(count * (rows + 1), -1);
+          const auto screen = [&](int64_t begin, int64_t end) {
+            std::vector<ScreenToken> tokens;
+            for (int64_t t = 0; t < count; ++t) {
+              tokens.push_back({columns.data() + t * cols / kScreenLineBytes,
+                                got.data() + t * (rows + 1) + begin});
+            }
+            kernels->screen({codes.data(), bits, stride}, begin, end, tokens.data(), count);
+          };
+          screen(1, 4);
+          screen(4, rows);
+          screen(0, 1);
+          for (int64_t t = 0; t < count; ++t) {
+            for (int64_t r = 0; r < rows; ++r) {
+              int64_t sum = 0;
+              for (int64_t c = 0; c < cols; ++c) sum += int64_t{code_at(r, c)} * x[t * cols + c];
+              ASSERT_EQ(got[t * (rows + 1) + r], sum)
+                  << bits << " bits, row " << r << " of " << stride << ", token " << t << " of "
+                  << count;
+            }
+            EXPECT_EQ(got[t * (rows + 1) + rows], -1);
+          }
         }
       }
     }

@@ -27,10 +27,7 @@ using ProductsByType = std::array<const TileProducts*, kKvTypes.size()>;
   void Add(float* x, const float* y, int64_t n);                                                   \
   void DenseMatmul(const DenseMatrix& w, int64_t begin, int64_t end, const DenseToken* tokens,     \
                    int64_t count);                                                                 \
-  void ScreenRow(const DenseMatrix& w, int64_t row, int64_t stride, int8_t* values,                \
-                 ScreenFit* fit);                                                                  \
-  void Screen(const ScreenRows& w, int64_t begin, int64_t end, const ScreenToken* tokens,          \
-              int64_t count);                                                                      \
+  void ScreenRow(const DenseMatrix& w, int64_t row, uint8_t* codes, ScreenFit* fit);               \
   void AttendWith(const ProductsByType& products, const AttendJob& job);                           \
   void Fold(const float* partials, int64_t ranges, int64_t range_stride, int head_dim,             \
             float* folded);                                                                        \
@@ -49,6 +46,8 @@ using ProductsByType = std::array<const TileProducts*, kKvTypes.size()>;
   inline void Attend(const AttendJob& job) { AttendWith(kProducts, job); }                   \
   void TernaryGroupsMatmul(const TernaryGroups& w, int64_t begin, int64_t end,               \
                            const QuantizedGroups& x, float* out, int64_t out_stride);        \
+  void Screen(const ScreenRows& w, int64_t begin, int64_t end, const ScreenToken* tokens,    \
+              int64_t count);                                                                \
   }
 
 #if defined(__x86_64__)

@@ -2,6 +2,7 @@
 #ifndef BITFETCH_MODEL_HEAD_SCREEN_H_
 #define BITFETCH_MODEL_HEAD_SCREEN_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -19,8 +20,9 @@ namespace bitfetch {
 // The rows of a tensor from `first_row` on, if the kernels read its type directly: F32, F16, BF16.
 std::optional<DenseMatrix> DenseRowsOf(const GgufTensor& tensor, int64_t first_row = 0);
 
-// An int8 copy of an output head, that says between which bounds each logit lies: it reads half of
-// what an F16 head has. Takes [vocab][hidden, padded to kScreenPack] bytes, and 8 for each row.
+// An 8-bit copy of an output head, that says between which bounds each logit lies: from four of the
+// bits, and for rows that these leave open from six, and from all eight. Takes [vocab][hidden]
+// bytes, a row of four bits padded to whole 128 and of two to whole 256, and 16 for each row.
 // docs/output-head.md derives the bounds. Immutable: any number of threads may share one.
 class HeadScreen {
  public:
@@ -35,48 +37,58 @@ class HeadScreen {
 
   // What one token brings to every row.
   struct Input {
-    std::vector<int16_t> values;  // x / scale, rounded
+    std::vector<ScreenColumns> columns;  // x / scale, rounded
+    int64_t sum = 0;                     // of those integers
     double scale = 0;
-    double norm = 0;   // of x
-    double slack = 0;  // the part of the bounds' width that no row changes
+    double norm = 0;         // what a row's residual is multiplied by: of x, and a little more
+    double range_error = 0;  // what a row's scale is multiplied by: the integers' error, rounding
+    double underflow = 0;
   };
 
   // Makes x [hidden] ready. False if nothing can be said of its logits: x is not finite, or so
   // large that a logit might not be.
   bool Prepare(const float* x, Input* input) const;
 
-  // What one look at all bounds reads.
-  int64_t bytes() const {
-    return static_cast<int64_t>(rows_.size()) * (stride_ + static_cast<int64_t>(sizeof(Row)));
+  // What a look at one row reads on a level: of its codes, and on the first what bounds it.
+  int64_t row_bytes(int level) const {
+    return planes_[level].stride + (level == 0 ? static_cast<int64_t>(sizeof(Row)) : 0);
   }
 
-  // A token whose logits are bounded, and where the bounds go, [end - begin] each.
+  // A token whose logits are bounded, from the first row in question on: no logit as
+  // Kernels::dense_matmul computes it is farther from `value` than `upper` is.
   struct Token {
     const Input* input;
-    double* lower;
+    double* sums;  // of products with the codes, as far as they are known: integers
+    double* value;
     double* upper;
   };
-  static constexpr size_t kMaxTokens = 16;  // at once
+  static constexpr size_t kMaxTokens = 16;     // at once
+  static constexpr int64_t kMaxMaskRows = 64;  // bits of the masks that choose among rows
 
-  // For each token lower[r - begin] <= the logit of row r as Kernels::dense_matmul computes it <=
-  // upper[r - begin], for rows [begin, end), with one read of them.
+  // Sums and bounds from four bits for each token and rows [begin, end), at most kMaxMaskRows, with
+  // one read of them.
   void Bounds(const Kernels& kernels, int64_t begin, int64_t end,
               std::span<const Token> tokens) const;
 
+  // Closer ones on level 1 or 2 for one token and those rows from `begin` on whose bits are set,
+  // from its sums on the level before and what this reads, two bits.
+  void Refine(const Kernels& kernels, int level, int64_t begin, uint64_t rows,
+              const Token& token) const;
+
  private:
   struct Row {
-    float scale;     // of its int8 values
-    float residual;  // at least the norm of what they leave of the row
+    float scale;                         // of its codes
+    float residuals[kScreenLevelCount];  // at least the norm of what each level leaves of the row
   };
 
   HeadScreen() = default;
+  void BoundRow(int level, int64_t row, const Token& token, int64_t at) const;
 
   int64_t cols_ = 0;
-  int64_t stride_ = 0;
-  PageBuffer values_;  // int8 [rows][stride]
+  PageBuffer codes_;
+  std::array<ScreenRows, kScreenLevelCount> planes_;  // what each level adds to the codes
   std::vector<Row> rows_;
-  double largest_norm_ = 0;      // at least the norm of any row, and of any row's scaled values
-  double largest_integers_ = 0;  // at least the norm of any row's int8 values
+  double largest_norm_ = 0;  // at least the norm of any row
 };
 
 }  // namespace bitfetch

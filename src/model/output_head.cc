@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "model/dequantize.h"
 #include "prefetch/instruction.h"
@@ -15,14 +18,18 @@ namespace bitfetch {
 namespace {
 
 // Rows that a thread takes at a time: enough to hide the hand-out, few enough to share the last
-// ones evenly. Candidates are few.
-constexpr int64_t kRowsAtATime = 64;
+// ones evenly, and as many as a mask has bits.
+constexpr int64_t kRowsAtATime = HeadScreen::kMaxMaskRows;
 constexpr int64_t kCandidatesAtATime = 8;
+
+// Where four bits leave more rows of so many open, all are read: gaps in a stream cost more.
+constexpr int kFewOpen = kRowsAtATime / 4;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// Adds a value to a heap of the `count` largest, the least of them in front.
-void KeepLargest(size_t count, double value, std::vector<double>* heap) {
+// Adds a value and its row to a heap of the `count` largest, the least of them in front.
+void KeepLargest(size_t count, std::pair<double, int> value,
+                 std::vector<std::pair<double, int>>* heap) {
   if (heap->size() == count) {
     if (value <= heap->front()) return;
     std::ranges::pop_heap(*heap, std::greater());
@@ -32,8 +39,20 @@ void KeepLargest(size_t count, double value, std::vector<double>* heap) {
   std::ranges::push_heap(*heap, std::greater());
 }
 
-void PrefetchBytes(const std::byte* data, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += kCacheLineBytes) PrefetchLine(data + i);
+// The ids between two that are wanted whatever their logits.
+std::span<const int> AlwaysOf(const LogitsWanted& wanted, int64_t begin, int64_t end) {
+  const auto first = std::ranges::lower_bound(wanted.always, begin);
+  return {first, std::ranges::lower_bound(first, wanted.always.end(), end)};
+}
+
+// Which of 64 bounds are no less.
+uint64_t RowsReaching(std::span<const double> upper, double threshold) {
+  bool any = false;
+  for (const double bound : upper) any |= bound >= threshold;
+  if (!any) return 0;
+  uint64_t rows = 0;
+  for (size_t i = 0; i < upper.size(); ++i) rows |= uint64_t{upper[i] >= threshold} << i;
+  return rows;
 }
 
 }  // namespace
@@ -107,6 +126,7 @@ void OutputHead::Wanted(std::span<const HeadQuery> queries) {
     if (count == 0) return;
     const std::span<Screened> all = std::span(screened_).first(count);
     Screen(all);
+    Refine(all);
     ComputeCandidates(all);
     bytes += bytes_read_;
     count = 0;
@@ -153,55 +173,106 @@ bool OutputHead::CanScreen(const HeadQuery& query, Screened* screened) const {
   return screen_->Prepare(query.x, &screened->input);
 }
 
-// Finds the rows that may be wanted.
+// Bounds every logit from four bits, and finds what no wanted one is below.
 void OutputHead::Screen(std::span<Screened> all) {
   const int64_t vocab = output_.rows();
   for (Screened& one : all) {
+    one.sums.resize(vocab);
     one.upper.resize(vocab);
     one.largest.resize(pool_.threads());
-    for (std::vector<double>& heap : one.largest) heap.clear();
+    for (std::vector<ValueOfRow>& heap : one.largest) heap.clear();
   }
   pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
-    std::array<std::array<double, kRowsAtATime>, kScreenedTogether> lower;
+    std::array<std::array<double, kRowsAtATime>, kScreenedTogether> values;
     std::array<HeadScreen::Token, kScreenedTogether> tokens;
     for (size_t i = 0; i < all.size(); ++i) {
-      tokens[i] = {&all[i].input, lower[i].data(), all[i].upper.data() + begin};
+      tokens[i] = {&all[i].input, all[i].sums.data() + begin, values[i].data(),
+                   all[i].upper.data() + begin};
     }
     screen_->Bounds(kernels_, begin, end, std::span(tokens).first(all.size()));
     for (size_t i = 0; i < all.size(); ++i) {
       Screened& one = all[i];
-      const LogitsWanted& wanted = one.query->wanted;
-      for (auto id = std::ranges::lower_bound(wanted.always, begin);
-           id != wanted.always.end() && *id < end; ++id) {
-        lower[i][*id - begin] = -kInfinity;
-        one.upper[*id] = kInfinity;
+      for (const int id : AlwaysOf(one.query->wanted, begin, end)) {
+        values[i][id - begin] = -kInfinity;
+        one.upper[id] = kInfinity;
       }
       for (int64_t r = begin; r < end; ++r) {
-        KeepLargest(static_cast<size_t>(wanted.top), lower[i][r - begin], &one.largest[thread]);
+        KeepLargest(static_cast<size_t>(one.query->wanted.top),
+                    {values[i][r - begin], static_cast<int>(r)}, &one.largest[thread]);
       }
     }
   });
-  pool_.ParallelFor(static_cast<int64_t>(all.size()), [&](int64_t i, int) { Choose(all[i]); });
+  for (Screened& one : all) FindThreshold(one);
 }
 
-void OutputHead::Choose(Screened& screened) const {
+// At least `top` logits are no less than the least of as many: of those that look largest.
+void OutputHead::FindThreshold(Screened& screened) {
   const LogitsWanted& wanted = screened.query->wanted;
-  // As many logits are no less than the top-th largest lower bound.
-  std::vector<double>& bounds = screened.largest[0];
+  std::vector<ValueOfRow>& largest = screened.largest[0];
   for (size_t i = 1; i < screened.largest.size(); ++i) {
-    bounds.insert(bounds.end(), screened.largest[i].begin(), screened.largest[i].end());
+    largest.insert(largest.end(), screened.largest[i].begin(), screened.largest[i].end());
   }
-  const auto last = bounds.begin() + static_cast<ptrdiff_t>(wanted.top) - 1;
-  std::ranges::nth_element(bounds, last, std::greater());
-  const double threshold = std::nextafter(*last - wanted.margin, -kInfinity);
-  screened.candidates.clear();
-  for (int64_t id = 0; id < output_.rows(); ++id) {
-    if (screened.upper[id] >= threshold) screened.candidates.push_back(static_cast<int>(id));
+  const auto last = largest.begin() + static_cast<ptrdiff_t>(wanted.top) - 1;
+  std::ranges::nth_element(largest, last, std::greater());
+  if (last->first == -kInfinity) {
+    screened.threshold = -kInfinity;
+    return;
   }
+  pool_.ParallelPieces(wanted.top, kCandidatesAtATime, [&](int64_t begin, int64_t end, int) {
+    for (auto& [value, row] : std::span(largest).subspan(begin, end - begin)) {
+      float logit;
+      const DenseToken token{screened.query->x, &logit};
+      kernels_.dense_matmul(*DenseRowsOf(output_, row), 0, 1, &token, 1);
+      value = logit;
+    }
+  });
+  const double least = std::min_element(largest.begin(), last + 1)->first;
+  screened.threshold = std::nextafter(least - wanted.margin, -kInfinity);
+}
+
+// Finds the rows that may be wanted: from more bits, where fewer leave that open.
+void OutputHead::Refine(std::span<Screened> all) {
+  const int64_t vocab = output_.rows();
+  for (Screened& one : all) {
+    one.candidates.clear();
+    one.found.resize(pool_.threads());
+    for (std::vector<int>& ids : one.found) ids.clear();
+  }
+  std::atomic<int64_t> bytes = vocab * screen_->row_bytes(0);
+  pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
+    std::array<uint64_t, kScreenLevelCount> any_read = {};
+    for (Screened& one : all) {
+      const std::span upper(one.upper.data() + begin, one.upper.data() + end);
+      std::array<double, kRowsAtATime> values;
+      uint64_t open = RowsReaching(upper, one.threshold);
+      for (int level = 1; level < kScreenLevelCount && open != 0; ++level) {
+        const uint64_t read =
+            std::popcount(open) > kFewOpen ? ~uint64_t{0} >> (kRowsAtATime - (end - begin)) : open;
+        screen_->Refine(kernels_, level, begin, read,
+                        {&one.input, one.sums.data() + begin, values.data(), upper.data()});
+        for (const int id : AlwaysOf(one.query->wanted, begin, end)) upper[id - begin] = kInfinity;
+        open &= RowsReaching(upper, one.threshold);
+        any_read[level] |= read;
+      }
+      for (; open != 0; open &= open - 1) {
+        one.found[thread].push_back(static_cast<int>(begin + std::countr_zero(open)));
+      }
+    }
+    for (int level = 1; level < kScreenLevelCount; ++level) {
+      const int rows = std::popcount(any_read[level]);
+      if (rows > 0) bytes += rows * screen_->row_bytes(level);
+    }
+  });
+  for (Screened& one : all) {
+    for (const std::vector<int>& ids : one.found) {
+      one.candidates.insert(one.candidates.end(), ids.begin(), ids.end());
+    }
+    std::ranges::sort(one.candidates);
+  }
+  bytes_read_ = bytes;
 }
 
 void OutputHead::ComputeCandidates(std::span<Screened> all) {
-  bytes_read_ = screen_->bytes();
   for (const Screened& one : all) {
     const std::vector<int>& candidates = one.candidates;
     const auto count = static_cast<int64_t>(candidates.size());

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/logits.h"
@@ -55,18 +56,24 @@ class OutputHead {
   int64_t bytes_read() const { return bytes_read_; }
 
  private:
+  using ValueOfRow = std::pair<double, int>;
+
   // A query that is screened: its input to the screen, and what that makes of it.
   struct Screened {
     const HeadQuery* query = nullptr;
     HeadScreen::Input input = {};
-    std::vector<double> upper = {};                 // [vocab]
-    std::vector<std::vector<double>> largest = {};  // [threads] largest lower bounds, as heaps
+    std::vector<double> sums = {};                      // [vocab]
+    std::vector<double> upper = {};                     // [vocab]
+    std::vector<std::vector<ValueOfRow>> largest = {};  // [threads] as heaps
+    double threshold = 0;                               // what no wanted logit is below
+    std::vector<std::vector<int>> found = {};           // [threads]
     std::vector<int> candidates = {};
   };
 
   bool CanScreen(const HeadQuery& query, Screened* screened) const;
   void Screen(std::span<Screened> all);
-  void Choose(Screened& screened) const;
+  void FindThreshold(Screened& screened);
+  void Refine(std::span<Screened> all);
   void ComputeCandidates(std::span<Screened> all);
   void AllByGroup(std::span<const HeadRows> all);
   void ComputeAll(std::span<const HeadQuery* const> queries);

@@ -70,14 +70,18 @@ std::vector<Case> Cases() {
 
   // Residuals of almost half a step, all of them along x or against it: the bound is met.
   for (float& value : x) value = value > 0 ? 1.0f : -1.0f;
-  for (int64_t r = 0; r < vocab; ++r) {
-    weights[r * hidden] = 127;
-    for (int64_t c = 1; c < hidden; ++c) {
-      const float residual = (r % 2 == 0 ? 0.4999f : -0.4999f) * x[c];
-      weights[r * hidden + c] = static_cast<float>(static_cast<int>(random() % 9) - 4) + residual;
+  for (const auto& level : kScreenLevels) {
+    for (int64_t r = 0; r < vocab; ++r) {
+      weights[r * hidden] = 128;
+      for (int64_t c = 1; c < hidden; ++c) {
+        const auto cut = static_cast<int>(random() % 256) / level.unit * level.unit - 128;
+        const float residual = (r % 2 == 0 ? 0.4999f : -0.4999f) * x[c];
+        weights[r * hidden + c] =
+            static_cast<float>(cut) + static_cast<float>(level.unit) * (0.5f + residual);
+      }
     }
+    add(fmt::format("residuals along x of steps of {}", level.unit), hidden, weights, x);
   }
-  add("residuals along x", hidden, weights, x);
 
   x = random_x();
   x[77] = 1e6f;
@@ -102,11 +106,12 @@ std::vector<Case> Cases() {
   add("sums that lose what is small", 2560, weights, x);
   add("products that underflow", hidden, std::vector<float>(vocab * hidden, 0.4f),
       std::vector<float>(hidden, 1e-45f));
-  weights = random_head();
-  // No residuals: all that is off comes from x.
-  for (float& weight : weights) weight = static_cast<float>(static_cast<int>(random() % 255) - 127);
-  for (int64_t r = 0; r < vocab; ++r) weights[r * hidden] = 127;
-  add("weights of whole numbers", hidden, weights, random_x());
+  // All that is off comes from activations that are rounded one way.
+  weights.assign(20 * 2560, 127.5f);
+  for (int64_t r = 0; r < 20; ++r) weights[r * 2560 + 1] = 128.0f;
+  x.assign(2560, 0.49f);
+  x[0] = 127 * 256;
+  add("activations rounded down", 2560, weights, x);
   weights = random_head();
   for (int64_t r = 0; r < vocab; r += 3) {
     std::fill_n(weights.begin() + r * hidden, hidden, r % 2 == 0 ? 0.0f : 6e-8f);
@@ -156,32 +161,52 @@ std::vector<float> AllLogits(const GgufTensor& tensor, const float* x, ThreadPoo
   return logits;
 }
 
+// A token's bounds for all rows, on one level.
+struct Bounds {
+  Bounds(const HeadScreen& screen, const Kernels& kernels, const HeadScreen::Input& input,
+         int64_t rows, int level)
+      : sums(rows), value(rows), upper(rows) {
+    for (int64_t begin = 0; begin < rows; begin += 40) {  // pieces of any size will do
+      const int64_t count = std::min<int64_t>(40, rows - begin);
+      const HeadScreen::Token token{&input, sums.data() + begin, value.data() + begin,
+                                    upper.data() + begin};
+      screen.Bounds(kernels, begin, begin + count, {&token, 1});
+      for (int finer = 1; finer <= level; ++finer) {
+        // Some alone and some in runs.
+        const uint64_t all = (uint64_t{1} << count) - 1;
+        constexpr uint64_t kSome = 0x5a5a0f7f31;
+        screen.Refine(kernels, finer, begin, all & kSome, token);
+        screen.Refine(kernels, finer, begin, all & ~kSome, token);
+      }
+    }
+  }
+  std::vector<double> sums;
+  std::vector<double> value;
+  std::vector<double> upper;
+};
+
 TEST(HeadScreen, BoundsHoldAndAreTheSameOnEveryIsa) {
   int screened = 0;
   ForAllHeads([&](const std::string&, const GgufTensor& tensor, const float* x, ThreadPool& pool) {
     const std::vector<float> logits = AllLogits(tensor, x, pool);
-    std::vector<double> first_lower;
-    for (const Kernels* kernels : SupportedKernels()) {
-      const HeadScreen screen = Build(tensor, *kernels, pool);
-      HeadScreen::Input input;
-      if (!screen.Prepare(x, &input)) continue;
-      ++screened;
-      std::vector<double> lower(logits.size());
-      std::vector<double> upper(logits.size());
-      const int64_t half = tensor.rows() / 2;
-      const HeadScreen::Token first{&input, lower.data(), upper.data()};
-      const HeadScreen::Token second{&input, lower.data() + half, upper.data() + half};
-      screen.Bounds(*kernels, 0, half, {&first, 1});
-      screen.Bounds(*kernels, half, tensor.rows(), {&second, 1});
-      for (size_t r = 0; r < logits.size(); ++r) {
-        ASSERT_LE(lower[r], logits[r]) << "row " << r;
-        ASSERT_GE(upper[r], logits[r]) << "row " << r;
+    for (int level = 0; level < kScreenLevelCount; ++level) {
+      std::vector<double> first_upper;
+      for (const Kernels* kernels : SupportedKernels()) {
+        const HeadScreen screen = Build(tensor, *kernels, pool);
+        HeadScreen::Input input;
+        if (!screen.Prepare(x, &input)) continue;
+        ++screened;
+        const Bounds bounds(screen, *kernels, input, tensor.rows(), level);
+        for (size_t r = 0; r < logits.size(); ++r) {
+          ASSERT_LE(std::fabs(logits[r] - bounds.value[r]), bounds.upper[r] - bounds.value[r])
+              << "row " << r << " on level " << level;
+        }
+        if (first_upper.empty()) first_upper = bounds.upper;
+        EXPECT_EQ(bounds.upper, first_upper);
       }
-      if (first_lower.empty()) first_lower = lower;
-      EXPECT_EQ(lower, first_lower);
     }
   });
-  EXPECT_GT(screened, 150);
+  EXPECT_GT(screened, 450);
 }
 
 // Bounds that always hold could be as wide as the world.
@@ -201,14 +226,13 @@ TEST(HeadScreen, BoundsAreNarrow) {
   const HeadScreen screen = Build(tensor, kernels, *pool);
   HeadScreen::Input input;
   ASSERT_TRUE(screen.Prepare(x.data(), &input));
-  std::vector<double> lower(vocab);
-  std::vector<double> upper(vocab);
-  const HeadScreen::Token token{&input, lower.data(), upper.data()};
-  screen.Bounds(kernels, 0, vocab, {&token, 1});
-  // Evenly spread over a step of max / 127, which of a row of 2560 is some 3.5 / 127, the error has
-  // a norm of 0.008 times the row's.
-  for (int64_t r = 0; r < vocab; ++r) {
-    EXPECT_LT(upper[r] - lower[r], 2 * 0.012 * hidden) << r;
+  // Evenly spread over a step of max / 8, which of a row of 2560 is some 3.5 / 8, the error of four
+  // bits has a norm of 0.13 times the row's, and each two bits more make it a quarter.
+  for (int level = 0; level < kScreenLevelCount; ++level) {
+    const Bounds bounds(screen, kernels, input, vocab, level);
+    for (int64_t r = 0; r < vocab; ++r) {
+      EXPECT_LT(bounds.upper[r] - bounds.value[r], 0.18 * std::pow(0.25, level) * hidden) << r;
+    }
   }
 }
 

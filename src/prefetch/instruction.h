@@ -3,6 +3,7 @@
 #define BITFETCH_PREFETCH_INSTRUCTION_H_
 
 #include <cstddef>
+#include <cstdint>
 
 namespace bitfetch {
 
@@ -21,7 +22,14 @@ inline constexpr size_t kCacheLineBytes = 64;
 #endif
 }
 
-// The same into L2 only, for what is needed a stage later.
+// The same for all lines of `bytes` bytes that begin with one.
+inline void PrefetchBytes(const void* first, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += static_cast<int64_t>(kCacheLineBytes)) {
+    PrefetchLine(static_cast<const std::byte*>(first) + i);
+  }
+}
+
+// One line into L2 only, for what is needed a stage later.
 [[gnu::always_inline]] inline void PrefetchLineToL2(const void* address) {
 #if defined(__x86_64__)
   asm volatile("prefetcht1 %0" : : "m"(*static_cast<const char*>(address)));
