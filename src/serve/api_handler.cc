@@ -192,7 +192,8 @@ void ApiHandler::AnswerPost(const PostRoute& route, std::string_view body,
                         {.scheduler = options_.scheduler,
                          .metrics = options_.metrics,
                          .tokenizer = &options_.model->tokenizer,
-                         .ping_interval = options_.ping_interval});
+                         .ping_interval = options_.ping_interval,
+                         .draft = options_.draft});
 }
 
 void ApiHandler::AnswerGet(const http::Request& request, ApiResponse response) {

@@ -33,6 +33,7 @@ class ApiHandler {
     ApiKeys keys;
     std::string cors_origin;
     std::chrono::milliseconds ping_interval;
+    int draft;
     size_t max_unread;  // bytes of bodies that wait to be read; more: 503
   };
 

@@ -34,6 +34,7 @@ class ApiServer::Impl {
                   .keys = std::move(keys),
                   .cors_origin = options.cors_origin,
                   .ping_interval = options.ping_interval,
+                  .draft = options.draft,
                   .max_unread = options.max_unread}) {}
 
   // No request comes in before what it needs is there, and none is under way when that goes.

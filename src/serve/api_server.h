@@ -20,6 +20,7 @@ namespace bitfetch {
 struct ApiServerOptions {
   http::Options http = {};  // but for its functions
   SchedulerOptions scheduler = {};
+  int draft = kDraftAuto;  // how many tokens of an answer are guessed ahead (Drafter)
   std::vector<std::string> keys =
       {};                        // one of which a request must have; none: no request needs one
   std::string cors_origin = {};  // whose pages may ask (Access-Control-Allow-Origin); empty: none

@@ -50,6 +50,7 @@ void CompletionCall::Start(CompletionRequest request, ApiResponse response,
 void CompletionCall::Submit(std::vector<CompletionTask> tasks) {
   std::vector<std::unique_ptr<RunningTask>> running;
   for (size_t i = 0; i < tasks.size(); ++i) {
+    tasks[i].generate.draft = context_.draft;
     auto task =
         RunningTask::Create(std::move(tasks[i]), std::make_unique<Listener>(shared_from_this(), i),
                             *context_.tokenizer);

@@ -28,6 +28,7 @@ class CompletionCall : public std::enable_shared_from_this<CompletionCall> {
     Metrics* metrics;
     const Tokenizer* tokenizer;
     std::chrono::milliseconds ping_interval;
+    int draft;  // of every text
   };
 
   // Any thread may call it.

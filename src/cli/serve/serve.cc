@@ -136,6 +136,13 @@ examples:
                     "how many tokens of prompts are read at a time while others are answered: "
                     "fewer keep answers even, more begin the next sooner (default: 16)",
                     &server.scheduler.prefill_step, Integer<int64_t>(1, ForwardPass::kMaxRows));
+  command.AddParsed(
+      "--draft", "HOW",
+      "how many tokens of an answer are guessed ahead from what it repeats, where few answers "
+      "leave "
+      "a pass room: auto (as many as pay; default), off, or so many each time. It changes speed, "
+      "never the text",
+      &server.draft, ParseDraft);
   command
       .AddOption("--api-key", "KEY",
                  "a key that requests must have (Authorization: Bearer KEY); may be repeated",

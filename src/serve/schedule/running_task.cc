@@ -42,7 +42,35 @@ bool RunningTask::MayWaitFor(const RunningTask& other) const {
          std::equal(tokens_.begin(), tokens_.begin() + end, other.tokens_.begin());
 }
 
-SequencePiece RunningTask::NextPiece(const Engine& engine, int64_t rows) {
+// And which logits are wanted behind them.
+std::vector<int> RunningTask::Guess(Engine& engine, int64_t max, int64_t others) {
+  drafter_.Append(std::span(tokens_).subspan(drafter_.length()));
+  max = std::min(max, sequence_->context() - std::ssize(tokens_));
+  if (task_.generate.max_tokens >= 0) {
+    max = std::min(max, task_.generate.max_tokens - end_.tokens - 1);
+  }
+  std::vector<int> guesses = drafter_.Guess(max, engine.pass_cost(), others);
+  wanted_.clear();
+  if (guesses.empty()) return guesses;
+  std::vector<int> tokens = tokens_;
+  // A copy: what is allowed must not follow from what was tried.
+  std::optional<ConstrainedText> text;
+  if (constrained_) text.emplace(*constrained_);
+  for (const int guess : guesses) {
+    if (text) {
+      if (!text->Allowed().Has(guess)) break;
+      text->Append(tokenizer_.TokenBytes(guess));
+      if (text->must_end()) break;
+    }
+    tokens.push_back(guess);
+    wanted_.push_back(Wanted(tokens, text));
+  }
+  guesses.resize(wanted_.size());
+  return guesses;
+}
+
+SequencePiece RunningTask::NextPiece(Engine& engine, int64_t rows, int64_t max_guesses,
+                                     int64_t others) {
   if (!std::exchange(was_started_, true)) {
     end_.queue_seconds = since_.Seconds();
     end_.prompt_tokens = std::ssize(task_.prompt);
@@ -51,6 +79,12 @@ SequencePiece RunningTask::NextPiece(const Engine& engine, int64_t rows) {
   const auto next = std::span<const int>(tokens_).subspan(sequence_->length());
   SequencePiece piece{.sequence = &*sequence_,
                       .tokens = next.first(std::min<size_t>(next.size(), rows))};
+  if (next.size() == 1 && was_read_ && may_guess_) {
+    piece_ = Guess(engine, max_guesses, others);
+    piece.guesses = std::ssize(piece_);
+    piece_.insert(piece_.begin(), next.front());
+    piece.tokens = piece_;
+  }
   if (NeedsPromptLogprobs()) {
     logits_.resize(piece.tokens.size() * engine.model().config().vocab);
     piece.logits = logits_.data();
@@ -59,6 +93,10 @@ SequencePiece RunningTask::NextPiece(const Engine& engine, int64_t rows) {
 }
 
 void RunningTask::OnRun(const SequencePiece& piece) {
+  if (!piece.status && piece.guesses > 0) {
+    may_guess_ = false;  // it is tried again without
+    return;
+  }
   if (!piece.status) return Fail(piece.status.error());
   computed_ = std::max(computed_, sequence_->length());
   if (piece.logits != nullptr) {
@@ -83,17 +121,34 @@ void RunningTask::OnRun(const SequencePiece& piece) {
   if (task_.generate.max_tokens == 0) End(StopReason::kTokens);
 }
 
-LogitsQuery RunningTask::Query() {
-  LogitsQuery query{.sequence = &*sequence_};
-  if (task_.top_logprobs >= 0) return query;
-  query.wanted = sampler_.Wanted(tokens_);
-  if (constrained_) {
-    query.wanted = constrained_->Wanted(tokenizer_.StopTokens(), std::move(query.wanted));
-  }
-  return query;
+LogitsWanted RunningTask::Wanted(std::span<const int> tokens,
+                                 std::optional<ConstrainedText>& text) const {
+  if (task_.top_logprobs >= 0) return {};
+  LogitsWanted wanted = sampler_.Wanted(tokens);
+  return text ? text->Wanted(tokenizer_.StopTokens(), std::move(wanted)) : wanted;
 }
 
-void RunningTask::OnLogits(LogitsQuery query) {
+void RunningTask::AddQueries(std::vector<LogitsQuery>* queries) {
+  queries->push_back({.sequence = &*sequence_, .wanted = Wanted(tokens_, constrained_)});
+  for (size_t i = 0; i < sequence_->guesses().size(); ++i) {
+    queries->push_back(
+        {.sequence = &*sequence_, .guesses = static_cast<int64_t>(i) + 1, .wanted = wanted_[i]});
+  }
+}
+
+void RunningTask::OnLogits(const Engine& engine, std::span<LogitsQuery> queries) {
+  for (LogitsQuery& query : queries) {
+    Draw(query);
+    if (is_over()) return;
+    const std::vector<int>& guesses = sequence_->guesses();
+    if (guesses.empty() || guesses.front() != tokens_.back()) break;
+    engine.Accept(*sequence_);
+  }
+  sequence_->Truncate(sequence_->length());
+  computed_ = std::max(computed_, sequence_->length());
+}
+
+void RunningTask::Draw(LogitsQuery& query) {
   if (!query.status) return Fail(query.status.error());
   std::vector<float> all;  // how likely tokens are does not depend on what is allowed
   if (task_.top_logprobs >= 0) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "engine/drafter.h"
 #include "engine/engine.h"
 #include "engine/sequence.h"
 #include "machine/clock.h"
@@ -45,14 +46,15 @@ class RunningTask {
   bool Adopt(Engine& engine);
   // Whether it would compute a block that `other`, which is further, is about to compute.
   bool MayWaitFor(const RunningTask& other) const;
-  // The next of them, at most `rows`.
-  SequencePiece NextPiece(const Engine& engine, int64_t rows);
+  // The next of them, at most `rows`, and behind the last what of guesses pays, at most
+  // `max_guesses`, in a pass that has `others` rows besides.
+  SequencePiece NextPiece(Engine& engine, int64_t rows, int64_t max_guesses, int64_t others);
   // They were appended, or not.
   void OnRun(const SequencePiece& piece);
 
-  // What the next token is drawn from.
-  LogitsQuery Query();
-  void OnLogits(LogitsQuery query);
+  // What the next token is drawn from, and those behind it, where they are as guessed.
+  void AddQueries(std::vector<LogitsQuery>* queries);
+  void OnLogits(const Engine& engine, std::span<LogitsQuery> queries);
 
   // Nothing comes any more. OnRun and OnLogits may find that out, too. One that is over can't fail.
   void End(StopReason reason);
@@ -71,6 +73,7 @@ class RunningTask {
         tokenizer_(tokenizer),
         sampler_(std::move(sampler)),
         text_(std::move(text)),
+        drafter_(task_.generate.draft),
         tokens_(task_.prompt) {
     if (task_.constraint != nullptr) constrained_.emplace(task_.constraint);
   }
@@ -78,6 +81,9 @@ class RunningTask {
   bool NeedsPromptLogprobs() const {
     return task_.prompt_logprobs && !was_read_ && prompt_logprobs_.size() + 1 < task_.prompt.size();
   }
+  std::vector<int> Guess(Engine& engine, int64_t max, int64_t others);
+  LogitsWanted Wanted(std::span<const int> tokens, std::optional<ConstrainedText>& text) const;
+  void Draw(LogitsQuery& query);
   void Tell(std::string text);
   void Finish();
 
@@ -87,9 +93,13 @@ class RunningTask {
   Sampler sampler_;
   AnswerText text_;
   std::optional<ConstrainedText> constrained_;
+  Drafter drafter_;
   std::vector<int> tokens_;           // the prompt, and those drawn that the answer goes on from
   std::optional<Sequence> sequence_;  // has the first of them
-  std::vector<float> logits_;         // of a piece of the prompt, [tokens][vocab]
+  std::vector<int> piece_;            // a token and guesses behind it
+  std::vector<LogitsWanted> wanted_;  // behind each of those
+  bool may_guess_ = true;
+  std::vector<float> logits_;  // of a piece of the prompt, [tokens][vocab]
   std::vector<TokenLogprob> prompt_logprobs_;
   std::vector<TokenLogprob> logprobs_;  // not yet told
   CompletionEnd end_;

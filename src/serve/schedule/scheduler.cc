@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <new>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -191,31 +192,60 @@ void Scheduler::Step() {
 
   std::vector<SequencePiece> pieces;
   std::vector<RunningTask*> takers;
+  int64_t taken = std::accumulate(rows.begin(), rows.end(), int64_t{0});
+  int64_t blocks = BlocksForGuesses(rows);
   for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i] == 0) continue;
-    pieces.push_back(running_[i].task->NextPiece(engine_, rows[i]));
+    const int64_t max_guesses = std::min(ForwardPass::kMaxRows - taken, blocks * kTileTokens);
+    pieces.push_back(running_[i].task->NextPiece(engine_, rows[i], max_guesses, taken));
     takers.push_back(running_[i].task.get());
+    taken += pieces.back().guesses;
+    blocks -= BlocksFor(pieces.back().guesses);
   }
   if (pieces.empty() && kv_is_coming) engine_.WaitForKv();
+  const Stopwatch run_time;
   if (const auto ran = engine_.Run(pieces); !ran) {
     for (SequencePiece& piece : pieces) piece.status = tl::unexpected(ran.error());
   }
+  double ns = run_time.Seconds() * 1e9;
   for (size_t i = 0; i < pieces.size(); ++i) {
     OrFail(*takers[i], [&] { takers[i]->OnRun(pieces[i]); });
   }
 
   std::vector<LogitsQuery> queries;
+  std::vector<size_t> ends;  // of the queries of each taker
   takers.clear();
   for (const Entry& entry : running_) {
     if (entry.task->is_over() || entry.task->left() > 0) continue;
-    queries.push_back(entry.task->Query());
+    entry.task->AddQueries(&queries);
+    ends.push_back(queries.size());
     takers.push_back(entry.task.get());
   }
+  const Stopwatch logits_time;
   engine_.Logits(queries);
-  for (size_t i = 0; i < queries.size(); ++i) {
-    OrFail(*takers[i], [&] { takers[i]->OnLogits(std::move(queries[i])); });
+  ns += logits_time.Seconds() * 1e9;
+  // Of one sequence, whose every row was asked for.
+  if (pieces.size() == 1 && pieces[0].tokens.size() == queries.size()) {
+    engine_.pass_cost().Measured(std::ssize(queries), ns);
   }
-  Count({}, std::ssize(queries));
+  int64_t tokens = 0;
+  for (size_t i = 0, begin = 0; i < takers.size(); begin = ends[i++]) {
+    const int64_t before = takers[i]->counts().tokens;
+    const std::span<LogitsQuery> own = std::span(queries).subspan(begin, ends[i] - begin);
+    OrFail(*takers[i], [&] { takers[i]->OnLogits(engine_, own); });
+    tokens += takers[i]->counts().tokens - before;
+  }
+  Count({}, tokens);
+}
+
+// What these rows leave of the pool; none where a prompt has the rest of the pass.
+int64_t Scheduler::BlocksForGuesses(std::span<const int64_t> rows) const {
+  int64_t blocks = engine_.pool().Available();
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i] > 0 && running_[i].task->left() > 1) return 0;
+    blocks -= NewBlocks(*running_[i].task, rows[i]);
+  }
+  return blocks;
 }
 
 // For so many rows of each task: the last tasks give way.

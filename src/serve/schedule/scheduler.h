@@ -42,7 +42,8 @@ struct SchedulerStats {
 // token waits for long; half of them are for the task that came first, the rest for those that have
 // the least to read. Of waiting tasks the next is the first of the client that has the fewest
 // running. Where the KV cache is full, the last to have come gives its blocks back and is computed
-// again later. A prompt that another task is reading just now is waited for, and shared. Where
+// again later. A prompt that another task is reading just now is waited for, and shared. Where few
+// answers leave a pass room, tokens are guessed ahead for them, as many as pay (Drafter). Where
 // other memory runs out, a task fails, or waits until the others are further; all else goes on.
 class Scheduler {
  public:
@@ -84,6 +85,7 @@ class Scheduler {
   std::deque<Entry>::iterator NextWaiting();
   void Step();
   void MakeRoom(std::vector<int64_t>& rows);
+  int64_t BlocksForGuesses(std::span<const int64_t> rows) const;
   void Preempt();
   void ReturnLast();
   void GiveWay();

@@ -102,7 +102,7 @@ class SchedulerTest : public testing::Test {
   std::optional<Scheduler> scheduler_;
 };
 
-// What `bitfetch generate` writes.
+// What `bitfetch generate --draft off` writes.
 Heard Alone(Session& session, const Tokenizer& tokenizer, const CompletionTask& task) {
   Heard heard;
   session.Truncate(0);
@@ -111,8 +111,10 @@ Heard Alone(Session& session, const Tokenizer& tokenizer, const CompletionTask& 
     heard.text += text;
     return true;
   };
+  GenerateOptions options = task.generate;
+  options.draft = kDraftOff;
   const Generated made =
-      Generate(session, tokenizer, sampler, task.prompt, task.generate, on_text, {}, false).value();
+      Generate(session, tokenizer, sampler, task.prompt, options, on_text, {}, false).value();
   heard.end.reason = made.reason;
   heard.end.tokens = made.tokens;
   return heard;
@@ -143,6 +145,7 @@ void SchedulerTest::ExpectEachAsAlone(EngineOptions options, int tasks) {
     task.generate.max_tokens = random() % 3 == 0 ? -1 : random() % 60;
     if (random() % 3 == 0) task.generate.stops = {"LORD", " and"};
     if (random() % 5 == 0) task.top_logprobs = 3;
+    if (random() % 3 > 0) task.generate.draft = static_cast<int>(random() % 17);
     task.client = std::to_string(random() % 3);
     all.push_back({task, Submit(task), random() % 8 == 0});
     if (all.back().cancelled) scheduler_->Cancel({&all.back().submitted.id, 1});
@@ -389,6 +392,8 @@ TEST_F(SchedulerTest, AnAnswerIsFreeUpToAMark) {
     } else {
       EXPECT_EQ(heard.end.reason, StopReason::kTokens);
     }
+    task.generate.draft = 1 + seed;
+    EXPECT_EQ(Run(task).text, heard.text);
     task.top_logprobs = 0;  // from all logits
     EXPECT_EQ(Run(task).text, heard.text);
   }
@@ -415,7 +420,9 @@ TEST_F(SchedulerTest, AConstrainedAnswerIsWhatItMustBe) {
     task.sampling.seed = i;
     task.sampling.temperature = i % 3;
     if (i % 2 == 0) task.top_logprobs = 1;
+    task.generate.draft = 1 + i;
     Submitted again = Submit(task);
+    task.generate.draft = kDraftOff;
     const Heard heard = Run(task);
     EXPECT_EQ(again.heard.get().text, heard.text);
     ASSERT_EQ(heard.end.reason, StopReason::kStopToken) << heard.text;
