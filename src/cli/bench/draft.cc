@@ -74,7 +74,7 @@ speedup is over the first row with --draft off.
 
 examples:
   bitfetch bench draft -m models/tiny.gguf -f README.md -n 200
-  bitfetch bench draft -m models/tiny.gguf -f README.md -n 200 --draft off,auto,4,16 --json draft.json)",
+  bitfetch bench draft -m models/tiny.gguf -f README.md --draft off,auto,4,16 --json draft.json)",
                                               kRowsHelp)});
   DraftBenchOptions& draft = options->bench;
   AddModelPlaces(command, &draft.places);
