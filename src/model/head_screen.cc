@@ -47,11 +47,10 @@ float FloatAbove(double value) {
 
 int64_t RoundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 
-// What a plane has of one row's codes, from bit `first` on, as the kernels read it.
+// What a plane has of one row's codes, from bit `first` on, as the kernels read it; `to` is zeroed.
 void Pack(const uint8_t* codes, int first, const ScreenRows& plane, uint8_t* to) {
   const int mask = (1 << plane.bits) - 1;
   for (int64_t line = 0; line < plane.stride; line += kScreenLineBytes) {
-    std::fill_n(to + line, kScreenLineBytes, uint8_t{0});
     for (int bit = 0; bit < 8; bit += plane.bits, codes += kScreenLineBytes) {
       for (int64_t i = 0; i < kScreenLineBytes; ++i) {
         to[line + i] |= static_cast<uint8_t>((codes[i] >> first & mask) << bit);
