@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ternary products on every ISA of this CPU, with one scale for a matrix in the shape of BitNet
-// b1.58 2B4T, and with scales for groups of 64 in that of Ternary-Bonsai 1.7B: one token with cold
-// weights beside the best streaming read of the same run, a batch beside the peak of byte products,
-// and what a fork and join of the pool costs.
+// b1.58 2B4T, four codes and five in a byte, and with scales for groups of 64 in that of
+// Ternary-Bonsai 1.7B: one token with cold weights beside the best streaming read of the same run,
+// a batch beside the peak of byte products, and what a fork and join of the pool costs.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -18,6 +18,7 @@
 #include "base/thread_pool.h"
 #include "bench/spread.h"
 #include "kernels/kernels.h"
+#include "kernels/ternary_fives.h"
 #include "machine/clock.h"
 #include "machine/stream_read.h"
 #include "machine/topology.h"
@@ -68,6 +69,22 @@ std::vector<Stage<TernaryRows>> RowsAt(const std::byte* codes) {
     codes += rows * cols / 4 + kTrailerBytes;
     return matrix;
   });
+}
+
+// The same with five codes in a byte, where there is room for the others.
+std::vector<Stage<TernaryRows>> PackedAt(std::byte* memory, const std::byte* codes) {
+  auto* to = reinterpret_cast<uint8_t*>(memory);
+  std::vector<Stage<TernaryRows>> stages = RowsAt(codes);
+  for (auto& stage : stages) {
+    for (TernaryRows& matrix : stage) {
+      const TernaryRows fives = AsFives(matrix, to);
+      for (int64_t five = 0; five < fives.lines(); ++five, to += fives.row_bytes) {
+        PackFives(matrix, five, to);
+      }
+      matrix = fives;
+    }
+  }
+  return stages;
 }
 
 std::vector<Stage<TernaryGroups>> GroupsAt(const std::byte* strips) {
@@ -140,9 +157,6 @@ struct Tokens {
   std::vector<float> out;
 };
 
-int64_t BytesOf(const TernaryRows& matrix) { return matrix.rows * matrix.cols / 4; }
-int64_t BytesOf(const TernaryGroups& matrix) { return matrix.bytes(); }
-
 void MultiplyRows(const TernaryRows& matrix, int64_t begin, int64_t end, const Kernels& kernels,
                   const Tokens& tokens, float* out) {
   kernels.ternary_matmul(matrix, begin, end, tokens.Rows(matrix.cols), out, matrix.rows);
@@ -199,7 +213,7 @@ void OneToken(benchmark::State& state, const Kernels& kernels,
     const double start = NowNs();
     for (const auto& stage : stages) {
       Multiply(stage, kernels, *pool, token);
-      for (const Matrix& matrix : stage) bytes += BytesOf(matrix);
+      for (const Matrix& matrix : stage) bytes += matrix.bytes();
     }
     return static_cast<double>(bytes) / (NowNs() - start);
   };
@@ -307,6 +321,17 @@ const bool kRegistered = [] {
     RegisterBatch(name, [=](benchmark::State& state) {
       const MappedFile weights = open(true);
       Batch(state, *kernels, k2B4T, RowsAt(weights.bytes().data()));
+    });
+    const auto with_fives = [=](const auto& measure) {
+      const MappedFile weights = open(false);
+      PageBuffer memory = PageBuffer::Allocate(weights.bytes().size(), PageSize::kHuge).value();
+      measure(PackedAt(memory.data(), weights.bytes().data()));
+    };
+    RegisterOneToken(name + "/fives", [=](benchmark::State& state) {
+      with_fives([&](const auto& stages) { OneToken(state, *kernels, stages); });
+    });
+    RegisterBatch(name + "/fives", [=](benchmark::State& state) {
+      with_fives([&](const auto& stages) { Batch(state, *kernels, k2B4T, stages); });
     });
     RegisterOneToken(name + "/groups", [=](benchmark::State& state) {
       const PageBuffer weights = WeightsOfGroups();

@@ -59,17 +59,22 @@ struct AttendJob {
 // --- linear layers
 // -------------------------------------------------------------------------------------------------
 
-// A matrix of -1, 0 and +1 times one scale, [rows][cols]: in a row, 128 elements in 32 bytes as in
-// I2_S, element j in byte j % 32 at bit 6 - 2 * (j / 32), as code 0, 1, 2. A row is padded with
-// code 1 to whole 128.
+// How many ternary codes a byte has. kFours: of a row, 128 elements in 32 bytes as in I2_S, element
+// j in byte j % 32 at bit 6 - 2 * (j / 32). kFives: of five rows, one column (ternary_fives.h).
+enum class TernaryPacking { kFours, kFives };
+
+// A matrix of -1, 0 and +1 times one scale, [rows][cols], as codes 0, 1, 2, padded with code 1 to
+// whole 128 columns, and whole five rows where those share bytes.
 struct TernaryRows {
   const uint8_t* codes = nullptr;
   int64_t rows = 0;
   int64_t cols = 0;      // at most kMaxTernaryCols
-  size_t row_bytes = 0;  // ceil(cols / 128) * 32
+  size_t row_bytes = 0;  // ceil(cols / 128) * 32, of five rows four times as many
   float scale = 0;
+  TernaryPacking packing = TernaryPacking::kFours;
 
-  int64_t bytes() const { return rows * static_cast<int64_t>(row_bytes); }
+  int64_t lines() const { return packing == TernaryPacking::kFours ? rows : (rows + 4) / 5; }
+  int64_t bytes() const { return lines() * static_cast<int64_t>(row_bytes); }
 };
 
 inline constexpr int kTernaryPack = 128;  // elements
@@ -187,7 +192,7 @@ struct Kernels {
                    float* scale);
 
   // out[t][r] = float(sum over c of w[r][c] * x[t][c]) * x.scales[t] * w.scale for rows [begin,
-  // end); out has out_stride floats a token.
+  // end); out has out_stride floats a token. Rows that share bytes are best asked for together.
   void (*ternary_matmul)(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,
                          float* out, int64_t out_stride);
 

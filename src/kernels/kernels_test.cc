@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -174,15 +175,20 @@ TEST(Add, Adds) {
   });
 }
 
-// Packs codes by the rule of I2_S, written down once more: element j of a block of 128 in byte j
-// % 32.
-std::vector<uint8_t> PackRows(const std::vector<int>& codes, int64_t rows, int64_t cols) {
-  const int64_t row_bytes = (cols + 127) / 128 * 32;
-  std::vector<uint8_t> bytes(rows * row_bytes);
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = 0; c < row_bytes * 4; ++c) {
-      const int code = c < cols ? codes[r * cols + c] : 1;
-      bytes[r * row_bytes + c / 128 * 32 + c % 32] |= code << (6 - 2 * (c % 128 / 32));
+// Packs codes by the rules of kernels.h and ternary_fives.h, written down once more.
+std::vector<uint8_t> PackRows(const std::vector<int>& codes, int64_t rows, int64_t cols,
+                              TernaryPacking packing) {
+  const int64_t padded = (cols + 127) / 128 * 128;
+  const bool fives = packing == TernaryPacking::kFives;
+  std::vector<uint8_t> bytes(fives ? (rows + 4) / 5 * padded : rows * padded / 4);
+  for (int64_t r = 0; r < (fives ? (rows + 4) / 5 * 5 : rows); ++r) {
+    for (int64_t c = 0; c < padded; ++c) {
+      const int code = r < rows && c < cols ? codes[r * cols + c] : 1;
+      if (fives) {
+        bytes[r / 5 * padded + c] += code * std::array{28, 84, 1, 3, 9}[r % 5];
+      } else {
+        bytes[(r * padded + c / 128 * 128) / 4 + c % 32] |= code << (6 - 2 * (c % 128 / 32));
+      }
     }
   }
   return bytes;
@@ -192,7 +198,8 @@ std::vector<uint8_t> PackRows(const std::vector<int>& codes, int64_t rows, int64
 // takes turns; token 0 is all -128, token 1 all 127, token 2 has them in pairs, as instructions
 // that add neighbours meet them.
 struct TernaryCase {
-  TernaryCase(int64_t row_count, int64_t cols, int64_t tokens, std::mt19937& random)
+  TernaryCase(TernaryPacking packing, int64_t row_count, int64_t cols, int64_t tokens,
+              std::mt19937& random)
       : codes(row_count * cols),
         stride((cols + 127) / 128 * 128),
         values(tokens * stride),
@@ -206,8 +213,10 @@ struct TernaryCase {
                                        : static_cast<int>(random() % 3);
       }
     }
-    bytes = PackRows(codes, row_count, cols);
-    rows = {bytes.data(), row_count, cols, bytes.size() / row_count, 0.37f};
+    bytes = PackRows(codes, row_count, cols, packing);
+    const auto padded = static_cast<size_t>(stride);
+    rows = {bytes.data(), row_count, cols, packing == TernaryPacking::kFives ? padded : padded / 4,
+            0.37f,        packing};
     for (int64_t t = 0; t < tokens; ++t) {
       for (int64_t c = 0; c < cols; ++c) {
         const int value = t == 0   ? -128
@@ -231,12 +240,22 @@ struct TernaryCase {
   QuantizedRows input;
 };
 
+template <class Check>
+void OnEveryIsaAndPacking(const Check& check) {
+  OnEveryIsa([&](const Kernels& kernels, std::mt19937& random) {
+    for (const TernaryPacking packing : {TernaryPacking::kFours, TernaryPacking::kFives}) {
+      SCOPED_TRACE(packing == TernaryPacking::kFives ? "fives" : "fours");
+      check(kernels, packing, random);
+    }
+  });
+}
+
 TEST(TernaryMatmul, IsTheDefinition) {
-  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+  OnEveryIsaAndPacking([](const Kernels& kernels, TernaryPacking packing, std::mt19937& random) {
     for (const int64_t cols : {1, 127, 128, 320, 2560}) {
       for (const int64_t tokens : {1, 3, 5}) {
         const int64_t rows = 7;
-        const TernaryCase c(rows, cols, tokens, random);
+        const TernaryCase c(packing, rows, cols, tokens, random);
         std::vector<float> got(tokens * rows);
         kernels.ternary_matmul(c.rows, 0, rows, c.input, got.data(), rows);
         for (int64_t t = 0; t < tokens; ++t) {
@@ -268,31 +287,36 @@ void ExpectSameBitsAsScalar(const Kernels& kernels, const TernaryCase& c, int64_
 }
 
 TEST(TernaryMatmul, GivesTheSameBitsForEveryShapeAndSplit) {
-  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+  OnEveryIsaAndPacking([](const Kernels& kernels, TernaryPacking packing, std::mt19937& random) {
     // Widths about the chunks in which narrow sums are widened, and those of real models.
     for (const int64_t cols : {1, 127, 128, 129, 1024, 1152, 2048, 2176, 2560, 4096, 4224, 6912}) {
       for (int64_t tokens = 1; tokens <= 9; ++tokens) {
-        ExpectSameBitsAsScalar(kernels, TernaryCase(9, cols, tokens, random), 4);
+        ExpectSameBitsAsScalar(kernels, TernaryCase(packing, 9, cols, tokens, random), 4);
       }
     }
     for (int64_t rows = 1; rows <= 9; ++rows) {
       for (const int64_t tokens : {1, 6}) {
         for (int64_t split = 0; split <= rows; ++split) {
-          ExpectSameBitsAsScalar(kernels, TernaryCase(rows, 320, tokens, random), split);
+          ExpectSameBitsAsScalar(kernels, TernaryCase(packing, rows, 320, tokens, random), split);
         }
       }
     }
+    for (const int64_t rows : {79, 80, 81, 163}) {
+      for (const int64_t tokens : {1, 2, 3, 8}) {
+        ExpectSameBitsAsScalar(kernels, TernaryCase(packing, rows, 256, tokens, random), 78);
+      }
+    }
     for (const int64_t tokens : {16, 63, 64, 65, 70, 130}) {
-      ExpectSameBitsAsScalar(kernels, TernaryCase(5, 2176, tokens, random), 5);
+      ExpectSameBitsAsScalar(kernels, TernaryCase(packing, 5, 2176, tokens, random), 5);
     }
   });
 }
 
 TEST(TernaryMatmul, HasNoOverflowAtTheMostColumns) {
-  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+  OnEveryIsaAndPacking([](const Kernels& kernels, TernaryPacking packing, std::mt19937& random) {
     if (kernels.isa == Isa::kScalar) return;
     for (const int64_t tokens : {1, 3}) {
-      ExpectSameBitsAsScalar(kernels, TernaryCase(3, kMaxTernaryCols, tokens, random), 3);
+      ExpectSameBitsAsScalar(kernels, TernaryCase(packing, 3, kMaxTernaryCols, tokens, random), 3);
     }
   });
 }

@@ -4,13 +4,17 @@
 
 #include "base/float16.h"
 #include "kernels/scalar.h"
+#include "kernels/ternary_fives.h"
 
 namespace bitfetch::scalar {
 namespace {
 
-int TernaryCode(const uint8_t* row, int64_t column) {
+int TernaryCode(const TernaryRows& w, int64_t row, int64_t column) {
+  if (w.packing == TernaryPacking::kFives) {
+    return FiveCode(w.codes[row / 5 * w.row_bytes + column], row % 5);
+  }
   const int64_t in_block = column % kTernaryPack;
-  const uint8_t byte = row[column / kTernaryPack * 32 + in_block % 32];
+  const uint8_t byte = w.codes[row * w.row_bytes + column / kTernaryPack * 32 + in_block % 32];
   return (byte >> (6 - 2 * (in_block / 32))) & 3;
 }
 
@@ -19,11 +23,10 @@ int TernaryCode(const uint8_t* row, int64_t column) {
 void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,
                    float* out, int64_t out_stride) {
   for (int64_t r = begin; r < end; ++r) {
-    const uint8_t* row = w.codes + r * w.row_bytes;
     for (int64_t t = 0; t < x.tokens; ++t) {
       int32_t sum = 0;
       for (int64_t c = 0; c < w.cols; ++c)
-        sum += (TernaryCode(row, c) - 1) * x.values[t * x.stride + c];
+        sum += (TernaryCode(w, r, c) - 1) * x.values[t * x.stride + c];
       out[t * out_stride + r] = static_cast<float>(sum) * x.scales[t] * w.scale;
     }
   }

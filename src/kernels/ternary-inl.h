@@ -105,7 +105,8 @@ HWY_INLINE void AddTile(const Rows& rows, int64_t steps, const int8_t* x, int64_
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) sums[t][r][0] = Join(sums[t][r][0], sums[t][r][1]);
     }
-    AddTotals(sums[t][0][0], sums[t][1][0], sums[t][2][0], sums[t][3][0], totals[t]);
+    AddTotals(OfFours(sums[t][0][0]), OfFours(sums[t][1][0]), OfFours(sums[t][2][0]),
+              OfFours(sums[t][3][0]), totals[t]);
   }
 }
 
@@ -128,6 +129,23 @@ HWY_INLINE void AddTiles(const Rows& rows, int64_t steps, const int8_t* x, int64
     default:
       return;
   }
+}
+
+// Not inlined: once for both packings.
+HWY_NOINLINE void AddUnpacked(const uint8_t* codes, int64_t steps, const int8_t* x, int64_t stride,
+                              int64_t tokens, Totals& totals) {
+  AddTiles(UnpackedRows{codes}, steps, x, stride, tokens, totals);
+}
+
+// Those of one token and a few rows, of which the first are written.
+template <int kCount>
+HWY_INLINE void WriteProducts(const TernaryRows& w, const QuantizedRows& x, int64_t token,
+                              const int32_t (&totals)[kCount], int64_t rows, float* to) {
+  float products[kCount];
+  for (int r = 0; r < kCount; ++r) {
+    products[r] = static_cast<float>(totals[r] - x.sums[token]) * x.scales[token] * w.scale;
+  }
+  for (int64_t r = 0; r < rows; ++r) to[r] = products[r];
 }
 
 // Rows [row, row + rows), at most four, for at most kTokensAtOnce tokens; too few rows repeat the
@@ -159,26 +177,23 @@ HWY_INLINE void MultiplyRows(const TernaryRows& w, int64_t row, int64_t rows,
             UnpackedRows::Store(rows_codes, codes + (step + part) * kRows * kStep);
           }
         }
-        AddTiles(UnpackedRows{codes}, steps, values, x.stride, tokens, totals);
+        AddUnpacked(codes, steps, values, x.stride, tokens, totals);
         continue;
       }
     }
     AddTiles(packed, steps, values, x.stride, tokens, totals);
   }
   for (int64_t t = 0; t < tokens; ++t) {
-    float products[kRows];
-    for (int r = 0; r < kRows; ++r) {
-      products[r] =
-          static_cast<float>(totals[t][r] - x.sums[token + t]) * x.scales[token + t] * w.scale;
-    }
-    float* to = out + (token + t) * out_stride + row;
-    for (int64_t r = 0; r < rows; ++r) to[r] = products[r];
+    WriteProducts(w, x, token + t, totals[t], rows, out + (token + t) * out_stride + row);
   }
 }
+
+#include "kernels/ternary_fives-inl.h"
 
 // NOLINTNEXTLINE(misc-definitions-in-headers): once in each namespace
 void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const QuantizedRows& x,
                    float* out, int64_t out_stride) {
+  if (w.packing == TernaryPacking::kFives) return FivesMatmul(w, begin, end, x, out, out_stride);
   for (int64_t token = 0; token < x.tokens; token += kTokensAtOnce) {
     const int64_t tokens = HWY_MIN(kTokensAtOnce, x.tokens - token);
     for (int64_t row = begin; row < end; row += kRows) {

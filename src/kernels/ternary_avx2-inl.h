@@ -33,6 +33,7 @@ HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) {
   asm("" : "+x"(sums));  // GCC 12 would add neighbours first, and run out of registers
   return sums;
 }
+HWY_INLINE Sums OfFours(Sums sums) { return sums; }
 HWY_INLINE __m256i Widen(Sums sums) { return _mm256_madd_epi16(sums, _mm256_set1_epi16(1)); }
 
 HWY_INLINE void AddTotals(Sums row0, Sums row1, Sums row2, Sums row3, int32_t* totals) {
@@ -48,3 +49,35 @@ HWY_INLINE void AddTotals(Sums row0, Sums row1, Sums row2, Sums row3, int32_t* t
 // Unpacking costs as much as multiplying with two tokens does, and 16 registers hold 4 x 3 sums.
 constexpr int kTileTokensMax = 3;
 constexpr bool kUnpackOnce = true;
+
+constexpr int64_t kFivesChunk = kChunkPacks * kTernaryPack;
+HWY_INLINE __m256i LoadTable(const std::array<uint8_t, 16>& table) {
+  return _mm256_broadcastsi128_si256(
+      _mm_loadu_si128(reinterpret_cast<const __m128i*>(table.data())));
+}
+HWY_INLINE void SplitFives(const uint8_t* bytes, Codes (&codes)[5]) {
+  const __m256i low = _mm256_set1_epi8(3);
+  const __m256i packed = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
+  const __m256i high = _mm256_and_si256(_mm256_srli_epi16(packed, 4), _mm256_set1_epi8(15));
+  const __m256i next = _mm256_shuffle_epi8(LoadTable(kFivesNext), high);
+  const __m256i passed = _mm256_cmpeq_epi8(_mm256_max_epu8(packed, next), packed);
+  const __m256i first = _mm256_sub_epi8(_mm256_shuffle_epi8(LoadTable(kFivesBelow), high), passed);
+  const __m256i rest =
+      _mm256_sub_epi8(packed, _mm256_shuffle_epi8(LoadTable(kFivesTimes28), first));
+  // A look-up gives zero where the highest bit is set: in one of these two.
+  const __m256i lower = _mm256_or_si256(
+      _mm256_shuffle_epi8(LoadTable(kFivesLower0), _mm256_add_epi8(rest, _mm256_set1_epi8(0x70))),
+      _mm256_shuffle_epi8(LoadTable(kFivesLower16), _mm256_sub_epi8(rest, _mm256_set1_epi8(16))));
+  codes[0] = _mm256_shuffle_epi8(LoadTable(kFivesMod3), first);
+  codes[1] = _mm256_shuffle_epi8(LoadTable(kFivesOver3), first);
+  codes[2] = _mm256_and_si256(lower, low);
+  codes[3] = _mm256_and_si256(_mm256_srli_epi16(lower, 2), low);
+  codes[4] = _mm256_and_si256(_mm256_srli_epi16(lower, 4), low);
+}
+template <int kCount>
+HWY_INLINE void FromParts(int32_t (&/*totals*/)[5][kCount]) {}
+HWY_INLINE int32_t Total(Sums sums) {
+  alignas(16) int32_t totals[4] = {};
+  AddTotals(sums, ZeroSums(), ZeroSums(), ZeroSums(), totals);
+  return totals[0];
+}

@@ -41,11 +41,45 @@ constexpr int64_t kChunkPacks = kMaxTernaryCols / kTernaryPack;
 HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) {
   return _mm512_dpbusd_epi32(sums, codes, x);
 }
-HWY_INLINE __m256i Fold(Sums sums) {
-  return _mm256_add_epi32(_mm256_srai_epi32(_mm512_castsi512_si256(sums), 2),
-                          _mm512_extracti64x4_epi64(sums, 1));
-}
+HWY_INLINE Sums OfFours(Sums sums) { return _mm512_mask_srai_epi32(sums, 0x00ff, sums, 2); }
+HWY_INLINE Sums Widen(Sums sums) { return sums; }
 constexpr bool kUnpackOnce = false;
+
+// Sums of more columns, of bytes up to 250, would leave an int32.
+constexpr int64_t kFivesChunk = int64_t{1} << 16;
+// The byte itself, c0, 64 * c1 + byte % 28, c2 + 4 * c3 + 16 * c4, and c2: what the look-ups give
+// as they go along, and what the codes follow from. To part all five would take twice the masks.
+HWY_INLINE void SplitFives(const uint8_t* bytes, Codes (&parts)[5]) {
+  constexpr int kThirdChooses = 0xe4;  // of the first two
+  const __m512i low = _mm512_set1_epi8(3);
+  parts[0] = _mm512_loadu_si512(bytes);
+  asm("" : "+v"(parts[0]));  // GCC 12 would load it again and again
+  const __m512i upper = _mm512_permutexvar_epi8(_mm512_srli_epi16(parts[0], 2),
+                                                _mm512_loadu_si512(kFivesUpper.data()));
+  parts[1] = _mm512_and_si512(upper, low);
+  parts[2] = _mm512_ternarylogic_epi32(parts[0], upper, low, kThirdChooses);
+  // vpermb minds the lower six bits: where c1 stands does not matter.
+  parts[3] = _mm512_permutexvar_epi8(parts[2], LoadTwice(kFivesLower.data()));
+  parts[4] = _mm512_and_si512(parts[3], low);
+}
+// Divisions that leave nothing, by numbers that are odd but for a power of two.
+HWY_INLINE int32_t DividedBy3(int32_t x) { return static_cast<int32_t>(uint32_t(x) * 0xaaaaaaab); }
+HWY_INLINE int32_t DividedBy5(int32_t x) { return static_cast<int32_t>(uint32_t(x) * 0xcccccccd); }
+template <int kCount>
+HWY_INLINE void FromParts(int32_t (&totals)[5][kCount]) {
+  for (int i = 0; i < kCount; ++i) {
+    const int32_t byte = totals[0][i], c0 = totals[1][i], lower = totals[2][i],
+                  upto4 = totals[3][i], c2 = totals[4][i];
+    const int32_t c1 = DividedBy5((byte - lower - 28 * c0) >> 2);
+    const int32_t c34 = DividedBy3(lower - 64 * c1 - c2);  // c3 + 3 * c4
+    const int32_t c4 = ((upto4 - c2) >> 2) - c34;
+    totals[0][i] = c0;
+    totals[1][i] = c1;
+    totals[2][i] = c2;
+    totals[3][i] = c34 - 3 * c4;
+    totals[4][i] = c4;
+  }
+}
 #else
 constexpr int kSumsOfOneToken = 1;
 template <int kSums>
@@ -61,12 +95,41 @@ constexpr int64_t kChunkPacks = 32;
 HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) {
   return _mm512_add_epi16(sums, _mm512_maddubs_epi16(codes, x));
 }
+HWY_INLINE Sums OfFours(Sums sums) { return sums; }
+HWY_INLINE Sums Widen(Sums sums) { return _mm512_madd_epi16(sums, _mm512_set1_epi16(1)); }
+constexpr bool kUnpackOnce = true;
+
+constexpr int64_t kFivesChunk = kChunkPacks * kTernaryPack;
+HWY_INLINE __m512i LoadTable(const std::array<uint8_t, 16>& table) {
+  return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table.data())));
+}
+HWY_INLINE void SplitFives(const uint8_t* bytes, Codes (&codes)[5]) {
+  const __m512i low = _mm512_set1_epi8(3);
+  const __m512i packed = _mm512_loadu_si512(bytes);
+  const __m512i high = _mm512_and_si512(_mm512_srli_epi16(packed, 4), _mm512_set1_epi8(15));
+  const __m512i below = _mm512_shuffle_epi8(LoadTable(kFivesBelow), high);
+  const __mmask64 passed =
+      _mm512_cmpge_epu8_mask(packed, _mm512_shuffle_epi8(LoadTable(kFivesNext), high));
+  const __m512i first = _mm512_mask_add_epi8(below, passed, below, _mm512_set1_epi8(1));
+  const __m512i rest =
+      _mm512_sub_epi8(packed, _mm512_shuffle_epi8(LoadTable(kFivesTimes28), first));
+  const __m512i lower = _mm512_mask_shuffle_epi8(_mm512_shuffle_epi8(LoadTable(kFivesLower0), rest),
+                                                 _mm512_cmpgt_epi8_mask(rest, _mm512_set1_epi8(15)),
+                                                 LoadTable(kFivesLower16), rest);
+  codes[0] = _mm512_shuffle_epi8(LoadTable(kFivesMod3), first);
+  codes[1] = _mm512_shuffle_epi8(LoadTable(kFivesOver3), first);
+  codes[2] = _mm512_and_si512(lower, low);
+  codes[3] = _mm512_and_si512(_mm512_srli_epi16(lower, 2), low);
+  codes[4] = _mm512_and_si512(_mm512_srli_epi16(lower, 4), low);
+}
+template <int kCount>
+HWY_INLINE void FromParts(int32_t (&/*totals*/)[5][kCount]) {}
+#endif
 HWY_INLINE __m256i Fold(Sums sums) {
-  const __m512i wide = _mm512_madd_epi16(sums, _mm512_set1_epi16(1));
+  const __m512i wide = Widen(sums);
   return _mm256_add_epi32(_mm512_castsi512_si256(wide), _mm512_extracti64x4_epi64(wide, 1));
 }
-constexpr bool kUnpackOnce = true;
-#endif
+HWY_INLINE int32_t Total(Sums sums) { return _mm512_reduce_add_epi32(Widen(sums)); }
 constexpr int kTileTokensMax = 4;
 
 HWY_INLINE void AddTotals(Sums row0, Sums row1, Sums row2, Sums row3, int32_t* totals) {

@@ -38,6 +38,9 @@ HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) {
 HWY_INLINE int32x4_t Widen(Sums sums) { return vpaddlq_s16(sums); }
 #endif
 
+HWY_INLINE Sums OfFours(Sums sums) { return sums; }
+HWY_INLINE int32_t Total(Sums sums) { return vaddvq_s32(Widen(sums)); }
+
 HWY_INLINE void AddTotals(Sums row0, Sums row1, Sums row2, Sums row3, int32_t* totals) {
   const int32x4_t rows01 = vpaddq_s32(Widen(row0), Widen(row1));
   const int32x4_t rows23 = vpaddq_s32(Widen(row2), Widen(row3));
@@ -46,3 +49,19 @@ HWY_INLINE void AddTotals(Sums row0, Sums row1, Sums row2, Sums row3, int32_t* t
 
 constexpr int kTileTokensMax = 4;
 constexpr bool kUnpackOnce = true;
+
+constexpr int64_t kFivesChunk = kChunkPacks * kTernaryPack;
+HWY_INLINE void SplitFives(const uint8_t* bytes, Codes (&codes)[5]) {
+  const uint8x16_t low = vdupq_n_u8(3);
+  const uint8x16_t packed = vld1q_u8(bytes);
+  const uint8x16_t upper = vqtbl4q_u8(vld1q_u8_x4(kFivesUpper.data()), vshrq_n_u8(packed, 2));
+  const uint8x16_t rest = vbslq_u8(low, packed, vandq_u8(upper, vdupq_n_u8(7 << 2)));
+  const uint8x16_t lower = vqtbl2q_u8(vld1q_u8_x2(kFivesLower.data()), rest);
+  codes[0] = vreinterpretq_s8_u8(vandq_u8(upper, low));
+  codes[1] = vreinterpretq_s8_u8(vshrq_n_u8(upper, 6));
+  codes[2] = vreinterpretq_s8_u8(vandq_u8(lower, low));
+  codes[3] = vreinterpretq_s8_u8(vandq_u8(vshrq_n_u8(lower, 2), low));
+  codes[4] = vreinterpretq_s8_u8(vshrq_n_u8(lower, 4));
+}
+template <int kCount>
+HWY_INLINE void FromParts(int32_t (&/*totals*/)[5][kCount]) {}

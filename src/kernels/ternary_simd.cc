@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/ternary_simd.h"
 
+#include <array>
 #include <cstdint>
 
 #include "hwy/base.h"
+#include "kernels/ternary_fives.h"
 #include "prefetch/instruction.h"
 
 #if defined(__x86_64__)
@@ -32,7 +34,7 @@
 #ifndef BITFETCH_WITHOUT_AVX512VNNI
 #define BITFETCH_TERNARY_VNNI
 #define BITFETCH_TERNARY_ISA avx512vnni
-#define BITFETCH_TERNARY_TARGET "avx2,avx512f,avx512bw,avx512vl,avx512vnni"
+#define BITFETCH_TERNARY_TARGET "avx2,avx512f,avx512bw,avx512vl,avx512vnni,avx512vbmi"
 #define BITFETCH_TERNARY_LEAVES "kernels/ternary_avx512-inl.h"
 #include "kernels/ternary-inl.h"
 #endif
