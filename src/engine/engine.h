@@ -57,6 +57,7 @@ struct EngineOptions {
   int64_t cache_disk_bytes = 0;  // 0: DiskStore::kDefaultMaxBytes, or half of what is free
   // Ternary weights of so many bytes, if mapped, are moved to huge pages (HugeWeights).
   int64_t move_from_bytes = HugeWeights::kWorthwhileBytes;
+  std::optional<TernaryPacking> packing = {};  // of what is moved; none: the faster one
   // An output head of so many bytes gets a screen (HeadScreen), if its type allows.
   int64_t screen_from_bytes = HeadScreen::kWorthwhileBytes;
 };

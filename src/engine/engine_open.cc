@@ -141,7 +141,7 @@ Result<std::unique_ptr<Engine>> Engine::Open(const std::string& path, const Engi
   engine->forward_ = std::make_unique<ForwardPass>(*engine->model_, *engine->kernels_,
                                                    *engine->threads_, ForwardPrefetch{});
   engine->SetPrefetch(options.prefetch, options.prefetch_ahead);
-  engine->forward_->MoveWeights(options.move_from_bytes);
+  engine->forward_->MoveWeights(options.move_from_bytes, options.packing);
   engine->head_ = std::make_unique<OutputHead>(engine->model_->output(), *engine->kernels_,
                                                *engine->threads_, engine->model_->output_groups());
   BITFETCH_RETURN_IF_ERROR(engine->ScreenHead(options, progress));

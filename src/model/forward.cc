@@ -155,7 +155,7 @@ void ForwardPass::RunAttention(int layer) {
   std::array qkv = {ProductOf(plan.attn_q, q_), ProductOf(plan.attn_k, k_),
                     ProductOf(plan.attn_v, v_)};
   Quantize(residual_, plan.attn_norm, qkv);
-  AimCursors(layer);
+  AimCursors(layer, Products::RowsAStep(qkv[1]));
   qkv[1].fetches = qkv[2].fetches = !aims_.empty();
   products_.Multiply(qkv, [&](int thread) { aims_[thread].cursor.Fetch(lines_a_step_); });
   CountFetched();
@@ -225,7 +225,7 @@ std::vector<AttendSlice> ForwardPass::Slices(int layer, bool stored) {
 }
 
 // What each thread will read first in the attention of this layer that follows.
-void ForwardPass::AimCursors(int layer) {
+void ForwardPass::AimCursors(int layer, int64_t rows_a_step) {
   aims_.clear();
   if (!prefetch_.ahead) return;
   const std::vector<AttendSlice> slices = Slices(layer, /*stored=*/false);
@@ -242,8 +242,7 @@ void ForwardPass::AimCursors(int layer) {
   }
   const int64_t rows = 2 * model_.config().kv_heads * model_.config().head_dim;
   // Of the steps a thread expects its share.
-  lines_a_step_ =
-      Runs(static_cast<int64_t>(max_lines) * pool_.threads(), Runs(rows, Products::kRowsAStep));
+  lines_a_step_ = Runs(static_cast<int64_t>(max_lines) * pool_.threads(), Runs(rows, rows_a_step));
 }
 
 void ForwardPass::CountFetched() {
@@ -281,8 +280,7 @@ Product ForwardPass::ProductOf(const Projection& projection, std::vector<float>&
     product.weights = *groups;
   } else {
     const auto& matrix = std::get<TernaryMatrix>(projection.weights);
-    product.weights = TernaryRows{huge_ ? huge_->Codes(matrix) : matrix.codes, matrix.rows,
-                                  matrix.cols, static_cast<size_t>(matrix.row_bytes), matrix.scale};
+    product.weights = huge_ ? huge_->Rows(matrix) : matrix.InRows();
   }
   return product;
 }

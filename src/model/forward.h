@@ -50,10 +50,12 @@ class ForwardPass {
   void Run(RowBatch batch);
 
   // From now on moves the model's weights to huge pages (HugeWeights), some after each run.
-  void MoveWeights(int64_t from_bytes) { huge_.emplace(model_, pool_, from_bytes); }
+  void MoveWeights(int64_t from_bytes, std::optional<TernaryPacking> packing) {
+    huge_.emplace(model_, kernels_, pool_, from_bytes, packing);
+  }
   // Moves what is left of them at once.
   void FinishMoving() {
-    if (huge_) huge_->Move(huge_->left());
+    while (huge_ && huge_->left() > 0) huge_->Move(huge_->left());
   }
   const ForwardPrefetch& prefetch() const { return prefetch_; }
   void SetPrefetch(const ForwardPrefetch& prefetch) { prefetch_ = prefetch; }
@@ -87,7 +89,7 @@ class ForwardPass {
                      std::span<const float> norm, Stage stage);
   int group() const;
   std::vector<AttendSlice> Slices(int layer, bool stored);
-  void AimCursors(int layer);
+  void AimCursors(int layer, int64_t rows_a_step);
   void CountFetched();
   template <class Damage>
   void FindDamage(const Damage& damage);

@@ -34,10 +34,10 @@ size_t FirstWithInputOf(std::span<const Product> products, size_t i) {
 // others. More tokens compute for longer than they read.
 int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads) {
   constexpr int64_t kFew = 4;
-  constexpr int64_t kOfABatch = 128;
+  constexpr int64_t kOfABatch = 2 * kWholeRows;
   constexpr int64_t kRunsOfAThread = 4;
   if (tokens > kFew) return kOfABatch;
-  return Runs(Runs(rows, kRunsOfAThread * threads), kStripRows) * kStripRows;
+  return Runs(Runs(rows, kRunsOfAThread * threads), kWholeRows) * kWholeRows;
 }
 
 void Products::Quantize(const float* x, int64_t tokens, std::span<const float> norm,
@@ -85,6 +85,12 @@ void Products::Quantize(const float* x, int64_t tokens, std::span<const float> n
   });
 }
 
+int64_t Products::RowsAStep(const Product& product) {
+  constexpr int64_t kFourFives = 20;
+  const auto* rows = std::get_if<TernaryRows>(&product.weights);
+  return rows != nullptr && rows->packing == TernaryPacking::kFives ? kFourFives : kStripRows;
+}
+
 void Products::Multiply(std::span<const Product> products, FunctionRef<void(int)> fetch) const {
   const auto at_a_time = [&](const Product& product) {
     return ProductRowsAtATime(product.rows(), tokens_, pool_.threads());
@@ -99,7 +105,7 @@ void Products::Multiply(std::span<const Product> products, FunctionRef<void(int)
     while (run >= runs_of(*product)) run -= runs_of(*product++);
     const int64_t begin = run * at_a_time(*product);
     const int64_t end = std::min(begin + at_a_time(*product), product->rows());
-    const int64_t step = product->fetches ? kRowsAStep : end - begin;
+    const int64_t step = product->fetches ? RowsAStep(*product) : end - begin;
     for (int64_t row = begin; row < end; row += step) {
       MultiplyRows(*product, row, std::min(row + step, end));
       if (product->fetches) fetch(thread);

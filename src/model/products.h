@@ -17,7 +17,10 @@ namespace bitfetch {
 // In how many runs of `at_a_time` so many rows come.
 inline int64_t Runs(int64_t rows, int64_t at_a_time) { return (rows + at_a_time - 1) / at_a_time; }
 
-// Rows of a ternary product that a thread takes at a time: whole strips.
+// Rows that no product cuts apart without harm: whole strips and whole fives.
+inline constexpr int64_t kWholeRows = 80;
+
+// Rows of a ternary product that a thread takes at a time: whole kWholeRows.
 int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads);
 
 // A projection of some rows of activations.
@@ -46,7 +49,7 @@ class Products {
  public:
   static constexpr size_t kMaxTogether = 3;  // of the same activations: Q, K and V
   // Between which a thread fetches what comes after: few, since a burst only stalls.
-  static constexpr int64_t kRowsAStep = 16;
+  static int64_t RowsAStep(const Product& product);
 
   Products(const Kernels& kernels, ThreadPool& pool, float rms_epsilon)
       : kernels_(kernels), pool_(pool), rms_epsilon_(rms_epsilon) {}

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "kernels/kernels.h"
 #include "model/gguf_reader.h"
 
 namespace bitfetch {
@@ -33,6 +34,7 @@ struct TernaryMatrix {
   std::unique_ptr<uint8_t[], FreeAligned> storage;  // of codes; null where they lie in the file
 
   int64_t bytes() const { return rows * row_bytes; }
+  TernaryRows InRows() const { return {codes, rows, cols, static_cast<size_t>(row_bytes), scale}; }
   int Code(int64_t row, int64_t col) const;
 };
 
