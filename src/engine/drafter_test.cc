@@ -51,6 +51,19 @@ TEST(PassCostTest, IsWhatWasMeasuredAndNoHiccup) {
   EXPECT_GT(CostOf(-1).row(), 0) << "a clock that ran backwards";
 }
 
+// Pages are read for the first time.
+TEST(PassCostTest, AFirstPassThatIsSlowIsForgotten) {
+  PassCost cost;
+  cost.Measured(1, 100e6);
+  for (int i = 0; i < 20; ++i) cost.Measured(2, 1.4e6);
+  EXPECT_LE(cost.row(), 0.5);
+  for (int i = 0; i < 12; ++i) {
+    cost.Measured(1, 1e6);
+    cost.Measured(2, 1.4e6);
+  }
+  EXPECT_NEAR(cost.row(), 0.4, 0.03);
+}
+
 TEST(PassCostTest, WhatIsNotMeasuredAnyMoreIsForgotten) {
   PassCost cost = CostOf(3);
   EXPECT_GT(cost.row(), 2);

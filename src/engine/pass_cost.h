@@ -14,10 +14,12 @@ class PassCost {
  public:
   // A pass of so many rows of one sequence took so long, logits included.
   void Measured(int64_t rows, double ns) {
+    if (!(ns > 0)) return;
+    // One row takes no longer than this, however slow its first passes were.
+    if (one_row_ns_ == 0 ? rows == 1 : ns < one_row_ns_) one_row_ns_ = ns;
+    if (one_row_ns_ == 0) return;
     if (rows > 1) {
-      if (one_row_ns_ > 0) Approach((ns / one_row_ns_ - 1) / static_cast<double>(rows - 1), &row_);
-    } else if (one_row_ns_ == 0) {
-      one_row_ns_ = ns;
+      Approach((ns / one_row_ns_ - 1) / static_cast<double>(rows - 1), &row_);
     } else {
       Approach(ns, &one_row_ns_);
       row_ += (kUnmeasured - row_) / 64;  // so that what was too dear is tried again, some day
@@ -30,7 +32,8 @@ class PassCost {
  private:
   // More than where rows are ever worth their while with little that repeats.
   static constexpr double kUnmeasured = 0.5;
-  static constexpr double kMin = 0.02;
+  // Less than a row costs anywhere: a measurement that says so is wrong.
+  static constexpr double kMin = 0.1;
 
   // By a quarter of the way, and no further than that of twice the value: passes that were held up
   // say little.
