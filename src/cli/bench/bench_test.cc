@@ -284,7 +284,10 @@ TEST_F(BenchTest, ReportSaysOnATerminalHowFarItIs) {
 TEST_F(BenchTest, ReportLeavesAModelThatIsNotItsOwn) {
   const std::string model = dir_.Path("report-model.gguf");
   std::ofstream(model) << "x";
-  ExpectError(RunProgram({"bench", "report", "--quick", "--out", dir_.path(), "-m", model}), model);
+  const Finished given =
+      RunProgram({"bench", "report", "--quick", "--out", dir_.path(), "-m", model});
+  EXPECT_EQ(given.code, 1);
+  EXPECT_EQ(given.err, "measuring whole tokens\nerror: " + model + ": is not a GGUF file\n");
   ExpectError(RunProgram({"bench", "report", "--quick", "--out", dir_.path()}),
               "in the way: a report that was killed leaves it");
   EXPECT_TRUE(std::filesystem::exists(model));
