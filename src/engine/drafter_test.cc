@@ -20,7 +20,7 @@ PassCost CostOf(double row) {
   return cost;
 }
 
-std::vector<int> Repeated(int period, int count) {
+std::vector<int> Periodic(int period, int count) {
   std::vector<int> text;
   for (int i = 0; i < count; ++i) text.push_back(i % period);
   return text;
@@ -73,7 +73,7 @@ TEST(PassCostTest, WhatIsNotMeasuredAnyMoreIsForgotten) {
 
 TEST(DrafterTest, GuessesWhatRepeats) {
   Drafter drafter(kDraftAuto);
-  drafter.Append(Repeated(5, 200));
+  drafter.Append(Periodic(5, 200));
   EXPECT_EQ(drafter.Guess(4, CostOf(0.3)), (std::vector<int>{0, 1, 2, 3}));
   EXPECT_EQ(drafter.Guess(0, CostOf(0.3)), std::vector<int>());
   EXPECT_EQ(drafter.Guess(-1, CostOf(0.3)), std::vector<int>());
@@ -82,7 +82,7 @@ TEST(DrafterTest, GuessesWhatRepeats) {
 
 TEST(DrafterTest, GuessesAsManyAsPay) {
   Drafter drafter(kDraftAuto);
-  std::vector<int> text = Repeated(100, 108);
+  std::vector<int> text = Periodic(100, 108);
   drafter.Append(text);  // a match of 8 tokens, of which nothing is known
   size_t fewer = 100;
   for (const double row : {0.03, 0.2, 0.4, 0.6}) {
@@ -119,7 +119,7 @@ TEST(DrafterTest, GuessesSoManyWhereItIsTold) {
   EXPECT_EQ(drafter.Guess(100, dear), (std::vector<int>{2, 3, 1, 2, 3, 1, 2}));
   EXPECT_EQ(drafter.Guess(3, dear).size(), 3u);
   Drafter off(kDraftOff);
-  off.Append(Repeated(5, 200));
+  off.Append(Periodic(5, 200));
   EXPECT_EQ(off.Guess(100, CostOf(0.1)).size(), 0u);
 }
 
