@@ -16,7 +16,7 @@
 namespace bitfetch {
 namespace {
 
-constexpr PrefetchAccess kAccess{.threads = 2, .max_streams = 16};
+const PrefetchAccess kAccess{.threads = 2, .max_streams = 16};
 
 PrefetchGain Gain(PrefetchHint hint, int streams, const Speedup& contiguous) {
   return {PageSize::kHuge, 2, hint, streams, contiguous, {1}};
