@@ -166,14 +166,14 @@ void MultiplyRows(const TernaryGroups& matrix, int64_t begin, int64_t end, const
   kernels.ternary_groups_matmul(matrix, begin, end, tokens.Groups(matrix.cols), out, matrix.rows);
 }
 
-// In the runs of rows that Products hands out, as whole strips.
+// In the runs of rows that Products hands out.
 template <class Matrix>
 void Multiply(const Stage<Matrix>& stage, const Kernels& kernels, ThreadPool& pool,
               Tokens& tokens) {
   const int64_t count = tokens.count;
   const auto at_a_time = [&](const Matrix& matrix) {
-    const int64_t rows = ProductRowsAtATime(matrix.rows, count, pool.threads());
-    return (rows + kStripRows - 1) / kStripRows * kStripRows;
+    return ProductRowsAtATime({.weights = matrix, .norm = {}, .out = nullptr}, count,
+                              pool.threads());
   };
   struct Piece {
     const Matrix* matrix;

@@ -262,7 +262,9 @@ void ForwardPass::RunFeedForward(int layer) {
   const auto activate = plan.activation == Activation::kSquaredRelu ? kernels_.relu2_gate
                         : plan.activation == Activation::kSilu      ? kernels_.silu_gate
                                                                     : kernels_.gelu_gate;
-  const int64_t at_a_time = ProductRowsAtATime(ffn, rows_, pool_.threads());
+  // The more of the two, which both can be cut at.
+  const int64_t at_a_time = std::max(ProductRowsAtATime(gate_up[0], rows_, pool_.threads()),
+                                     ProductRowsAtATime(gate_up[1], rows_, pool_.threads()));
   pool_.ParallelPieces(ffn, at_a_time, [&](int64_t begin, int64_t end, int) {
     for (const Product& product : gate_up) products_.MultiplyRows(product, begin, end);
     for (int64_t t = 0; t < rows_; ++t) {

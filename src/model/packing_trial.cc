@@ -16,8 +16,9 @@ constexpr int kPasses = 16;  // half of them with each packing
 
 double Time(const TernaryRows& matrix, const QuantizedRows& token, float* out,
             const Kernels& kernels, ThreadPool& pool) {
+  const Product product{.weights = matrix, .norm = {}, .out = out};
   const double start = NowNs();
-  pool.ParallelPieces(matrix.rows, ProductRowsAtATime(matrix.rows, 1, pool.threads()),
+  pool.ParallelPieces(matrix.rows, ProductRowsAtATime(product, 1, pool.threads()),
                       [&](int64_t begin, int64_t end, int) {
                         kernels.ternary_matmul(matrix, begin, end, token, out, matrix.rows);
                       });

@@ -32,12 +32,13 @@ size_t FirstWithInputOf(std::span<const Product> products, size_t i) {
 // A few tokens take as long as reading the weights, and the longer the run, the better the
 // prefetchers do: four to a thread, so that one which the system keeps waiting leaves the rest to
 // others. More tokens compute for longer than they read.
-int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads) {
+int64_t ProductRowsAtATime(const Product& product, int64_t tokens, int threads) {
   constexpr int64_t kFew = 4;
-  constexpr int64_t kOfABatch = 2 * kWholeRows;
+  constexpr int64_t kOfABatch = 128;
   constexpr int64_t kRunsOfAThread = 4;
-  if (tokens > kFew) return kOfABatch;
-  return Runs(Runs(rows, kRunsOfAThread * threads), kWholeRows) * kWholeRows;
+  const int64_t together = product.in_fives() ? 5 * kStripRows : kStripRows;
+  const int64_t rows = tokens > kFew ? kOfABatch : Runs(product.rows(), kRunsOfAThread * threads);
+  return Runs(rows, together) * together;
 }
 
 void Products::Quantize(const float* x, int64_t tokens, std::span<const float> norm,
@@ -87,13 +88,12 @@ void Products::Quantize(const float* x, int64_t tokens, std::span<const float> n
 
 int64_t Products::RowsAStep(const Product& product) {
   constexpr int64_t kFourFives = 20;
-  const auto* rows = std::get_if<TernaryRows>(&product.weights);
-  return rows != nullptr && rows->packing == TernaryPacking::kFives ? kFourFives : kStripRows;
+  return product.in_fives() ? kFourFives : kStripRows;
 }
 
 void Products::Multiply(std::span<const Product> products, FunctionRef<void(int)> fetch) const {
   const auto at_a_time = [&](const Product& product) {
-    return ProductRowsAtATime(product.rows(), tokens_, pool_.threads());
+    return ProductRowsAtATime(product, tokens_, pool_.threads());
   };
   const auto runs_of = [&](const Product& product) {
     return Runs(product.rows(), at_a_time(product));

@@ -17,12 +17,6 @@ namespace bitfetch {
 // In how many runs of `at_a_time` so many rows come.
 inline int64_t Runs(int64_t rows, int64_t at_a_time) { return (rows + at_a_time - 1) / at_a_time; }
 
-// Rows that no product cuts apart without harm: whole strips and whole fives.
-inline constexpr int64_t kWholeRows = 80;
-
-// Rows of a ternary product that a thread takes at a time: whole kWholeRows.
-int64_t ProductRowsAtATime(int64_t rows, int64_t tokens, int threads);
-
 // A projection of some rows of activations.
 struct Product {
   std::variant<TernaryRows, TernaryGroups> weights;
@@ -41,7 +35,15 @@ struct Product {
   int64_t bytes() const {
     return std::visit([](const auto& matrix) { return matrix.bytes(); }, weights);
   }
+  bool in_fives() const {
+    const auto* ternary = std::get_if<TernaryRows>(&weights);
+    return ternary != nullptr && ternary->packing == TernaryPacking::kFives;
+  }
 };
+
+// Rows of a product that a thread takes at a time: whole strips or, of rows that share bytes, as
+// many as a kernel takes together.
+int64_t ProductRowsAtATime(const Product& product, int64_t tokens, int threads);
 
 // The linear layers of a forward pass: activations become int8, and all threads multiply them with
 // ternary weights. Keeps the memory for what is multiplied next.
