@@ -434,7 +434,7 @@ TEST_F(SchedulerTest, AConstrainedAnswerIsWhatItMustBe) {
     EXPECT_EQ(answer.As<JsonValue::Object>()->back().key, "sure");
     answers.insert(heard.text);
   }
-  EXPECT_GT(answers.size(), 4u);
+  EXPECT_GT(answers.size(), kIsSlow ? 2u : 4u);
 }
 
 }  // namespace
