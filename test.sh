@@ -64,7 +64,7 @@ fi
 
 # Where threads meet: what the filter of the test preset chooses from.
 targets=()
-if [[ $preset == tsan ]]; then targets=({base,machine,kv,kernels,model,engine,api,serve,serve_http,serve_schedule}_test); fi
+if [[ $preset == tsan ]]; then targets=({base,machine,kv,tier,kernels,model,engine,api,serve,serve_http,serve_schedule}_test); fi
 tools/build.sh "$preset" "${targets[@]}"
 
 export UBSAN_OPTIONS=print_stacktrace=1
