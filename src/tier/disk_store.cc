@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -55,6 +56,12 @@ int64_t Now() {
   timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   return Nanoseconds(now);
+}
+
+// For utimensat: a file was wanted then. The system's own times tick some hundred times a second,
+// in which many are wanted.
+std::array<timespec, 2> WantedAt(int64_t ns) {
+  return {timespec{0, UTIME_OMIT}, timespec{ns / 1'000'000'000, ns % 1'000'000'000}};
 }
 
 // Reads or writes, by `transfer`, all of both; false with errno, or with errno 0 at the end of the
@@ -207,7 +214,7 @@ Status DiskStore::WriteAside(const BlockName& name, std::span<const std::byte> b
   RecordHeader header = MakeRecordHeader(name, block);
   if (!TransferAll(fd, {header.data(), header.size()},
                    {const_cast<std::byte*>(block.data()), block.size()}, pwritev) ||
-      !part->MoveTo(path)) {
+      futimens(fd, WantedAt(Now()).data()) != 0 || !part->MoveTo(path)) {
     return FailErrno(path);
   }
   return {};
@@ -240,8 +247,9 @@ Status DiskStore::MakeRoom(int64_t bytes) {
 }
 
 void DiskStore::Touch(std::span<const BlockKey> keys) const {
+  int64_t now = Now();
   for (size_t i = keys.size(); i-- > 0;) {
-    utimensat(at_.get(), FileName(keys[i]).c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+    utimensat(at_.get(), FileName(keys[i]).c_str(), WantedAt(now++).data(), AT_SYMLINK_NOFOLLOW);
   }
 }
 

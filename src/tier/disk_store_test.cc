@@ -107,8 +107,24 @@ TEST_F(DiskStoreTest, NeverHoldsMoreThanItsRoomAndLetsTheOldestGo) {
                 blocks[used[used.size() - 1 - i]].bytes)
           << "step " << step << ", " << i << " uses ago";
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // the file system's clock is coarse
   }
+}
+
+// A chain that is wanted at once: what comes first is worth most.
+TEST_F(DiskStoreTest, OfAChainTheLastGoFirst) {
+  DiskStore store = Open(folder_, 20);
+  const std::vector<TestBlock> chain = TestChain(20, kBytes, 11);
+  std::vector<BlockKey> keys;
+  for (const TestBlock& block : chain) {
+    ASSERT_TRUE(store.Write(block.name, block.bytes));
+    keys.push_back(block.name.key);
+  }
+  store.Touch(keys);
+  const TestBlock other = TestChain(1, kBytes, 12).front();
+  ASSERT_TRUE(store.Write(other.name, other.bytes));
+  const int64_t left = store.Count(keys);
+  EXPECT_EQ(left, std::ssize(Records(store)) - 1);
+  EXPECT_GE(left, 18);
 }
 
 TEST_F(DiskStoreTest, SeveralStoresOfAFolderKeepToOneRoom) {
