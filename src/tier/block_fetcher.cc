@@ -19,10 +19,17 @@ constexpr size_t kExpected = 8;
 
 BlockFetcher::BlockFetcher(const DiskStore& store, size_t block_bytes)
     : store_(store), block_bytes_(block_bytes) {
-  for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Work(); });
+  try {
+    for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Work(); });
+  } catch (...) {  // a thread that runs must not outlive what it works on
+    End();
+    throw;
+  }
 }
 
-BlockFetcher::~BlockFetcher() {
+BlockFetcher::~BlockFetcher() { End(); }
+
+void BlockFetcher::End() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

@@ -68,6 +68,7 @@ class BlockFetcher {
 
   Entry& Find(Id id) const;
   void Work();
+  void End();
 
   const DiskStore& store_;
   const size_t block_bytes_;
