@@ -36,20 +36,33 @@ DiskTier::~DiskTier() {
 int64_t DiskTier::Adopt(KvCache& cache, const BlockKey& root, std::span<const int> tokens) {
   TakeWhatCame();
   const int64_t adopted = cache.Adopt(root, tokens);
-  if (adopted > 0) {
-    std::vector<BlockKey> keys;
+  if (IsComing(cache, root, tokens)) return adopted;
+  if (std::vector<BlockKey> keys = KeysToFetch(cache, root, tokens); !keys.empty()) {
+    std::optional<uint32_t> parent;
+    if (cache.published() > 0) parent = pool_->Adopt(cache.PublishedKey(cache.published() - 1));
+    Fetch(std::move(keys), parent);
+  } else if (adopted > 0) {  // the last that comes: all of it was wanted
     for (int64_t i = 0; i < cache.published(); ++i) keys.push_back(cache.PublishedKey(i));
     store_.Touch(keys);
   }
-  if (IsComing(cache, root, tokens) || !allowance_.MayBegin(NowNs() * 1e-9)) return adopted;
+  return adopted;
+}
+
+// The tokens up to the end of the next block.
+std::span<const int> DiskTier::NextBlock(const KvCache& cache, std::span<const int> tokens) {
+  const auto end = static_cast<size_t>((cache.published() + 1) * kTileTokens);
+  return tokens.first(std::min(tokens.size(), end));
+}
+
+std::vector<BlockKey> DiskTier::KeysToFetch(const KvCache& cache, const BlockKey& root,
+                                            std::span<const int> tokens) const {
+  if (!allowance_.MayBegin(NowNs() * 1e-9)) return {};
+  // Mostly there is none, and a long prompt has thousands behind it.
+  if (store_.Count(cache.NextKeys(root, NextBlock(cache, tokens))) == 0) return {};
   std::vector<BlockKey> keys = cache.NextKeys(root, tokens);
   keys.resize(std::ranges::find_first_of(keys, unreadable_) - keys.begin());
   keys.resize(store_.Count(keys));
-  if (keys.empty()) return adopted;
-  std::optional<uint32_t> parent;
-  if (cache.published() > 0) parent = pool_->Adopt(cache.PublishedKey(cache.published() - 1));
-  Fetch(std::move(keys), parent);
-  return adopted;
+  return keys;
 }
 
 void DiskTier::Fetch(std::vector<BlockKey> keys, std::optional<uint32_t> parent) {
@@ -118,9 +131,7 @@ void DiskTier::GiveUp() {
 bool DiskTier::IsComing(const KvCache& cache, const BlockKey& root,
                         std::span<const int> tokens) const {
   if (coming_.empty()) return false;
-  const int64_t next = cache.published() * kTileTokens;
-  const std::vector<BlockKey> keys =
-      cache.NextKeys(root, tokens.first(std::min<size_t>(tokens.size(), next + kTileTokens)));
+  const std::vector<BlockKey> keys = cache.NextKeys(root, NextBlock(cache, tokens));
   return !keys.empty() && std::ranges::any_of(coming_, [&](const Coming& coming) {
     return !coming.is_given_up &&
            std::find(coming.keys.begin() + static_cast<int64_t>(coming.published),

@@ -75,6 +75,9 @@ class DiskTier {
         fetcher_(store_, pool_->stride_bytes()),
         writer_(store_) {}
 
+  static std::span<const int> NextBlock(const KvCache& cache, std::span<const int> tokens);
+  std::vector<BlockKey> KeysToFetch(const KvCache& cache, const BlockKey& root,
+                                    std::span<const int> tokens) const;
   void TakeWhatCame();
   size_t TakeWhatCame(Coming& coming, size_t there);
   void GiveUp();
