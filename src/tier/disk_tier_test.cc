@@ -66,18 +66,24 @@ class DiskTierTest : public testing::Test {
     return process;
   }
 
+  // A process that computes these tokens and ends; the keys of their blocks.
+  std::vector<BlockKey> WriteAll(std::span<const int> tokens) {
+    const Process first = Start(10);
+    KvCache cache = first.Open(160);
+    Compute(cache, tokens);
+    first.tier->Publish(cache, kRoot, tokens);
+    std::vector<BlockKey> keys;
+    for (int64_t i = 0; i < cache.published(); ++i) keys.push_back(cache.PublishedKey(i));
+    return keys;
+  }
+
   TempDir dir_;
   std::string folder_ = dir_.Path("kv");
 };
 
 TEST_F(DiskTierTest, TheNextProcessGoesOnFromWhatWasWritten) {
   const std::vector<int> tokens = Tokens(100);
-  {
-    const Process first = Start(10);
-    KvCache cache = first.Open(160);
-    Compute(cache, tokens);
-    first.tier->Publish(cache, kRoot, tokens);
-  }
+  WriteAll(tokens);
   const Process second = Start(10);
   KvCache cache = second.Open(160);
   EXPECT_EQ(second.Adopt(cache, kRoot, tokens), 96);
@@ -93,12 +99,7 @@ TEST_F(DiskTierTest, TheNextProcessGoesOnFromWhatWasWritten) {
 
 TEST_F(DiskTierTest, MemoryAndDiskTakeTurns) {
   const std::vector<int> tokens = Tokens(16 * 9);
-  {
-    const Process first = Start(10);
-    KvCache cache = first.Open(160);
-    Compute(cache, tokens);
-    first.tier->Publish(cache, kRoot, tokens);
-  }
+  WriteAll(tokens);
   const Process second = Start(10);
   {
     KvCache cache = second.Open(160);
@@ -113,14 +114,7 @@ TEST_F(DiskTierTest, MemoryAndDiskTakeTurns) {
 
 TEST_F(DiskTierTest, WhatIsDamagedAndAllBehindItIsComputedAgain) {
   const std::vector<int> tokens = Tokens(16 * 6);
-  std::vector<BlockKey> keys;
-  {
-    const Process first = Start(10);
-    KvCache cache = first.Open(160);
-    Compute(cache, tokens);
-    first.tier->Publish(cache, kRoot, tokens);
-    for (int64_t i = 0; i < 6; ++i) keys.push_back(cache.PublishedKey(i));
-  }
+  const std::vector<BlockKey> keys = WriteAll(tokens);
   std::string digits;
   for (const uint8_t byte : keys[3].digest) digits += fmt::format("{:02x}", byte);
   std::filesystem::resize_file(folder_ + "/" + digits + ".kv", 300);
@@ -137,12 +131,7 @@ TEST_F(DiskTierTest, WhatIsDamagedAndAllBehindItIsComputedAgain) {
 
 TEST_F(DiskTierTest, TakesNoMoreThanThePoolHas) {
   const std::vector<int> tokens = Tokens(16 * 8);
-  {
-    const Process first = Start(8);
-    KvCache cache = first.Open(128);
-    Compute(cache, tokens);
-    first.tier->Publish(cache, kRoot, tokens);
-  }
+  WriteAll(tokens);
   const Process second = Start(8);
   KvCache holds = second.Open(128);
   Compute(holds, Tokens(16 * 5, 1000));
