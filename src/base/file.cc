@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "base/descriptor.h"
+#include "base/errno_text.h"
 
 namespace bitfetch {
 namespace {
@@ -27,12 +28,6 @@ namespace {
 constexpr size_t kBufferBytes = size_t{1} << 20;
 // In one call, which Ctrl-C waits for.
 constexpr size_t kMaxAtOnce = size_t{1} << 22;
-
-std::string ErrnoText() { return std::generic_category().message(errno); }
-
-tl::unexpected<Error> FailErrno(const std::string& path) {
-  return Fail("{}: {}", path, ErrnoText());
-}
 
 Status ReadAll(const std::string& path, int fd, std::span<std::byte> out,
                const Progress& progress) {

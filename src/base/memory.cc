@@ -10,8 +10,9 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
-#include <system_error>
 #include <utility>
+
+#include "base/errno_text.h"
 
 namespace bitfetch {
 namespace {
@@ -69,8 +70,7 @@ Result<PageBuffer> PageBuffer::Reserve(size_t bytes, PageSize pages) {
   void* memory =
       mmap(nullptr, taken, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
-    return Fail("cannot reserve {} bytes of memory: {}", bytes,
-                std::generic_category().message(errno));
+    return Fail("cannot reserve {} bytes of memory: {}", bytes, ErrnoText());
   }
   auto* begin = static_cast<std::byte*>(memory);
   const size_t before = -reinterpret_cast<uintptr_t>(begin) % kHugePageBytes;
@@ -97,8 +97,7 @@ Status PageBuffer::Commit(size_t bytes) {
   const size_t step = pages_ == PageSize::kHuge ? kHugePageBytes : kSmallStepBytes;
   const size_t wanted = RoundUp(bytes, step);
   if (mprotect(data_ + committed_, wanted - committed_, PROT_READ | PROT_WRITE) != 0) {
-    return Fail("out of memory: cannot add {} bytes: {}", wanted - committed_,
-                std::generic_category().message(errno));
+    return Fail("out of memory: cannot add {} bytes: {}", wanted - committed_, ErrnoText());
   }
   committed_ = wanted;
   return {};

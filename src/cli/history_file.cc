@@ -11,6 +11,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/errno_text.h"
 #include "base/log.h"
 #include "base/printable.h"
 #include "base/user_folder.h"
@@ -61,7 +62,7 @@ void HistoryFile::Add(const std::string& text, const std::wstring& wide) {
   const std::string line =
       fmt::format("{}{}", lseek(fd, 0, SEEK_END) == 0 ? kHead : "", Line(text));
   if (fd < 0 || write(fd, line.data(), line.size()) < 0) {
-    Warn("the history is not kept: {}: {}", path_, std::generic_category().message(errno));
+    Warn("the history is not kept: {}: {}", path_, ErrnoText());
     path_.clear();
   }
   if (fd >= 0) close(fd);

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
+#include "base/errno_text.h"
 #include "cli/interrupt.h"
 #include "cli/text_encoding.h"
 
@@ -30,7 +30,7 @@ Result<LineReader::Outcome> LineReader::Read(std::string* line) {
     char piece[1 << 16];
     const ssize_t got = read(STDIN_FILENO, piece, sizeof piece);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Fail("stdin: {}", std::generic_category().message(errno));
+    if (got < 0) return FailErrno("stdin");
     ended_ = got == 0;
     buffered_.append(piece, static_cast<size_t>(got));
   }

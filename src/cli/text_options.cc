@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 
+#include "base/errno_text.h"
 #include "base/log.h"
 #include "cli/text_encoding.h"
 
@@ -23,7 +23,7 @@ Result<std::string> ReadAll(const std::string& name, int fd) {
     text.resize(std::max<size_t>(size * 2, 1 << 16));
     const ssize_t got = read(fd, text.data() + size, text.size() - size);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Fail("{}: {}", name, std::generic_category().message(errno));
+    if (got < 0) return FailErrno(name);
     size += static_cast<size_t>(got);
     if (size > kMaxBytes) return Fail("{}: the text has more than 1 GiB", name);
     if (got == 0) break;
@@ -71,7 +71,7 @@ Result<std::string> ReadText(const TextOptions& options) {
   if (options.from_stdin) return ReadAll(options.Name(), STDIN_FILENO);
   if (options.text) return *options.text;
   const int fd = open(options.file->c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Fail("{}: {}", *options.file, std::generic_category().message(errno));
+  if (fd < 0) return FailErrno(*options.file);
   Result<std::string> text = ReadAll(options.Name(), fd);
   close(fd);
   return text;

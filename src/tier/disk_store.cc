@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -18,8 +19,8 @@
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <system_error>
 
+#include "base/errno_text.h"
 #include "base/temporary_file.h"
 
 namespace bitfetch {
@@ -31,14 +32,10 @@ constexpr size_t kKeyDigits = 2 * sizeof(Digest);
 // After so long, what was written aside is nobody's any more.
 constexpr int64_t kPartLifeNs = int64_t{3600} * 1'000'000'000;
 
-tl::unexpected<Error> FailErrno(const std::string& path) {
-  return Fail("{}: {}", path, std::generic_category().message(errno));
-}
-
 std::string FileName(const BlockKey& key) {
-  std::string name;
-  for (const uint8_t byte : key.digest) name += fmt::format("{:02x}", byte);
-  return name += kEnding;
+  char digits[kKeyDigits + 1];
+  sodium_bin2hex(digits, sizeof(digits), key.digest.data(), key.digest.size());
+  return std::string(digits) += kEnding;
 }
 
 bool IsOurs(std::string_view file) {
