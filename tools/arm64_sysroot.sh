@@ -6,7 +6,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(libstdc++6 libfmt-dev libspdlog-dev libexpected-dev nlohmann-json3-dev libcli11-dev libhwy-dev libpcre2-dev
-  libutf8proc-dev libsodium-dev libxxhash-dev libhwloc-dev libedit-dev libboost1.81-dev libssl-dev libgtest-dev libgmock-dev)
+  libutf8proc-dev libsodium-dev libxxhash-dev libhiredis-dev libhwloc-dev libedit-dev libboost1.81-dev libssl-dev
+  libgtest-dev libgmock-dev)
 sysroot=$PWD/build/arm64-sysroot
 state=$sysroot.apt
 done=$sysroot/.done

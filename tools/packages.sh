@@ -9,9 +9,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 declare -A packages=(
   # libgtest-dev and libgmock-dev are here and not in test, so that run.sh and test.sh configure one build folder alike.
   [build]="g++ cmake ninja-build pkg-config libfmt-dev libspdlog-dev libexpected-dev nlohmann-json3-dev libcli11-dev
-           libhwy-dev libpcre2-dev libutf8proc-dev libsodium-dev libxxhash-dev libhwloc-dev libedit-dev libgtest-dev libgmock-dev"
+           libhwy-dev libpcre2-dev libutf8proc-dev libsodium-dev libxxhash-dev libhiredis-dev libhwloc-dev libedit-dev libgtest-dev libgmock-dev"
   [serve]="libboost1.81-dev libssl-dev"
-  [test]="binutils dpkg-dev file python3 python3-numpy python3-setuptools python3-venv python3-wheel qemu-user"
+  # redis-tools has Redis's server, under another name: redis-server would start it as a service.
+  [test]="binutils dpkg-dev file python3 python3-numpy python3-setuptools python3-venv python3-wheel qemu-user redis-tools"
   [arm64]="g++-aarch64-linux-gnu"
   [bench]="libbenchmark-dev"
   # libclang-rt-dev has the sanitizers and libFuzzer.

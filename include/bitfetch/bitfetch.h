@@ -73,6 +73,8 @@ typedef struct bitfetch_model_options {
   int mmap;             /* 1: map the file; 0: read it into memory */
   const char* cache_dir; /* a folder that keeps KV for later processes; null: none */
   int64_t cache_disk;    /* bytes that it may hold; 0: 16 GB, at most half of what is free */
+  const char* kv_store;  /* Redis that keeps KV for all who use it: "redis://host:6379/0", or
+                            several with commas between; null: none */
 } bitfetch_model_options;
 
 /* The defaults: what fits most. `struct_size` is what the caller's header gives the struct. */
@@ -258,6 +260,7 @@ typedef struct bitfetch_session_options {
   int mmap;
   const char* cache_dir;
   int64_t cache_disk;
+  const char* kv_store;
 } bitfetch_session_options;
 
 /* The defaults: what fits most. `struct_size` is what the caller's header gives the struct. */

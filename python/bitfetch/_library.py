@@ -18,7 +18,8 @@ SONAME = "libbitfetch.so." + VERSION.rpartition(".")[0]
 class ModelOptions(ctypes.Structure):
     _fields_ = [("struct_size", c_size_t), ("threads", c_int), ("context", c_int64), ("kv_tokens", c_int64),
                 ("kv_type", c_char_p), ("pages", c_char_p), ("prefetch", c_char_p), ("prefetch_ahead", c_int),
-                ("mmap", c_int), ("cache_dir", c_char_p), ("cache_disk", c_int64)]
+                ("mmap", c_int), ("cache_dir", c_char_p), ("cache_disk", c_int64),
+                ("kv_store", c_char_p)]
 
 
 class Sampling(ctypes.Structure):

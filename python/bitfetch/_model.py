@@ -29,13 +29,14 @@ class Model(Owner):
     def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None, context: int | None = None,
                  kv_tokens: int | None = None, kv_type: str | None = None, pages: str | None = None,
                  prefetch: str | None = None, prefetch_ahead: bool | None = None, mmap: bool | None = None,
-                 cache_dir: str | os.PathLike[str] | None = None, cache_disk: int | None = None):
+                 cache_dir: str | os.PathLike[str] | None = None, cache_disk: int | None = None,
+                 kv_store: str | None = None):
         """Loads a GGUF file. Options are those of bitfetch_model_options, whose defaults fit most."""
         options = ModelOptions()
         check(lib.bitfetch_model_options_init(options, ctypes.sizeof(options)))
         fill(options, [("threads", threads), ("context", context), ("kv_tokens", kv_tokens), ("kv_type", kv_type),
                        ("pages", pages), ("prefetch", prefetch), ("prefetch_ahead", prefetch_ahead), ("mmap", mmap),
-                       ("cache_dir", cache_dir), ("cache_disk", cache_disk)])
+                       ("cache_dir", cache_dir), ("cache_disk", cache_disk), ("kv_store", kv_store)])
         handle = Handle(lib.bitfetch_model_open, lib.bitfetch_model_close, c_string("path", path), options)
         super().__init__(handle)
         self.vocab: int = lib.bitfetch_model_vocab(handle)

@@ -218,7 +218,7 @@ TEST(CApi, StructsMayBeThoseOfANewerHeader) {
   bitfetch_session* other = nullptr;
   options.added = 1;
   ExpectInvalid(bitfetch_session_open(kModel.c_str(), &options.known, &other),
-                "options: has 80 bytes, of which this version knows 72");
+                "options: has 88 bytes, of which this version knows 80");
   EXPECT_EQ(other, nullptr);
 
   NewerStruct sampling(bitfetch_default_sampling());

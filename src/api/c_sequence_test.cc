@@ -61,6 +61,20 @@ TEST_F(CApiSequence, GeneratesWhatASessionGenerates) {
   EXPECT_EQ(session.length(), alone.length());
 }
 
+TEST_F(CApiSequence, AKvStoreThatIsNoneIsInvalidAndOneThatIsDeadIsNotMissed) {
+  bitfetch_model_options options = QuietModelOptions();
+  options.kv_store = "rediss://127.0.0.1";
+  bitfetch_model* model = nullptr;
+  ExpectStatus(bitfetch_model_open(kTinyModel.c_str(), &options, &model), BITFETCH_INVALID_ARGUMENT,
+               "kv_store: rediss:// is Redis over TLS");
+  options.kv_store = "redis://127.0.0.1:1";
+  Model opened(kTinyModel, options);
+  Sequence sequence(opened);
+  const std::vector<int32_t> tokens = SomeTokens(70, 1);
+  sequence.Append(tokens);
+  EXPECT_EQ(LogitsOf(opened, sequence), LogitsAlone(tokens));
+}
+
 TEST_F(CApiSequence, GoesOnFromTheFolderOfAModelThatIsClosed) {
   const TempDir folder;
   const std::string cache_dir = folder.Path("kv");

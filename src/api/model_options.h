@@ -56,9 +56,11 @@ bitfetch_status ReadOptions(const Options* given, Options* read, EngineOptions* 
       ReadName("prefetch", read->prefetch, ParsePrefetchSetting, &to->prefetch));
   to->prefetch_ahead = read->prefetch_ahead != 0;
   to->mmap = read->mmap != 0;
-  if (read->cache_dir != nullptr) to->cache_dir = read->cache_dir;
+  if (read->cache_dir != nullptr) to->store.cache_dir = read->cache_dir;
   BITFETCH_RETURN_IF_NOT_OK(CheckNotNegative("cache_disk", read->cache_disk));
-  to->cache_disk_bytes = read->cache_disk;
+  to->store.cache_disk_bytes = read->cache_disk;
+  BITFETCH_RETURN_IF_NOT_OK(
+      ReadName("kv_store", read->kv_store, ParseRedisAddresses, &to->store.kv_store));
   return BITFETCH_OK;
 }
 

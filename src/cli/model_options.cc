@@ -78,15 +78,20 @@ void AddCacheOptions(Command& command, ModelOptions* options) {
                   "a folder that keeps the KV cache of prompts and answers between runs, so that a "
                   "text that begins like one before is not computed again (default: none). Its "
                   "files tell the texts: it is readable for its user alone",
-                  &session.cache_dir);
+                  &session.store.cache_dir);
   command.AddParsed("--cache-disk", "SIZE",
                     "how much that folder may hold, as in 4G; what was wanted longest ago goes "
                     "(default: 16 GB, but at most half of what is free)",
-                    &session.cache_disk_bytes, [](std::string_view text) -> Result<int64_t> {
+                    &session.store.cache_disk_bytes, [](std::string_view text) -> Result<int64_t> {
                       BITFETCH_ASSIGN_OR_RETURN(const double bytes, ParseSize(text));
                       if (bytes < 1) return Fail("'{}' is no room for anything", text);
                       return static_cast<int64_t>(bytes);
                     });
+  command.AddParsed("--kv-store", "URL",
+                    "a Redis that keeps the KV cache for all who use it, other machines too, as in "
+                    "redis://user:password@host:6379/0?ttl=3600 (seconds; default: a week), or "
+                    "several with commas between (default: none). What is there tells the texts",
+                    &session.store.kv_store, ParseRedisAddresses);
 }
 
 Result<OpenedSession> OpenSession(const ModelOptions& options) {

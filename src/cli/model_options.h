@@ -24,7 +24,7 @@ struct ModelOptions {
 void AddModelOptions(Command& command, ModelOptions* options,
                      const std::string& context_default = "0");
 
-// --cache-dir and --cache-disk, for commands whose prompts others may begin with too.
+// --cache-dir, --cache-disk and --kv-store, for commands whose prompts others may begin with too.
 void AddCacheOptions(Command& command, ModelOptions* options);
 
 // "auto" (or "law", which is the same) or "off".

@@ -114,11 +114,16 @@ int64_t Engine::Adopt(Sequence& sequence, std::span<const int> tokens, bool* is_
 }
 
 void Engine::WaitForKv() const {
-  if (disk_) disk_->Wait();
+  if (tier_) tier_->Wait();
+}
+
+std::optional<KvTier::Stats> Engine::store_stats() const {
+  if (!tier_) return std::nullopt;
+  return tier_->stats();
 }
 
 void Engine::StopFetchingKv() const {
-  if (disk_) disk_->StopFetching();
+  if (tier_) tier_->StopFetching();
 }
 
 // The tokens of a sequence, the last of them guesses, that blocks may be adopted for. Those and the
@@ -131,13 +136,13 @@ std::span<const int> Engine::AdoptableTokens(const Sequence& sequence, int64_t g
 int64_t Engine::AdoptBehind(Sequence& sequence, int64_t guesses) const {
   if (!share_prefixes_) return 0;
   const std::span<const int> tokens = AdoptableTokens(sequence, guesses);
-  if (disk_) return disk_->Adopt(sequence.cache_, sequence.root_, tokens);
+  if (tier_) return tier_->Adopt(sequence.cache_, sequence.root_, tokens, sequence.store_cursor_);
   return sequence.cache_.Adopt(sequence.root_, tokens);
 }
 
 bool Engine::IsComing(const Sequence& sequence, int64_t guesses) const {
-  return share_prefixes_ && disk_ &&
-         disk_->IsComing(sequence.cache_, sequence.root_, AdoptableTokens(sequence, guesses));
+  return share_prefixes_ && tier_ &&
+         tier_->IsComing(sequence.cache_, sequence.root_, AdoptableTokens(sequence, guesses));
 }
 
 // But for blocks with guesses, which may never be met again.
@@ -145,7 +150,7 @@ void Engine::Publish(Sequence& sequence, int64_t guesses) const {
   if (!share_prefixes_) return;
   const std::span<const int> tokens =
       std::span(sequence.tokens()).first(sequence.tokens().size() - guesses);
-  if (disk_) return disk_->Publish(sequence.cache_, sequence.root_, tokens);
+  if (tier_) return tier_->Publish(sequence.cache_, sequence.root_, tokens);
   sequence.cache_.Publish(sequence.root_, tokens);
 }
 
@@ -169,7 +174,7 @@ void Engine::RunPass(std::span<Work> works) {
     if (work.piece->logits == nullptr) {
       work.done += AdoptBehind(sequence, guesses);
       while (IsComing(sequence, guesses)) {
-        disk_->Wait();
+        tier_->Wait();
         work.done += AdoptBehind(sequence, guesses);
       }
     }
@@ -197,7 +202,7 @@ void Engine::RunPass(std::span<Work> works) {
   }
   const Stopwatch time;
   forward_->Run(batch);
-  if (disk_ && rows >= kTileTokens) disk_->SetBlockSeconds(time.Seconds() / rows * kTileTokens);
+  if (tier_ && rows >= kTileTokens) tier_->SetBlockSeconds(time.Seconds() / rows * kTileTokens);
   if (state_rows > 0) AllLogits(taken, batch);
   for (size_t i = 0; i < taken.size(); ++i) {
     Work& work = *taken[i];

@@ -28,7 +28,8 @@
 #include "model/output_head.h"
 #include "prefetch/plan_watch.h"
 #include "prefetch/setting.h"
-#include "tier/disk_tier.h"
+#include "tier/kv_tier.h"
+#include "tier/open_store.h"
 
 namespace bitfetch {
 
@@ -51,10 +52,7 @@ struct EngineOptions {
   bool mmap = true;
   // Sequences adopt blocks of the KV cache that others computed for the same first tokens.
   bool share_prefixes = true;
-  // The folder that keeps these blocks between runs (DiskTier), and how many bytes of them; empty:
-  // none.
-  std::string cache_dir = {};
-  int64_t cache_disk_bytes = 0;  // 0: DiskStore::kDefaultMaxBytes, or half of what is free
+  StoreOptions store = {};  // what keeps these blocks between runs (KvTier)
   // Ternary weights of so many bytes, if mapped, are moved to huge pages (HugeWeights).
   int64_t move_from_bytes = HugeWeights::kWorthwhileBytes;
   std::optional<TernaryPacking> packing = {};  // of what is moved; none: the faster one
@@ -116,7 +114,7 @@ class Engine {
 
   // Appends what blocks of the KV cache are there for of the tokens that come next in a sequence,
   // but never the last of them: how many that were. `*is_coming`: the next block is on its way from
-  // disk, and Run would wait for it. Costs some microseconds a block.
+  // a store, and Run would wait for it. Costs some microseconds a block.
   int64_t Adopt(Sequence& sequence, std::span<const int> tokens, bool* is_coming = nullptr) const;
   // Until a block that is on its way has come, or can't be had.
   void WaitForKv() const;
@@ -144,6 +142,9 @@ class Engine {
 
   // What this machine reads in a stream with the engine's threads, as far as it is known.
   double ReadBytesPerSecond() const;
+
+  // Of the store that keeps KV; nothing: there is none. Any thread may ask.
+  std::optional<KvTier::Stats> store_stats() const;
 
   int64_t context() const { return context_; }
   const Model& model() const { return *model_; }
@@ -173,7 +174,7 @@ class Engine {
   const Kernels* kernels_ = nullptr;
   std::unique_ptr<const Model> model_;
   std::shared_ptr<BlockPool> blocks_;
-  std::unique_ptr<DiskTier> disk_;  // or none
+  std::unique_ptr<KvTier> tier_;  // or none
   std::unique_ptr<ForwardPass> forward_;
   std::unique_ptr<OutputHead> head_;
   Digest digest_ = {};  // of the model

@@ -129,10 +129,11 @@ Result<std::unique_ptr<Engine>> Engine::Open(const std::string& path, const Engi
   }
   engine->blocks_ = *std::move(blocks);
   engine->share_prefixes_ = options.share_prefixes;
-  if (!options.cache_dir.empty()) {
-    BITFETCH_ASSIGN_OR_RETURN(
-        engine->disk_, DiskTier::Open(options.cache_dir, options.cache_disk_bytes, engine->digest_,
-                                      engine->blocks_));
+  BITFETCH_ASSIGN_OR_RETURN(std::unique_ptr<BlockStore> store,
+                            OpenStore(options.store, engine->blocks_->stride_bytes()));
+  if (store) {
+    BITFETCH_ASSIGN_OR_RETURN(engine->tier_,
+                              KvTier::Open(std::move(store), engine->digest_, engine->blocks_));
   }
 
   engine->access_ = AttentionAccess(

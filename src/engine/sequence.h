@@ -9,6 +9,7 @@
 
 #include "kv/block_key.h"
 #include "kv/kv_cache.h"
+#include "tier/kv_tier.h"
 
 namespace bitfetch {
 
@@ -51,6 +52,7 @@ class Sequence {
       : cache_(std::move(cache)),
         context_(other.context_),
         root_(other.root_),
+        store_cursor_(other.store_cursor_),
         tokens_(other.tokens_),
         states_(other.state().begin(), other.state().end()) {}
 
@@ -59,6 +61,7 @@ class Sequence {
   KvCache cache_;
   int64_t context_;
   BlockKey root_;  // of the keys of its blocks
+  StoreCursor store_cursor_;
   std::vector<int> tokens_;
   std::vector<int> guesses_;
   std::vector<float> states_;  // [1 + guesses][hidden], the last token's first; or none

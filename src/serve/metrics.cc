@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace bitfetch {
 namespace {
@@ -61,6 +62,27 @@ std::string Histogram::Text(std::string_view name, std::string_view help) const 
   return text + fmt::format("bitfetch_{0}_sum {1}\nbitfetch_{0}_count {2}\n", name, sum_, up_to);
 }
 
+namespace {
+
+// Of the store of KV behind memory, if there is one.
+std::string StoreText(const std::optional<KvTier::Stats>& store) {
+  if (!store) return {};
+  return Value("external_prefix_cache_queries_total", "counter",
+               "Tokens that were not in memory and that the store of KV was asked for.",
+               store->queried_tokens) +
+         Value("external_prefix_cache_hits_total", "counter", "Of them, tokens whose KV came.",
+               store->hit_tokens) +
+         Value("kv_store_read_bytes_total", "counter", "KV that came from the store.",
+               store->read_bytes) +
+         Value("kv_store_written_bytes_total", "counter", "KV that was written to the store.",
+               store->written_bytes) +
+         Value("kv_store_faults_total", "counter",
+               "Records that were damaged or not written, and times that the store did not answer.",
+               store->faults);
+}
+
+}  // namespace
+
 Metrics::Metrics()
     : first_token_({.01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 20, 50, 100, 200}),
       next_token_({.005, .01, .02, .03, .05, .075, .1, .15, .2, .3, .5, 1, 2, 5}),
@@ -107,6 +129,7 @@ std::string Metrics::Text(const SchedulerStats& scheduler) const {
                scheduler.cached_tokens) +
          Value("prompt_tokens_total", "counter", "Tokens of prompts.", scheduler.prompt_tokens) +
          Value("generation_tokens_total", "counter", "Tokens written.", scheduler.tokens) +
+         StoreText(scheduler.store) +
          first_token_.Text("time_to_first_token_seconds", "From a request to its first text.") +
          next_token_.Text("inter_token_latency_seconds", "From one piece of text to the next.") +
          request_.Text("e2e_request_latency_seconds", "From a request to the end of its answer.") +

@@ -36,7 +36,8 @@ TEST(Metrics, TellWhatWasDone) {
                                          .cached_tokens = 16,
                                          .tokens = 7,
                                          .preemptions = 1,
-                                         .kv_usage = 0.25});
+                                         .kv_usage = 0.25,
+                                         .store = {}});
   for (const char* line : {
            "bitfetch_num_requests_running 2\n",
            "bitfetch_num_requests_waiting 1\n",
@@ -72,6 +73,24 @@ TEST(Metrics, AreWellFormed) {
     if (line.starts_with("#")) continue;
     EXPECT_TRUE(line.starts_with(name)) << line;
     EXPECT_THAT(line, testing::MatchesRegex("[a-z0-9_]+(\\{[a-z_]+=\"[^\"]*\"\\})? [0-9.e+-]+"));
+  }
+}
+
+TEST(Metrics, TellOfAStoreWhereThereIsOne) {
+  const Metrics metrics;
+  EXPECT_THAT(metrics.Text({}), testing::Not(HasSubstr("store")));
+  SchedulerStats stats;
+  stats.store = KvTier::Stats{.queried_tokens = 64,
+                              .hit_tokens = 48,
+                              .read_bytes = 3000,
+                              .written_bytes = 2000,
+                              .faults = 1};
+  for (const char* line :
+       {"bitfetch_external_prefix_cache_queries_total 64\n",
+        "bitfetch_external_prefix_cache_hits_total 48\n",
+        "bitfetch_kv_store_read_bytes_total 3000\n", "bitfetch_kv_store_written_bytes_total 2000\n",
+        "bitfetch_kv_store_faults_total 1\n"}) {
+    EXPECT_THAT(metrics.Text(stats), HasSubstr(line));
   }
 }
 

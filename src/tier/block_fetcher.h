@@ -8,69 +8,76 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <span>
+#include <optional>
 #include <thread>
 #include <vector>
 
-#include "tier/disk_store.h"
+#include "tier/block_store.h"
 
 namespace bitfetch {
 
-// Blocks of a store on their way to where they belong, one behind the other.
-struct BlockFetch {
-  std::vector<BlockKey> keys;
-  std::vector<std::byte*> to;  // [keys] each has room for a block; until the end nobody else's
-};
-
-// Reads blocks of a store on threads of its own, in the order in which they are asked for, so that
-// nobody who computes waits for a disk. A record that is damaged is said once.
+// Asks a store for blocks on threads of its own, in the order in which they are wanted, so that
+// nobody who computes waits for a disk or a network. A record that is damaged is said once.
 class BlockFetcher {
  public:
   // Throws std::system_error where the system refuses a thread.
-  BlockFetcher(const DiskStore& store, size_t block_bytes);
+  BlockFetcher(BlockStore& store, size_t block_bytes);
   ~BlockFetcher();  // when what was begun is read; what was not is left out
   BlockFetcher(const BlockFetcher&) = delete;
   BlockFetcher& operator=(const BlockFetcher&) = delete;
 
   using Id = uint64_t;
-  Id Begin(BlockFetch fetch);
+  // Asks how many of these blocks, one behind the other, the store has.
+  Id Ask(std::vector<BlockKey> keys);
 
   struct State {
-    size_t there = 0;            // blocks, from the first on, that have been read
-    bool is_over = false;        // no more come
-    bool is_unreadable = false;  // since the next can't be had
+    std::optional<size_t> has;  // blocks, from the first on, that the store has; or not known yet
+    double asked_seconds = 0;   // that it took to know
+    size_t there = 0;           // blocks, from the first on, that have been read
+    bool is_over = false;       // no more come
+
+    bool operator==(const State&) const = default;
   };
   State Look(Id id) const;
 
-  // Until more than `there` blocks have been read, or no more come, or for so long.
-  State Wait(Id id, size_t there, double max_seconds) const;
+  // Reads the first of them that it has to where they belong, [blocks], each with room for one and
+  // until the end nobody else's.
+  void Read(Id id, std::vector<std::byte*> to);
+
+  // Until something has changed since it was `seen`, or for so long.
+  void Wait(Id id, const State& seen, double max_seconds) const;
 
   // What was not begun is left out.
   void Stop(Id id);
 
-  // One that is over is forgotten.
+  // One that is over is forgotten, or that the store has nothing of.
   void Forget(Id id);
+
+  // Records that were damaged.
+  int64_t faults() const;
 
  private:
   struct Entry {
     Id id = 0;
-    BlockFetch fetch;
+    std::vector<BlockKey> keys;
+    std::vector<std::byte*> to;
+    State state;
     size_t begun = 0;  // blocks
-    size_t busy = 0;   // being read
+    size_t busy = 0;   // threads
     std::vector<bool> read;
-    size_t there = 0;
+    bool is_asked = false;
     bool is_stopped = false;
-    bool is_unreadable = false;
 
-    bool has_more() const { return !is_stopped && !is_unreadable && begun < fetch.keys.size(); }
-    State state() const { return {there, busy == 0 && !has_more(), is_unreadable}; }
+    bool has_work() const { return !is_stopped && (!is_asked || begun < to.size()); }
   };
 
   Entry& Find(Id id) const;
   void Work();
+  void Count(Entry& entry, std::unique_lock<std::mutex>& lock);
+  void ReadSome(Entry& entry, std::unique_lock<std::mutex>& lock);
   void End();
 
-  const DiskStore& store_;
+  BlockStore& store_;
   const size_t block_bytes_;
   mutable std::mutex mutex_;
   std::condition_variable work_;
@@ -78,7 +85,7 @@ class BlockFetcher {
   std::deque<std::unique_ptr<Entry>> entries_;
   Id last_id_ = 0;
   bool stopping_ = false;
-  bool has_warned_ = false;
+  int64_t faults_ = 0;
   std::vector<std::thread> threads_;
 };
 

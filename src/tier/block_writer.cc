@@ -19,24 +19,38 @@ BlockWriter::~BlockWriter() {
 bool BlockWriter::Offer(const BlockName& name, std::span<const std::byte> block) {
   const std::lock_guard lock(mutex_);
   if (!HasRoom(block.size())) return false;
-  Enqueue(name, block);
+  Enqueue({.name = name, .block = {block.begin(), block.end()}});
   return true;
 }
 
 void BlockWriter::Take(const BlockName& name, std::span<const std::byte> block) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return HasRoom(block.size()); });
-  Enqueue(name, block);
+  Enqueue({.name = name, .block = {block.begin(), block.end()}});
 }
 
-void BlockWriter::Enqueue(const BlockName& name, std::span<const std::byte> block) {
-  waiting_.push_back({name, {block.begin(), block.end()}});
-  waiting_bytes_ += block.size();
+void BlockWriter::Touch(std::vector<BlockKey> keys) {
+  const std::lock_guard lock(mutex_);
+  Enqueue({.touched = std::move(keys)});
+}
+
+int64_t BlockWriter::written_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return written_bytes_;
+}
+
+int64_t BlockWriter::faults() const {
+  const std::lock_guard lock(mutex_);
+  return faults_;
+}
+
+void BlockWriter::Enqueue(Job job) {
+  waiting_bytes_ += job.block.size();
+  waiting_.push_back(std::move(job));
   changed_.notify_all();
 }
 
 void BlockWriter::Work() {
-  bool is_said = false;
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
@@ -44,12 +58,19 @@ void BlockWriter::Work() {
     const Job job = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
-    if (const Status written = store_.Write(job.name, job.block); !written && !is_said) {
-      is_said = true;
-      Warn("KV is not kept for later runs: {}", written.error().message);
+    Status written;
+    if (job.touched.empty()) {
+      written = store_.Write(job.name, job.block);
+    } else {
+      store_.Touch(job.touched);
     }
     lock.lock();
     waiting_bytes_ -= job.block.size();
+    if (written) {
+      written_bytes_ += std::ssize(job.block);
+    } else if (faults_++ == 0) {
+      Warn("KV is not kept for later runs: {}", written.error().message);
+    }
     changed_.notify_all();
   }
 }

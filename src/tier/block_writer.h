@@ -11,18 +11,17 @@
 #include <thread>
 #include <vector>
 
-#include "tier/block_record.h"
-#include "tier/disk_store.h"
+#include "tier/block_store.h"
 
 namespace bitfetch {
 
-// Writes blocks to a store on a thread of its own, so that nobody who computes waits for a disk.
-// What a store can't take is said once.
+// Writes blocks to a store on a thread of its own, so that nobody who computes waits for a disk or
+// a network. What a store can't take is said once.
 class BlockWriter {
  public:
   static constexpr size_t kMaxWaitingBytes = size_t{32} << 20;
 
-  explicit BlockWriter(DiskStore& store) : store_(store), thread_([this] { Work(); }) {}
+  explicit BlockWriter(BlockStore& store) : store_(store), thread_([this] { Work(); }) {}
   ~BlockWriter();  // when all that was taken is written
 
   // Takes a copy of a block to write. False: so much waits already that it is not taken.
@@ -30,23 +29,33 @@ class BlockWriter {
   // The same, after waiting until it may be taken.
   void Take(const BlockName& name, std::span<const std::byte> block);
 
+  // BlockStore::Touch.
+  void Touch(std::vector<BlockKey> keys);
+
+  int64_t written_bytes() const;
+  // Blocks that could not be written.
+  int64_t faults() const;
+
  private:
   struct Job {
-    BlockName name;
-    std::vector<std::byte> block;
+    BlockName name = {};
+    std::vector<std::byte> block = {};
+    std::vector<BlockKey> touched = {};  // in place of a block
   };
 
   bool HasRoom(size_t bytes) const {
     return waiting_bytes_ == 0 || waiting_bytes_ + bytes <= kMaxWaitingBytes;
   }
-  void Enqueue(const BlockName& name, std::span<const std::byte> block);
+  void Enqueue(Job job);
   void Work();
 
-  DiskStore& store_;
-  std::mutex mutex_;
+  BlockStore& store_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job> waiting_;
   size_t waiting_bytes_ = 0;  // and of what is being written
+  int64_t written_bytes_ = 0;
+  int64_t faults_ = 0;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -140,7 +140,7 @@ Result<DiskStore> DiskStore::Open(const std::string& folder, int64_t max_bytes) 
   return store;
 }
 
-int64_t DiskStore::Count(std::span<const BlockKey> keys) const {
+int64_t DiskStore::Count(std::span<const BlockKey> keys) {
   const auto missing = std::ranges::find_if(keys, [this](const BlockKey& key) {
     return faccessat(at_.get(), FileName(key).c_str(), R_OK, 0) != 0;
   });
@@ -156,7 +156,17 @@ void DiskStore::Expect(const BlockKey& key) const {
   if (file.get() >= 0) posix_fadvise(file.get(), 0, 0, POSIX_FADV_WILLNEED);
 }
 
-Result<bool> DiskStore::Read(const BlockKey& key, std::span<std::byte> block) const {
+Status DiskStore::Read(std::span<const BlockKey> keys, std::span<std::byte* const> to,
+                       size_t block_bytes, FunctionRef<bool()> arrived) {
+  for (const BlockKey& key : keys) Expect(key);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    BITFETCH_ASSIGN_OR_RETURN(const bool is_there, ReadOne(keys[i], {to[i], block_bytes}));
+    if (!is_there || !arrived()) break;
+  }
+  return {};
+}
+
+Result<bool> DiskStore::ReadOne(const BlockKey& key, std::span<std::byte> block) const {
   const std::string file = FileName(key);
   const Descriptor fd = OpenRecord(file.c_str());
   if (fd.get() < 0 && errno == ENOENT) return false;
@@ -243,7 +253,7 @@ Status DiskStore::MakeRoom(int64_t bytes) {
   return {};
 }
 
-void DiskStore::Touch(std::span<const BlockKey> keys) const {
+void DiskStore::Touch(std::span<const BlockKey> keys) {
   int64_t now = Now();
   for (size_t i = keys.size(); i-- > 0;) {
     utimensat(at_.get(), FileName(keys[i]).c_str(), WantedAt(now++).data(), AT_SYMLINK_NOFOLLOW);

@@ -11,8 +11,7 @@
 
 #include "base/descriptor.h"
 #include "base/error.h"
-#include "base/progress.h"
-#include "tier/block_record.h"
+#include "tier/block_store.h"
 
 namespace bitfetch {
 
@@ -21,8 +20,8 @@ namespace bitfetch {
 // its checksum. Where room is needed the record that was wanted longest ago goes. Any number of
 // processes share a folder: what is in it they count in one place, under a lock.
 //
-// KV tells its text: the folder is for its user alone. Any thread may read; one at a time writes.
-class DiskStore {
+// KV tells its text: the folder is for its user alone.
+class DiskStore final : public BlockStore {
  public:
   static constexpr int64_t kDefaultMaxBytes = 16'000'000'000;
 
@@ -31,23 +30,18 @@ class DiskStore {
   // write to it.
   static Result<DiskStore> Open(const std::string& folder, int64_t max_bytes);
 
-  // How many of these keys, from the first on, it has. Costs some microseconds each.
-  int64_t Count(std::span<const BlockKey> keys) const;
+  // Costs some microseconds for each key that is there.
+  int64_t Count(std::span<const BlockKey> keys) override;
 
-  // Tells the system that this block is wanted soon.
-  void Expect(const BlockKey& key) const;
+  // So many that the disk has something to read while a record is checked.
+  size_t Ahead(size_t) const override { return 8; }
+  Status Read(std::span<const BlockKey> keys, std::span<std::byte* const> to, size_t block_bytes,
+              FunctionRef<bool()> arrived) override;
 
-  // Reads the bytes of a block to where they belong; false: it is not there. Errors: what is wrong
-  // with its record, which is removed then.
-  Result<bool> Read(const BlockKey& key, std::span<std::byte> block) const;
-
-  // Keeps a block, unless it is there or larger than all the room; makes room first. Errors: the
-  // system's; then nothing of it is left.
-  Status Write(const BlockName& name, std::span<const std::byte> block);
-
-  // These blocks were wanted now, the last of them first: what a sequence begins with stays
-  // longest.
-  void Touch(std::span<const BlockKey> keys) const;
+  // Makes room first. A block that is larger than all the room is not kept. After an error nothing
+  // of it is left.
+  Status Write(const BlockName& name, std::span<const std::byte> block) override;
+  void Touch(std::span<const BlockKey> keys) override;
 
   struct Record {
     std::string file;
@@ -75,6 +69,10 @@ class DiskStore {
         max_bytes_(max_bytes) {}
 
   Descriptor OpenRecord(const char* file) const;
+  // Tells the system that this block is wanted soon.
+  void Expect(const BlockKey& key) const;
+  // False: it is not there.
+  Result<bool> ReadOne(const BlockKey& key, std::span<std::byte> block) const;
   Status MakeRoom(int64_t bytes);
   Status WriteAside(const BlockName& name, std::span<const std::byte> block) const;
   Status Remove(const Record& record) const;

@@ -31,14 +31,6 @@ DiskStore Open(const std::string& folder, int64_t max_records = 100) {
   return DiskStore::Open(folder, max_records * kRecordBytes).value();
 }
 
-// What the store reads for the block; nothing: it has it not, or not whole.
-std::optional<std::vector<std::byte>> Read(const DiskStore& store, const TestBlock& block) {
-  std::vector<std::byte> bytes(block.bytes.size());
-  const auto read = store.Read(block.name.key, bytes);
-  if (!read || !*read) return std::nullopt;
-  return bytes;
-}
-
 std::vector<DiskStore::Record> Records(const DiskStore& store) { return store.List().value(); }
 
 int64_t Held(const DiskStore& store) {
@@ -67,12 +59,11 @@ TEST_F(DiskStoreTest, GivesBackWhatItWasGivenAlsoToTheNextProcess) {
     DiskStore store = Open(folder_);
     for (const TestBlock& block : chain) ASSERT_TRUE(store.Write(block.name, block.bytes));
   }
-  const DiskStore store = Open(folder_);
-  std::vector<BlockKey> keys;
-  for (const TestBlock& block : chain) keys.push_back(block.name.key);
+  DiskStore store = Open(folder_);
+  std::vector<BlockKey> keys = KeysOf(chain);
   keys.push_back(TestChain(1, kBytes, 2).front().name.key);
   EXPECT_EQ(store.Count(keys), 5);
-  for (const TestBlock& block : chain) EXPECT_EQ(Read(store, block), block.bytes);
+  for (const TestBlock& block : chain) EXPECT_EQ(ReadBlock(store, block), block.bytes);
   for (const auto& record : Records(store)) EXPECT_TRUE(store.Check(record));
   struct stat status;
   ASSERT_EQ(stat(folder_.c_str(), &status), 0);
@@ -103,7 +94,7 @@ TEST_F(DiskStoreTest, NeverHoldsMoreThanItsRoomAndLetsTheOldestGo) {
     ASSERT_LE(Held(store), kRoom * kRecordBytes);
     // A tenth more than needed may have gone.
     for (size_t i = 0; i < std::min<size_t>(used.size(), kRoom * 9 / 10); ++i) {
-      ASSERT_EQ(Read(store, blocks[used[used.size() - 1 - i]]),
+      ASSERT_EQ(ReadBlock(store, blocks[used[used.size() - 1 - i]]),
                 blocks[used[used.size() - 1 - i]].bytes)
           << "step " << step << ", " << i << " uses ago";
     }
@@ -136,7 +127,7 @@ TEST_F(DiskStoreTest, SeveralStoresOfAFolderKeepToOneRoom) {
       for (const TestBlock& block : TestChain(Rounds(80), kBytes, thread % 3)) {
         ASSERT_TRUE(store.Write(block.name, block.bytes));
         // Another may have let it go.
-        ASSERT_EQ(Read(store, block).value_or(block.bytes), block.bytes);
+        ASSERT_EQ(ReadBlock(store, block).value_or(block.bytes), block.bytes);
         ASSERT_LE(Held(store), kRoom * kRecordBytes);
       }
     });
@@ -153,9 +144,8 @@ TEST_F(DiskStoreTest, WhatIsDamagedIsNeverReadAndRemovedWhenMet) {
     EXPECT_TRUE(store.Write(other.name, other.bytes));
     const std::string file = FileOf(store, block);
     damage(file, FileOf(store, other));
-    std::vector<std::byte> bytes(kBytes);
-    const auto read = store.Read(block.name.key, bytes);
-    EXPECT_EQ(Read(store, block), std::nullopt);
+    Status read;
+    EXPECT_EQ(ReadBlock(store, block, &read), std::nullopt);
     EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(file)));
     return read ? "read" : read.error().message;
   };
@@ -186,14 +176,14 @@ TEST_F(DiskStoreTest, WhatIsDamagedIsNeverReadAndRemovedWhenMet) {
                 mkfifo(file.c_str(), 0600);
               }),
               HasSubstr("not a regular file"));
-  EXPECT_EQ(Read(store, other), other.bytes);
+  EXPECT_EQ(ReadBlock(store, other), other.bytes);
 }
 
 TEST_F(DiskStoreTest, AFolderThatIsGoneOrNotOursIsAnErrorAndNothingElse) {
   const TestBlock block = TestChain(1, kBytes, 7).front();
   DiskStore store = Open(folder_);
   std::filesystem::remove_all(folder_);
-  EXPECT_EQ(Read(store, block), std::nullopt);
+  EXPECT_EQ(ReadBlock(store, block), std::nullopt);
   EXPECT_THAT(store.Write(block.name, block.bytes).error().message, HasSubstr(folder_));
 
   std::ofstream(dir_.Path("file")) << "x";
@@ -247,7 +237,7 @@ TEST_F(DiskStoreTest, AWriterThatIsKilledSpoilsNothing) {
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
 
-    const DiskStore store = Open(folder_, kRoom);
+    DiskStore store = Open(folder_, kRoom);
     for (const auto& record : Records(store)) {
       if (record.is_whole) {
         const auto checked = store.Check(record);
@@ -255,7 +245,7 @@ TEST_F(DiskStoreTest, AWriterThatIsKilledSpoilsNothing) {
       }
     }
     for (const TestBlock& block : chain) {
-      ASSERT_EQ(Read(store, block).value_or(block.bytes), block.bytes);
+      ASSERT_EQ(ReadBlock(store, block).value_or(block.bytes), block.bytes);
     }
     ASSERT_LE(Held(store), kRoom * kRecordBytes);
   }

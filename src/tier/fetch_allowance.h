@@ -6,22 +6,29 @@
 
 namespace bitfetch {
 
-// Whether to go on fetching blocks or to compute them: a store has the time that computing the next
-// two would take, and each block that comes buys the time that computing it would have taken, of
-// which at most kMaxKept are kept. So a store that is faster than computing is never given up, but
-// for a pause; and one that is slower, or dead, costs some blocks' time once.
+// Whether to fetch blocks or to compute them. Before a fetch begins, what is known decides: the
+// store's latency, of the moment, against the time that computing what it has would take. While it
+// goes on, what comes decides: a store has the time that computing two blocks takes, and each block
+// that comes buys the time that computing it would have taken, of which at most kMaxKept are kept.
+// So a store that is faster than computing is never given up, but for a pause; and one that is
+// slower, or dead, costs some blocks' time once, and then is left alone: ten seconds, and twice as
+// long each time that it is slow again.
 //
 // Times are in seconds, `now` on any clock that does not go back.
 class FetchAllowance {
  public:
   static constexpr double kFirst = 2;    // blocks
   static constexpr double kMaxKept = 8;  // blocks
-  // So long a store that was given up is left alone.
-  static constexpr double kRest = 10;
+  static constexpr double kMinRest = 10;
+  static constexpr double kMaxRest = 600;
 
   // Before anything is known of this model on this machine.
   static constexpr double kAssumedBlockSeconds = 1;
   void SetBlockSeconds(double seconds) { block_seconds_ = seconds; }
+
+  // Whether blocks that the store has are there sooner than they are computed, as far as its
+  // latency goes.
+  bool Pays(double latency, double blocks) const { return latency < blocks * block_seconds_; }
 
   // Fetching begins where nothing was on its way.
   void Begin(double now) { until_ = now + kFirst * block_seconds_; }
@@ -30,12 +37,18 @@ class FetchAllowance {
         std::min(std::max(until_, now) + blocks * block_seconds_, now + kMaxKept * block_seconds_);
   }
   double until() const { return until_; }
-  void GiveUp(double now) { rests_until_ = now + kRest; }
+  void GiveUp(double now) {
+    rests_until_ = now + rest_;
+    rest_ = std::min(2 * rest_, kMaxRest);
+  }
+  // All that was wanted came in time.
+  void Succeeded() { rest_ = kMinRest; }
   bool MayBegin(double now) const { return now >= rests_until_; }
 
  private:
   double block_seconds_ = kAssumedBlockSeconds;
   double until_ = 0;
+  double rest_ = kMinRest;
   double rests_until_ = 0;
 };
 

@@ -47,12 +47,27 @@ TEST(FetchAllowance, APauseIsForgivenAsFarAsBlocksCameEarly) {
   EXPECT_NEAR(allowance.until(), 0.1 + FetchAllowance::kMaxKept * 0.1, 1e-9);
 }
 
-TEST(FetchAllowance, OneThatWasGivenUpRests) {
+TEST(FetchAllowance, OneThatWasGivenUpRestsTwiceAsLongEachTime) {
   FetchAllowance allowance;
   EXPECT_TRUE(allowance.MayBegin(5));
-  allowance.GiveUp(5);
-  EXPECT_FALSE(allowance.MayBegin(5 + FetchAllowance::kRest - 1));
-  EXPECT_TRUE(allowance.MayBegin(5 + FetchAllowance::kRest));
+  double now = 5;
+  for (const double rest : {10, 20, 40, 80, 160, 320, 600, 600}) {
+    allowance.GiveUp(now);
+    EXPECT_FALSE(allowance.MayBegin(now + rest - 0.1));
+    EXPECT_TRUE(allowance.MayBegin(now + rest));
+    now += rest;
+  }
+  allowance.Succeeded();
+  allowance.GiveUp(now);
+  EXPECT_TRUE(allowance.MayBegin(now + 10));
+}
+
+TEST(FetchAllowance, WhatIsComputedWithinTheLatencyIsNotFetched) {
+  FetchAllowance allowance;
+  allowance.SetBlockSeconds(0.1);
+  EXPECT_FALSE(allowance.Pays(0.25, 2));
+  EXPECT_TRUE(allowance.Pays(0.25, 3));
+  EXPECT_FALSE(allowance.Pays(0, 0));
 }
 
 }  // namespace

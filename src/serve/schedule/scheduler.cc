@@ -91,6 +91,7 @@ SchedulerStats Scheduler::Stats() const {
   SchedulerStats stats = stats_;
   stats.waiting = std::ssize(waiting_);
   stats.running = unfinished_ - stats.waiting;
+  stats.store = engine_.store_stats();
   return stats;
 }
 

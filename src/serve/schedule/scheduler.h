@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <thread>
@@ -34,6 +35,7 @@ struct SchedulerStats {
   int64_t tokens = 0;  // generated
   int64_t preemptions = 0;
   double kv_usage = 0;  // share of the KV blocks that running tasks hold
+  std::optional<KvTier::Stats> store = {};
 };
 
 // Runs tasks on one engine, many at once: each pass takes the next token of every answer and pieces

@@ -180,16 +180,16 @@ TEST_F(SchedulerTest, EachGetsWhatItWouldGetAlone) {
 TEST_F(SchedulerTest, EachGetsWhatItWouldGetAloneFromDiskToo) {
   const TempDir folder;
   EngineOptions options = QuietOptions();
-  options.cache_dir = folder.Path("kv");
+  options.store.cache_dir = folder.Path("kv");
   for (int run = 0; run < 2; ++run) ExpectEachAsAlone(options, kIsSlow ? 8 : 24);
-  options.cache_disk_bytes = 300'000;
+  options.store.cache_disk_bytes = 300'000;
   for (int run = 0; run < 2; ++run) ExpectEachAsAlone(options, kIsSlow ? 8 : 24);
 }
 
 TEST_F(SchedulerTest, APromptThatWasReadBeforeARestartIsThere) {
   const TempDir folder;
   EngineOptions options = QuietOptions();
-  options.cache_dir = folder.Path("kv");
+  options.store.cache_dir = folder.Path("kv");
   CompletionTask task{.prompt = Ids(std::string(200, 'x')), .generate = {.max_tokens = 1}};
   const int64_t full = (std::ssize(task.prompt) - 1) / kTileTokens * kTileTokens;
   Open({}, options);

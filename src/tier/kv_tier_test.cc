@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tier/disk_tier.h"
+#include "tier/kv_tier.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,6 +10,8 @@
 
 #include "base/temp_dir.h"
 #include "kv/test_cache.h"
+#include "tier/disk_store.h"
+#include "tier/test_store.h"
 
 namespace bitfetch {
 namespace {
@@ -41,28 +43,32 @@ void ExpectComputed(const KvCache& cache, std::span<const int> tokens) {
   }
 }
 
-class DiskTierTest : public testing::Test {
+class KvTierTest : public testing::Test {
  protected:
   // A process of its own: a pool that is empty, and the folder.
   struct Process {
     std::shared_ptr<BlockPool> pool;
-    std::unique_ptr<DiskTier> tier;
+    std::unique_ptr<KvTier> tier;
 
     KvCache Open(int64_t limit) const { return KvCache::Open(pool, limit).value(); }
     // All that can be had: how many tokens the cache holds more.
     int64_t Adopt(KvCache& cache, const BlockKey& root, std::span<const int> tokens) const {
-      int64_t adopted = tier->Adopt(cache, root, tokens);
+      StoreCursor cursor;
+      int64_t adopted = tier->Adopt(cache, root, tokens, cursor);
       while (tier->IsComing(cache, root, tokens)) {
         tier->Wait();
-        adopted += tier->Adopt(cache, root, tokens);
+        adopted += tier->Adopt(cache, root, tokens, cursor);
       }
       return adopted;
     }
   };
+  std::unique_ptr<BlockStore> OpenDisk(int64_t max_bytes) const {
+    return std::make_unique<DiskStore>(DiskStore::Open(folder_, max_bytes).value());
+  }
   Process Start(int64_t blocks, int64_t max_bytes = 1 << 24) {
     Process process{.pool = BlockPool::Create(SmallConfig({}, blocks * 16)).value(),
                     .tier = nullptr};
-    process.tier = DiskTier::Open(folder_, max_bytes, {}, process.pool).value();
+    process.tier = KvTier::Open(OpenDisk(max_bytes), {}, process.pool).value();
     return process;
   }
 
@@ -81,7 +87,7 @@ class DiskTierTest : public testing::Test {
   std::string folder_ = dir_.Path("kv");
 };
 
-TEST_F(DiskTierTest, TheNextProcessGoesOnFromWhatWasWritten) {
+TEST_F(KvTierTest, TheNextProcessGoesOnFromWhatWasWritten) {
   const std::vector<int> tokens = Tokens(100);
   WriteAll(tokens);
   const Process second = Start(10);
@@ -97,7 +103,7 @@ TEST_F(DiskTierTest, TheNextProcessGoesOnFromWhatWasWritten) {
   EXPECT_EQ(second.Adopt(salted, RootKey({}, {}, "salt"), tokens), 0);
 }
 
-TEST_F(DiskTierTest, MemoryAndDiskTakeTurns) {
+TEST_F(KvTierTest, MemoryAndDiskTakeTurns) {
   const std::vector<int> tokens = Tokens(16 * 9);
   WriteAll(tokens);
   const Process second = Start(10);
@@ -112,7 +118,7 @@ TEST_F(DiskTierTest, MemoryAndDiskTakeTurns) {
   ExpectComputed(cache, tokens);
 }
 
-TEST_F(DiskTierTest, WhatIsDamagedAndAllBehindItIsComputedAgain) {
+TEST_F(KvTierTest, WhatIsDamagedAndAllBehindItIsComputedAgain) {
   const std::vector<int> tokens = Tokens(16 * 6);
   const std::vector<BlockKey> keys = WriteAll(tokens);
   std::string digits;
@@ -129,7 +135,7 @@ TEST_F(DiskTierTest, WhatIsDamagedAndAllBehindItIsComputedAgain) {
   ExpectComputed(cache, tokens);
 }
 
-TEST_F(DiskTierTest, TakesNoMoreThanThePoolHas) {
+TEST_F(KvTierTest, TakesNoMoreThanThePoolHas) {
   const std::vector<int> tokens = Tokens(16 * 8);
   WriteAll(tokens);
   const Process second = Start(8);
@@ -142,7 +148,7 @@ TEST_F(DiskTierTest, TakesNoMoreThanThePoolHas) {
 }
 
 // What the writer has no room for is written later, at the latest in the end.
-TEST_F(DiskTierTest, WritesAllHoweverMuchComesAtOnce) {
+TEST_F(KvTierTest, WritesAllHoweverMuchComesAtOnce) {
   const KvConfig config = {.layers = 8,
                            .kv_heads = 8,
                            .head_dim = 128,
@@ -153,7 +159,7 @@ TEST_F(DiskTierTest, WritesAllHoweverMuchComesAtOnce) {
   ASSERT_GT(40 * pool->stride_bytes(), BlockWriter::kMaxWaitingBytes);
   const std::vector<int> tokens = Tokens(40 * 16);
   {
-    const auto tier = DiskTier::Open(folder_, int64_t{1} << 30, {}, pool).value();
+    const auto tier = KvTier::Open(OpenDisk(int64_t{1} << 30), {}, pool).value();
     KvCache cache = KvCache::Open(pool, 640).value();
     const std::vector<float> floats(tokens.size() * 8 * 128, 1.0f);
     for (int layer = 0; layer < 8; ++layer) {
@@ -163,6 +169,98 @@ TEST_F(DiskTierTest, WritesAllHoweverMuchComesAtOnce) {
   }
   const DiskStore store = DiskStore::Open(folder_, 0).value();
   EXPECT_EQ(store.List()->size(), 40u);
+}
+
+// Over a store in memory, whose times are the test's.
+class KvTierTimesTest : public testing::Test {
+ protected:
+  KvTierTimesTest() {
+    auto store = std::make_unique<TestStore>();
+    store_ = store.get();
+    pool_ = BlockPool::Create(SmallConfig({}, 40 * 16)).value();
+    tier_ = KvTier::Open(std::move(store), {}, pool_).value();
+    // What another process computed.
+    const auto pool = BlockPool::Create(SmallConfig({}, 40 * 16)).value();
+    KvCache cache = KvCache::Open(pool, 40 * 16).value();
+    Compute(cache, tokens_);
+    cache.Publish(kRoot, tokens_);
+    for (int64_t i = 0; i < cache.published(); ++i) {
+      keys_.push_back(cache.PublishedKey(i));
+      const auto block = pool->index().Find(keys_.back());
+      EXPECT_TRUE(store_->Write({keys_.back(), {}, {}, {}, {}},
+                                {pool->Block(0, *block), pool->stride_bytes()}));
+    }
+  }
+
+  int64_t AdoptAll(KvCache& cache, StoreCursor& cursor) {
+    int64_t adopted = tier_->Adopt(cache, kRoot, tokens_, cursor);
+    while (tier_->IsComing(cache, kRoot, tokens_)) {
+      tier_->Wait();
+      adopted += tier_->Adopt(cache, kRoot, tokens_, cursor);
+    }
+    return adopted;
+  }
+
+  const std::vector<int> tokens_ = Tokens(30 * 16);
+  TestStore* store_;
+  std::shared_ptr<BlockPool> pool_;
+  std::unique_ptr<KvTier> tier_;
+  std::vector<BlockKey> keys_;
+};
+
+TEST_F(KvTierTimesTest, CountsWhatWasAskedForAndWhatCame) {
+  KvCache cache = KvCache::Open(pool_, 40 * 16).value();
+  StoreCursor cursor;
+  EXPECT_EQ(AdoptAll(cache, cursor), 30 * 16);
+  ExpectComputed(cache, tokens_);
+  const KvTier::Stats stats = tier_->stats();
+  EXPECT_EQ(stats.hit_tokens, 30 * 16);
+  EXPECT_GE(stats.queried_tokens, 30 * 16);
+  EXPECT_EQ(stats.read_bytes, 30 * static_cast<int64_t>(pool_->stride_bytes()));
+  EXPECT_EQ(stats.faults, 0);
+}
+
+// A prompt that nobody read before costs one question, however long it is computed.
+TEST_F(KvTierTimesTest, ASequenceAsksOnceForWhatIsNotThere) {
+  store_->Remove(keys_[5]);
+  KvCache cache = KvCache::Open(pool_, 40 * 16).value();
+  StoreCursor cursor;
+  EXPECT_EQ(AdoptAll(cache, cursor), 5 * 16);
+  const int counts = store_->counts;
+  for (size_t end = 6 * 16; end < tokens_.size(); end += 16) {
+    Compute(cache, std::span(tokens_).first(end));
+    tier_->Publish(cache, kRoot, std::span(tokens_).first(end));
+    EXPECT_EQ(AdoptAll(cache, cursor), 0);
+  }
+  EXPECT_EQ(store_->counts, counts);
+  // Cut back to before, it may be another text.
+  cache.Truncate(2 * 16);
+  AdoptAll(cache, cursor);
+  EXPECT_EQ(cache.length(), static_cast<int64_t>(tokens_.size()) / 16 * 16 - 16);
+}
+
+TEST_F(KvTierTimesTest, ASlowStoreIsGivenUpAndLeftAlone) {
+  store_->block_ms = 200;
+  tier_->SetBlockSeconds(0.01);
+  KvCache cache = KvCache::Open(pool_, 40 * 16).value();
+  StoreCursor cursor;
+  EXPECT_LE(AdoptAll(cache, cursor), 2 * 16);
+  tier_->StopFetching();
+  const int counts = store_->counts;
+  KvCache other = KvCache::Open(pool_, 40 * 16).value();
+  StoreCursor other_cursor;
+  EXPECT_LE(AdoptAll(other, other_cursor), 4 * 16);
+  EXPECT_EQ(store_->counts, counts);
+}
+
+TEST_F(KvTierTimesTest, WhatIsComputedBeforeTheStoreAnswersIsNotRead) {
+  store_->latency_ms = 50;
+  tier_->SetBlockSeconds(0.0001);
+  KvCache cache = KvCache::Open(pool_, 40 * 16).value();
+  StoreCursor cursor;
+  EXPECT_EQ(AdoptAll(cache, cursor), 0);
+  tier_->StopFetching();
+  EXPECT_EQ(tier_->stats().hit_tokens, 0);
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Engines one after another, over one folder of KV.
+// Engines one after another, over one store of KV.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -13,26 +14,27 @@
 #include "base/temp_dir.h"
 #include "engine/engine.h"
 #include "model/test_model.h"
+#include "tier/test_redis.h"
 
 namespace bitfetch {
 namespace {
 
-class EngineDiskTest : public testing::Test {
+class EngineStoreTest : public testing::Test {
  protected:
-  EngineDiskTest() { EXPECT_TRUE(WriteTestModel(path_, {.vocab = 50, .context = 300})); }
+  EngineStoreTest() { EXPECT_TRUE(WriteTestModel(path_, {.vocab = 50, .context = 300})); }
 
-  std::unique_ptr<Engine> Start(const std::string& cache_dir, KvTypes types = {}) {
+  std::unique_ptr<Engine> Start(const StoreOptions& store, KvTypes types = {}) {
     EngineOptions options{.threads = 2, .kv_types = types, .pages = PageSize::k4K};
     options.prefetch = {PrefetchSetting::Mode::kOff};
-    options.cache_dir = cache_dir;
+    options.store = store;
     return Engine::Open(path_, options).value();
   }
 
   // The logits behind `tokens`, in an engine that was just started; `*adopted`: how many of them
   // were there.
-  std::vector<float> Logits(const std::string& cache_dir, std::span<const int> tokens,
+  std::vector<float> Logits(const StoreOptions& store, std::span<const int> tokens,
                             int64_t* adopted, KvTypes types = {}) {
-    const std::unique_ptr<Engine> engine = Start(cache_dir, types);
+    const std::unique_ptr<Engine> engine = Start(store, types);
     Sequence sequence = engine->NewSequence().value();
     *adopted = 0;
     for (bool is_coming = true; is_coming;) {
@@ -58,27 +60,61 @@ class EngineDiskTest : public testing::Test {
   TempDir dir_;
   std::string path_ = dir_.Path("model.gguf");
   std::string folder_ = dir_.Path("kv");
+  StoreOptions disk_ = {.cache_dir = folder_};
   std::mt19937 random_{1};
 };
 
-TEST_F(EngineDiskTest, LogitsAreTheSameFromDiskWithEveryType) {
+TEST_F(EngineStoreTest, LogitsAreTheSameFromDiskWithEveryType) {
   for (const KvType type : kKvTypes) {
     const std::vector<int> tokens = Tokens(200);
     int64_t adopted = 0;
-    const std::vector<float> alone = Logits("", tokens, &adopted, {type, type});
+    const std::vector<float> alone = Logits({}, tokens, &adopted, {type, type});
     EXPECT_EQ(adopted, 0);
-    EXPECT_TRUE(SameBits(Logits(folder_, tokens, &adopted, {type, type}), alone));
+    EXPECT_TRUE(SameBits(Logits(disk_, tokens, &adopted, {type, type}), alone));
     EXPECT_EQ(adopted, 0);
-    EXPECT_TRUE(SameBits(Logits(folder_, tokens, &adopted, {type, type}), alone));
+    EXPECT_TRUE(SameBits(Logits(disk_, tokens, &adopted, {type, type}), alone));
     EXPECT_EQ(adopted, 192);
   }
 }
 
-TEST_F(EngineDiskTest, RunWaitsForWhatIsComing) {
+// Redis has it from one engine, and the folder of the next has it then too.
+TEST_F(EngineStoreTest, LogitsAreTheSameFromRedisAndFromBoth) {
+  TestRedis redis;
+  const StoreOptions far = {.kv_store = {redis.address()}};
+  const StoreOptions both = {.cache_dir = folder_, .kv_store = {redis.address()}};
+  for (const KvTypes types : {KvTypes{}, KvTypes{KvType::kQ8_0, KvType::kQ4_0}}) {
+    const std::vector<int> tokens = Tokens(200);
+    int64_t adopted = 0;
+    const std::vector<float> alone = Logits({}, tokens, &adopted, types);
+    const auto expect = [&](const StoreOptions& store, int64_t count) {
+      EXPECT_TRUE(SameBits(Logits(store, tokens, &adopted, types), alone));
+      EXPECT_EQ(adopted, count);
+    };
+    expect(far, 0);
+    expect(far, 192);
+    expect(disk_, 0);
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      if (entry.path().extension() == ".kv" && random_() % 4 != 0) {
+        std::filesystem::remove(entry.path());
+      }
+    }
+    expect(both, 192);
+  }
+  redis.Kill();
+  testing::internal::CaptureStderr();
+  int64_t adopted = 0;
+  const std::vector<int> tokens = Tokens(100);
+  EXPECT_TRUE(SameBits(Logits(far, tokens, &adopted), Logits({}, tokens, &adopted)));
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, testing::HasSubstr("KV is computed until it answers"));
+  EXPECT_EQ(std::ranges::count(said, '\n'), 1);
+}
+
+TEST_F(EngineStoreTest, RunWaitsForWhatIsComing) {
   const std::vector<int> tokens = Tokens(200);
   int64_t adopted = 0;
-  Logits(folder_, tokens, &adopted);
-  const std::unique_ptr<Engine> engine = Start(folder_);
+  Logits(disk_, tokens, &adopted);
+  const std::unique_ptr<Engine> engine = Start(disk_);
   Sequence sequence = engine->NewSequence().value();
   SequencePiece piece{.sequence = &sequence, .tokens = tokens};
   EXPECT_TRUE(engine->Run({&piece, 1}));
@@ -87,20 +123,20 @@ TEST_F(EngineDiskTest, RunWaitsForWhatIsComing) {
             (200 - 192) * static_cast<int64_t>(engine->pool().stride_bytes()) / kTileTokens);
 }
 
-TEST_F(EngineDiskTest, AnotherModelFindsNothing) {
+TEST_F(EngineStoreTest, AnotherModelFindsNothing) {
   const std::vector<int> tokens = Tokens(100);
   int64_t adopted = 0;
-  Logits(folder_, tokens, &adopted);
+  Logits(disk_, tokens, &adopted);
   EXPECT_TRUE(WriteTestModel(path_, {.vocab = 50, .context = 300, .seed = 2}));
-  Logits(folder_, tokens, &adopted);
+  Logits(disk_, tokens, &adopted);
   EXPECT_EQ(adopted, 0);
 }
 
-TEST_F(EngineDiskTest, DamageInTheFolderChangesNoLogits) {
+TEST_F(EngineStoreTest, DamageInTheFolderChangesNoLogits) {
   const std::vector<int> tokens = Tokens(250);
   int64_t adopted = 0;
-  const std::vector<float> alone = Logits("", tokens, &adopted);
-  Logits(folder_, tokens, &adopted);
+  const std::vector<float> alone = Logits({}, tokens, &adopted);
+  Logits(disk_, tokens, &adopted);
   testing::internal::CaptureStderr();
   for (int round = 0; round < 20; ++round) {
     std::vector<std::filesystem::path> files;
@@ -118,14 +154,14 @@ TEST_F(EngineDiskTest, DamageInTheFolderChangesNoLogits) {
       const int byte = stream.seekg(at).get();
       stream.seekp(at).put(static_cast<char>(byte ^ 4));
     }
-    EXPECT_TRUE(SameBits(Logits(folder_, tokens, &adopted), alone)) << "round " << round;
+    EXPECT_TRUE(SameBits(Logits(disk_, tokens, &adopted), alone)) << "round " << round;
   }
   EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("damaged record"));
 }
 
-TEST_F(EngineDiskTest, AFolderThatCantBeIsAnErrorThatNamesIt) {
+TEST_F(EngineStoreTest, AFolderThatCantBeIsAnErrorThatNamesIt) {
   EngineOptions options;
-  options.cache_dir = path_;
+  options.store.cache_dir = path_;
   const auto engine = Engine::Open(path_, options);
   ASSERT_FALSE(engine);
   EXPECT_THAT(engine.error().message, testing::HasSubstr(path_));
