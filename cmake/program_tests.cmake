@@ -61,7 +61,13 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT CMAKE_CROSSCOMPILING)
            COMMAND ${python} ${PROJECT_SOURCE_DIR}/tools/docs_test.py $<TARGET_FILE:bitfetch>)
   add_test(NAME program.page_in_chromium COMMAND ${PROJECT_SOURCE_DIR}/tools/page_test.sh $<TARGET_FILE:bitfetch-serve>)
   add_test(NAME program.serves_real_clients COMMAND ${PROJECT_SOURCE_DIR}/tools/clients_test.sh $<TARGET_FILE:bitfetch>)
-  set_tests_properties(program.page_in_chromium program.serves_real_clients PROPERTIES TIMEOUT 900 SKIP_RETURN_CODE 77)
+  foreach(proxy nginx haproxy)
+    add_test(NAME program.several_servers_behind_${proxy}
+             COMMAND ${PROJECT_SOURCE_DIR}/tools/cluster.sh ${proxy} $<TARGET_FILE:bitfetch>)
+    list(APPEND fetching program.several_servers_behind_${proxy})
+  endforeach()
+  set_tests_properties(program.page_in_chromium program.serves_real_clients ${fetching}
+                       PROPERTIES TIMEOUT 900 SKIP_RETURN_CODE 77)
   add_test(NAME program.installs_and_embeds COMMAND ${PROJECT_SOURCE_DIR}/tools/install_test.sh ${PROJECT_BINARY_DIR})
 endif()
 

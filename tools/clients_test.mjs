@@ -3,7 +3,7 @@
 //
 //   node tools/clients_test.mjs build/clients_test bitfetch models/tiny.gguf
 //
-// The folder has the npm packages and nginx, which tools/clients_test.sh puts there.
+// The folder has the npm packages, the one beside it nginx: tools/clients_test.sh puts them there.
 import assert from 'node:assert/strict';
 import {execFileSync, spawn, spawnSync} from 'node:child_process';
 import fs from 'node:fs';
@@ -351,7 +351,7 @@ async function startNginx(...servers) {
         }
       }
     }`);
-  const child = spawn(path.join(folder, 'nginx/usr/sbin/nginx'), ['-c', `${place}/nginx.conf`, '-p', place, '-e', 'stderr'], {stdio: 'inherit'});
+  const child = spawn(path.join(folder, '../unpacked/usr/sbin/nginx'), ['-c', `${place}/nginx.conf`, '-p', place, '-e', 'stderr'], {stdio: 'inherit'});
   const ended = new Promise(resolve => child.once('exit', code => {
     fs.rmSync(place, {recursive: true});
     resolve(code);

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # tools/clients_test.sh BITFETCH: tests the server of that program with real clients (tools/clients_test.mjs). What it
 # needs comes into the build folder once: from npm the clients, in the versions of tools/clients_test/package-lock.json,
-# and a Node.js that is new enough for them where the machine's is not; from Debian nginx, unpacked and not installed,
-# since that would start it. Where one of these cannot be had, one line on stderr says so and the exit is 77; in CI, where
-# $CI is set, it is 1.
+# and a Node.js that is new enough for them where the machine's is not; into build/unpacked nginx. Where one of these
+# cannot be had, one line on stderr says so and the exit is 77; in CI, where $CI is set, it is 1.
 set -euo pipefail
 program=$(realpath "$1")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -32,19 +31,9 @@ choose_node() {
   npm_get install --prefix "$folder/node" "$package@22.23.3"
 }
 
-fetch_nginx() {
-  [[ ! -e $folder/nginx/usr/sbin/nginx ]] || return 0
-  echo "fetching nginx" >&2
-  (
-    cd "$folder"
-    { apt-get download nginx || { apt-get update && apt-get download nginx; }; } >>fetch.log 2>&1 &&
-      dpkg-deb -x nginx_*.deb nginx && rm nginx_*.deb
-  )
-}
-
 fetch() {
   command -v node npm >/dev/null || tools/packages.sh npm || return
-  fetch_clients && choose_node && fetch_nginx
+  fetch_clients && choose_node && tools/unpack.sh nginx
 }
 
 mkdir -p "$folder"

@@ -30,8 +30,8 @@ class FetchAllowance {
   // latency goes.
   bool Pays(double latency, double blocks) const { return latency < blocks * block_seconds_; }
 
-  // Fetching begins where nothing was on its way.
-  void Begin(double now) { until_ = now + kFirst * block_seconds_; }
+  // A question to the store begins, or the fetch of what it has.
+  void Begin(double now) { until_ = std::max(until_, now + kFirst * block_seconds_); }
   void Arrived(double now, double blocks) {
     until_ =
         std::min(std::max(until_, now) + blocks * block_seconds_, now + kMaxKept * block_seconds_);

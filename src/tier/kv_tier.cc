@@ -67,7 +67,7 @@ bool KvTier::Ask(const KvCache& cache, const BlockKey& root, std::span<const int
   Coming coming{.keys = cache.NextKeys(root, tokens)};
   if (coming.keys.empty()) return false;  // what it holds is not published
   if (published > 0) coming.parent = pool_->Adopt(cache.PublishedKey(published - 1));
-  if (coming_.empty()) allowance_.Begin(NowNs() * 1e-9);
+  allowance_.Begin(NowNs() * 1e-9);
   cursor.Asked(published);
   queried_blocks_ += std::ssize(coming.keys);
   coming.id = fetcher_.Ask(coming.keys);
@@ -92,6 +92,7 @@ bool KvTier::Read(Coming& coming) {
   }
   coming.keys.resize(to.size());
   if (to.empty()) return false;
+  allowance_.Begin(NowNs() * 1e-9);  // who looks late takes no time from the store
   fetcher_.Read(coming.id, std::move(to));
   return true;
 }

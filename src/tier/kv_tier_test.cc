@@ -253,6 +253,19 @@ TEST_F(KvTierTimesTest, ASlowStoreIsGivenUpAndLeftAlone) {
   EXPECT_EQ(store_->counts, counts);
 }
 
+// As in a server, whose passes last longer than the store takes.
+TEST_F(KvTierTimesTest, WhoLooksLateFindsAllThatCame) {
+  tier_->SetBlockSeconds(0.001);
+  KvCache cache = KvCache::Open(pool_, 40 * 16).value();
+  StoreCursor cursor;
+  int64_t adopted = 0;
+  for (int pass = 0; pass < 10 && adopted < 30 * 16; ++pass) {
+    adopted += tier_->Adopt(cache, kRoot, tokens_, cursor);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(adopted, 30 * 16);
+}
+
 TEST_F(KvTierTimesTest, WhatIsComputedBeforeTheStoreAnswersIsNotRead) {
   store_->latency_ms = 50;
   tier_->SetBlockSeconds(0.0001);
