@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "base/same_bits.h"
 #include "base/temp_dir.h"
 #include "engine/engine.h"
+#include "kv/digest.h"
 #include "model/test_model.h"
 #include "tier/test_redis.h"
 
@@ -108,6 +111,34 @@ TEST_F(EngineStoreTest, LogitsAreTheSameFromRedisAndFromBoth) {
   const std::string said = testing::internal::GetCapturedStderr();
   EXPECT_THAT(said, testing::HasSubstr("KV is computed until it answers"));
   EXPECT_EQ(std::ranges::count(said, '\n'), 1);
+}
+
+// Names and bytes of all records, which any machine writes alike: what one wrote another reads.
+TEST_F(EngineStoreTest, RecordsAreTheSameOnEveryMachine) {
+  const auto records = [&](KvTypes types) {
+    std::vector<int> tokens(100);
+    for (int i = 0; i < 100; ++i) tokens[i] = i * 7 % 50;
+    int64_t adopted = 0;
+    Logits(disk_, tokens, &adopted, types);
+    std::map<std::string, std::string> files;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      if (entry.path().extension() != ".kv") continue;
+      std::ifstream file(entry.path(), std::ios::binary);
+      files[entry.path().filename()] = {std::istreambuf_iterator<char>(file), {}};
+    }
+    std::filesystem::remove_all(folder_);
+    EXPECT_EQ(files.size(), 6u);
+    Digester all;
+    for (const auto& [name, bytes] : files) {
+      all.Add(name);
+      all.Add(bytes);
+    }
+    std::string digits;
+    for (const uint8_t byte : all.Finish()) digits += fmt::format("{:02x}", byte);
+    return digits.substr(0, 16);
+  };
+  EXPECT_EQ(records({}), "038ef00a73ab37a6");
+  EXPECT_EQ(records({KvType::kQ8_0, KvType::kQ4_0}), "5602d2980b58f38f");
 }
 
 TEST_F(EngineStoreTest, RunWaitsForWhatIsComing) {
