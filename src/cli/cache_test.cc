@@ -8,6 +8,7 @@
 #include "base/temp_dir.h"
 #include "cli/test_commands.h"
 #include "cli/test_program.h"
+#include "tier/test_redis.h"
 
 namespace bitfetch {
 namespace {
@@ -23,11 +24,14 @@ class CacheTest : public ::testing::Test {
               "without form, and void; and darkness was upon the face of the deep.");
   }
 
-  std::string Generate(const std::vector<std::string>& more) {
+  Finished Run(const std::vector<std::string>& more) {
     std::vector<std::string> arguments =
         With({"generate"}, {"-f", prompt_, "-n", "20", "--seed", "3"});
     arguments.insert(arguments.end(), more.begin(), more.end());
-    const Finished finished = RunProgram(arguments);
+    return RunProgram(arguments);
+  }
+  std::string Generate(const std::vector<std::string>& more) {
+    const Finished finished = Run(more);
     EXPECT_EQ(finished.code, 0) << finished.err;
     return finished.out;
   }
@@ -48,6 +52,24 @@ TEST_F(CacheTest, ARunGoesOnFromTheRunBeforeWithTheSameText) {
   EXPECT_THAT(info.out, ::testing::ContainsRegex("records +[1-9][0-9]*, of 16 tokens each"));
   EXPECT_EQ(Generate({"--cache-dir", folder_}), alone);
   EXPECT_EQ(Cache("info").out.substr(0, 120), info.out.substr(0, 120));
+}
+
+TEST_F(CacheTest, RedisKeepsItForTheNextRunToo) {
+  const std::string alone = Generate({});
+  TestRedis redis;
+  const std::string url = redis.address().Name();
+  EXPECT_EQ(Generate({"--kv-store", url}), alone);
+  const Finished second = Run({"--kv-store", url});
+  EXPECT_EQ(second.out, alone);
+  EXPECT_THAT(second.err, HasSubstr("(32 of them kept from before)"));
+  redis.Kill();
+  const Finished third = Run({"--kv-store", url});
+  EXPECT_EQ(third.code, 0);
+  EXPECT_EQ(third.out, alone);
+  EXPECT_THAT(third.err, HasSubstr(url + ": it can't be reached: Connection refused"));
+  const Finished wrong = Run({"--kv-store", "rediss://:secret@127.0.0.1"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("TLS"));
 }
 
 TEST_F(CacheTest, VerifyNamesWhatIsDamagedAndClearRemovesAll) {

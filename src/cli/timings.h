@@ -20,7 +20,8 @@ class Timings {
 
   // "load 0.02 s | prompt 5 tokens, 123.4 tokens/s | generated 128 tokens, 345.6 tokens/s | first
   // token after 0.06 s", of all answers together but the last, which is of the first one and counts
-  // loading. Where tokens are drawn, the seed too.
+  // loading. Where KV came from a store, "prompt 500 tokens (496 of them kept from before)"; where
+  // tokens are drawn, the seed too.
   std::string Line(const SamplerOptions& sampler) const;
 
  private:
@@ -28,6 +29,7 @@ class Timings {
   double first_token_seconds_ = 0;
   int64_t answers_ = 0;
   int64_t prompt_tokens_ = 0;
+  int64_t stored_tokens_ = 0;  // of them
   double prompt_seconds_ = 0;
   int64_t tokens_ = 0;
   int64_t tokens_after_first_ = 0;  // those that generate_seconds_ were spent on

@@ -26,8 +26,14 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
   Generated result;
   result.prompt_tokens = static_cast<int64_t>(prompt.size());
   const Stopwatch prompt_time;
+  const auto stored = [&] {
+    const auto stats = session.engine().store_stats();
+    return stats ? stats->hit_tokens : 0;
+  };
+  const int64_t stored_before = stored();
   BITFETCH_ASSIGN_OR_RETURN(const bool appended, session.Append(prompt, on_prompt, &interrupted));
   result.prompt_seconds = prompt_time.Seconds();
+  result.stored_tokens = stored() - stored_before;
   if (!appended) {
     result.reason = StopReason::kInterrupted;
     return result;

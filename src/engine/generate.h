@@ -29,6 +29,7 @@ enum class StopReason { kTokens, kStopToken, kStopString, kContextFull, kInterru
 struct Generated {
   StopReason reason = StopReason::kTokens;
   int64_t prompt_tokens = 0;
+  int64_t stored_tokens = 0;    // of them, whose KV came from a store
   int64_t tokens = 0;           // generated, a stop token included
   double prompt_seconds = 0;    // for the prompt, until the first token was known
   double generate_seconds = 0;  // for all tokens after the first

@@ -67,12 +67,13 @@ class RedisStore::Call {
   }
 
   // The reply to the first command that has none yet; null: the server does not answer. An error is
-  // no answer, unless somebody `minds` what it says.
+  // no answer, unless it is about the one key, or somebody `minds` what it says.
   RedisReply Receive(bool minds = false) {
     RedisServer* server = asked_[received_++];
     RedisConnection* connection = connections_[server].get();
     if (connection == nullptr) return nullptr;
     auto reply = connection->Receive(deadline_);
+    minds |= reply && std::string_view((*reply)->str, (*reply)->len).starts_with("WRONGTYPE");
     const Status good = reply ? (minds ? Status() : CheckRedisReply(**reply))
                               : Status(tl::unexpected(reply.error()));
     if (good) return *std::move(reply);

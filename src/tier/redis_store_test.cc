@@ -163,8 +163,13 @@ TEST(RedisStore, WhatIsDamagedIsNeverReadAndRemovedWhenMet) {
     flipped[i] = static_cast<char>(flipped[i] ^ 16);
     EXPECT_NE(damaged(flipped), "read");
   }
+  Ask(redis, {"LPUSH", NameOf(chain[0]), "x"});
+  Status read;
+  EXPECT_EQ(ReadBlock(store, chain[0], &read), std::nullopt);
+  EXPECT_THAT(read.error().message, HasSubstr("it is no string"));
   WriteChain(store, chain);
   EXPECT_EQ(ReadChain(store, chain), 2u);
+  EXPECT_EQ(store.faults(), 0);
 }
 
 TEST(RedisStore, NeedsTheRightPassword) {
