@@ -150,7 +150,7 @@ TEST(ForwardPass, AWatchedPlanChangesNoBit) {
       EXPECT_TRUE(cache.Append(layer, kCached, floats.data(), floats.data()));
     }
     std::vector<float> all;
-    for (int token = 0; token < PlanWatch::kRest / shape.layers + 4; ++token) {
+    for (int token = 0; token < PlanWatch::kMaxRest / shape.layers + 4; ++token) {
       const std::vector<float> logits = engine.Run(std::vector<int>{token % 48}, cache);
       all.insert(all.end(), logits.begin(), logits.end());
       by_another += watch != nullptr && watch->plan() != law ? 1 : 0;

@@ -57,14 +57,17 @@ void PlanWatch::Add(double cost) {
   }
   race_.Add(cost);
   if (!race_.between_heats()) return;
-  rest_ = kRest;
+  rest_ = rest_between_heats_;
   if (!race_.over()) return;
   const Speedup chosen = race_.OverLeader(0);
   const bool wins = chosen.max < 1 && chosen.times * Race::kEqual < 1;
   found_better_ = wins && won_;
   if (found_better_) return;
   won_ = wins;
-  if (!won_) other_ = (other_ + 1) % others_.size();
+  if (!won_) {
+    other_ = (other_ + 1) % others_.size();
+    rest_between_heats_ = std::min(2 * rest_between_heats_, kMaxRest);
+  }
   race_ = Race(2);
 }
 
