@@ -19,10 +19,12 @@ constexpr int64_t kSharedReadRows = 32;
 // Reads of fewer rows are left to ranges, whose bytes are prefetched further on.
 constexpr int64_t kRowsByHead = 8;
 
-// With so many ranges to a share, cuts between whole ranges are even enough.
+// With so many ranges to a share, or to a thread that reads for one row after the other, cuts
+// between whole ranges are even enough.
 constexpr int64_t kManyRanges = 16;
 
-// Shares to a thread that are taken one by one: a thread that the system holds up takes fewer.
+// Shares to a thread that are taken one by one: a thread that the system holds up, or whose core is
+// slower, takes fewer.
 constexpr int kSharesToTake = 4;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -186,14 +188,17 @@ AttentionPlan::Rows AttentionPlan::step_rows() const {
 void AttentionPlan::Share() {
   double total = 0;
   int64_t ranges = 0;
-  shares_ = threads_;
+  bool together = false;
   for (const Part& part : parts_) {
     const Read& read = reads_[part.read];
     total += Cost(read, part.begin, part.end) * layout_.kv_heads;
     ranges += CeilDiv(part.end - part.begin, kRangeTokens);
-    if (read.rows > 1 && threads_ > 1) shares_ = kSharesToTake * threads_;
+    together |= read.rows > 1;
   }
-  const bool many = ranges >= kManyRanges * shares_;
+  // Of what rows read alone, whole ranges, along which prefetching runs on.
+  const bool taken = threads_ > 1 && (together || ranges >= kSharesToTake * threads_);
+  shares_ = taken ? kSharesToTake * threads_ : threads_;
+  const bool many = ranges >= kManyRanges * (together ? shares_ : threads_);
   jobs_.clear();
   starts_.assign(1, 0);
   double done = 0;

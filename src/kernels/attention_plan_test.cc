@@ -181,9 +181,12 @@ TEST(AttentionPlan, ThreadsDoEverythingOnceAndCostAsMuch) {
         std::vector<double> costs(plan.shares());
         double largest = 0;  // that is not cut
         int64_t ranges = 0;
+        bool together = false;
         for (const AttentionPlan::Part& part : plan.parts()) {
           ranges += (part.end - part.begin + kRangeTokens - 1) / kRangeTokens;
+          together |= plan.reads()[part.read].rows > 1;
         }
+        const bool whole = ranges >= 16 * (together ? plan.shares() : threads);
         for (int share = 0; share < plan.shares(); ++share) {
           for (const AttentionPlan::Job& job : plan.Jobs(share)) {
             const AttentionPlan::Part& part = plan.parts()[job.part];
@@ -204,7 +207,7 @@ TEST(AttentionPlan, ThreadsDoEverythingOnceAndCostAsMuch) {
               continue;
             }
             const int64_t end = std::min(job.begin + kRangeTokens, job.end);
-            const int heads = ranges >= 16 * plan.shares() ? kLayout.kv_heads : 1;
+            const int heads = whole ? kLayout.kv_heads : 1;
             largest = std::max(largest, plan.Cost(read, job.begin, end) * heads);
           }
         }
@@ -218,13 +221,25 @@ TEST(AttentionPlan, ThreadsDoEverythingOnceAndCostAsMuch) {
   }
 }
 
+TEST(AttentionPlan, OneRowIsTakenInWholeRangesOrReadOnAndOn) {
+  Tables tables;
+  for (const auto& [length, threads, shares] :
+       {std::tuple{8192, 2, 8}, {8192, 8, 32}, {8192, 64, 64}, {1024, 2, 2}, {8192, 1, 1}}) {
+    AttentionPlan plan = PlanOf({tables.Slice(length, 1)}, threads);
+    EXPECT_TRUE(plan.NextStep());
+    EXPECT_EQ(plan.shares(), shares) << length << " tokens, " << threads << " threads";
+    for (int share = 0; length >= shares * kRangeTokens && share < shares; ++share) {
+      ASSERT_EQ(plan.Jobs(share).size(), 1u);
+      EXPECT_EQ(plan.Jobs(share)[0].begin, length / shares * share);
+      EXPECT_EQ(plan.Jobs(share)[0].end, length / shares * (share + 1));
+    }
+  }
+}
+
 TEST(AttentionPlan, OneRowIsOneStepAndPromptsKeepToTheirMemory) {
   Tables tables;
   AttentionPlan one = PlanOf({tables.Slice(8192, 1)});
   EXPECT_TRUE(one.NextStep());
-  EXPECT_EQ(one.Jobs(0).size(), 1u);
-  EXPECT_EQ(one.Jobs(0)[0].end, 4096);
-  EXPECT_EQ(one.Jobs(1).size(), 1u);
   EXPECT_FALSE(one.NextStep());
   AttentionPlan prompt = PlanOf({tables.Slice(65536, 64)});
   EXPECT_TRUE(prompt.NextStep());

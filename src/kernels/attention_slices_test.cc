@@ -120,9 +120,13 @@ TEST(AttentionSlices, AnyThreadsGiveTheSameBits) {
   const Mix mix({2, 3, 32}, kF16, 5);
   const Kernels& kernels = *SupportedKernels().back();
   const auto want = mix.Alone(kernels);
-  for (const int threads : {2, 5}) {
+  // And a row that reads so much that its threads take shares of it.
+  const Case row(RandomInput({2, 3, 32}, 20 * kRangeTokens + 5, 1.0f, 6), kF16);
+  const auto want_of_row = RunLast(row, 1, {.kernels = &kernels});
+  for (const int threads : {2, 3, 7, 64}) {
     const auto pool = ThreadPool::Create(threads).value();
     EXPECT_TRUE(SameBits(mix.Together(kernels, *pool, {}), want)) << threads << " threads";
+    EXPECT_TRUE(SameBits(RunLast(row, 1, {.kernels = &kernels}, *pool), want_of_row)) << threads;
   }
 }
 
@@ -136,18 +140,23 @@ TEST(AttentionSlices, TellsWhereThreadsBeginToRead) {
   const auto shares = attention.FirstShares({&one, 1}, 4);
   ASSERT_EQ(shares.size(), 2u);
   EXPECT_EQ(shares[0].begin, 0);
-  EXPECT_EQ(shares[0].end, 4096);
-  EXPECT_EQ(shares[1].begin, 4096);
-  EXPECT_EQ(shares[1].end, 8191);
+  EXPECT_EQ(shares[0].end, 1024);
+  EXPECT_EQ(shares[1].begin, 1024);
+  EXPECT_EQ(shares[1].end, 2048);
+  const AttendSlice few{.kv = {{5, 128}, nullptr, 0, blocks.data(), 1024}};
+  const auto halves = attention.FirstShares({&few, 1}, 4);
+  EXPECT_EQ(halves[1].begin, 512);
+  EXPECT_EQ(halves[1].end, 1023);
   // Another sequence, in a pool of its own.
   std::vector<AttendSlice> two(2, one);
   const std::byte arena{};
   two[1].kv.arena = &arena;
+  for (AttendSlice& slice : two) slice.kv.length = 512;
   const auto each = attention.FirstShares(two, 4);
   for (size_t i = 0; i < 2; ++i) {
     EXPECT_EQ(each[i].slice, i);
     EXPECT_EQ(each[i].begin, 0);
-    EXPECT_EQ(each[i].end, 8191);
+    EXPECT_EQ(each[i].end, 511);
   }
 }
 
