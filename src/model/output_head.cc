@@ -59,11 +59,11 @@ uint64_t RowsReaching(std::span<const double> upper, double threshold) {
 
 OutputHead::OutputHead(const GgufTensor& output, const Kernels& kernels, ThreadPool& pool,
                        const TernaryGroups* groups)
-    : output_(output), kernels_(kernels), pool_(pool), groups_(groups) {
-  if (!groups_ && !DenseRowsOf(output)) {
-    dequantized_.assign(pool.threads(), std::vector<float>(kRowsAtATime * output.cols()));
-  }
-}
+    : output_(output),
+      kernels_(kernels),
+      pool_(pool),
+      groups_(groups),
+      dequantized_(pool.threads()) {}
 
 void OutputHead::All(std::span<const HeadRows> all) {
   if (groups_) return AllByGroup(all);
@@ -79,6 +79,7 @@ void OutputHead::All(std::span<const HeadRows> all) {
   const std::optional<DenseMatrix> rows = DenseRowsOf(output_);
   pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
     if (rows) return kernels_.dense_matmul(*rows, begin, end, tokens.data(), count);
+    dequantized_[thread].resize(kRowsAtATime * hidden);
     float* floats = dequantized_[thread].data();
     for (int64_t r = begin; r < end; ++r) {
       DequantizeRow(output_.type, output_.Row(r), hidden, floats + (r - begin) * hidden);

@@ -86,7 +86,7 @@ class OutputHead {
   int64_t rows_computed_ = 0;
   int64_t bytes_read_ = 0;
 
-  std::vector<std::vector<float>> dequantized_;  // [threads] rows of a quantised head
+  std::vector<std::vector<float>> dequantized_;  // [threads that came] rows of a quantised head
   // Of tokens that meet a head which is ternary by group.
   std::vector<int8_t> values_;
   std::vector<float> scales_;
