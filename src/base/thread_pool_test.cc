@@ -12,6 +12,8 @@
 #include <set>
 #include <thread>
 
+#include "base/test_affinity.h"
+
 namespace bitfetch {
 namespace {
 
@@ -30,7 +32,7 @@ std::unique_ptr<ThreadPool> MakePool(int threads) {
 }
 
 class ThreadPoolTest : public ::testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolTest, ::testing::Values(1, 2, 3, 5, 16));
+INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolTest, ::testing::Values(1, 2, 3, 7, 16, 64));
 
 TEST_P(ThreadPoolTest, RunsTheBodyOnceOnEveryThreadWithTheCallerAsThreadZero) {
   const auto pool = MakePool(GetParam());
@@ -207,6 +209,28 @@ TEST(ThreadPool, ManyPoolsComeAndGo) {
     std::atomic<int> runs{0};
     for (int round = 0; round < i % 3; ++round) pool->Run([&](int) { ++runs; });
     EXPECT_EQ(runs, (1 + i % 4) * (i % 3));
+  }
+}
+
+// What all threads must do and what few may do, in turn, with items for whoever comes.
+void ExpectRounds(ThreadPool& pool) {
+  for (int round = 0; round < 200; ++round) {
+    std::atomic<int> all = 0;
+    pool.Run([&](int) { ++all; });
+    EXPECT_EQ(all, pool.threads());
+    std::atomic<int64_t> sum = 0;
+    pool.ParallelFor(100, [&](int64_t item, int) { sum += item; });
+    EXPECT_EQ(sum, 4950);
+  }
+}
+
+TEST(ThreadPool, GoesOnWhenItIsPinnedToOneCore) {
+  for (const int threads : {2, 64}) {
+    const auto pool = MakePool(threads);
+    ExpectRounds(*pool);
+    const PinnedToOneCpu pinned;
+    ExpectRounds(*pool);
+    ExpectRounds(*MakePool(threads));
   }
 }
 

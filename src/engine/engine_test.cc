@@ -13,6 +13,7 @@
 #include <random>
 
 #include "base/temp_dir.h"
+#include "base/test_affinity.h"
 #include "base/test_effort.h"
 #include "model/test_model.h"
 
@@ -186,6 +187,19 @@ TEST_F(EngineTest, EachOfARandomMixOfSequencesHasTheBitsThatItHasAlone) {
     }
   }
   EXPECT_GT(refused, 0) << "the pool is never full";
+}
+
+TEST_F(EngineTest, MoreThreadsThanCoresGiveTheSameBits) {
+  Alone alone(Open({.threads = 1, .share_prefixes = false}));
+  uint32_t seed = 1;
+  for (const int threads : {3, 7, 16, 64}) {
+    RunRandomMix(*Open({.threads = threads}), alone, seed++, 12);
+  }
+  // And where the cores become fewer.
+  const auto two = Open({.threads = 2});
+  const PinnedToOneCpu pinned;
+  RunRandomMix(*two, alone, seed++, 12);
+  RunRandomMix(*Open({.threads = 64}), alone, seed, 12);
 }
 
 TEST_F(EngineTest, APrefixThatWasComputedIsAdoptedAndNotComputedAgain) {
