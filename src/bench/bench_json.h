@@ -14,6 +14,7 @@ inline constexpr std::string_view kFractionTitle = "share of peak read bandwidth
 inline constexpr std::string_view kFewerTitle = "times fewer than off";
 inline constexpr std::string_view kOverOffTitle = "speedup vs off";
 inline constexpr std::string_view kOverFirstTitle = "speedup vs first row";
+inline constexpr std::string_view kOverNoneTitle = "speedup vs computing";
 inline constexpr std::string_view kOverOneTitle = "speedup vs one";
 inline constexpr std::string_view kOfBoundTitle = "share of bound";
 inline constexpr std::string_view kOverOwnTitle = "speedup vs unshared";

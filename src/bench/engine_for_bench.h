@@ -26,6 +26,14 @@ class EngineForBench {
     return Fill(sequence, std::vector<int>(tokens));
   }
 
+  // The keys of the full blocks that an empty sequence would have with these tokens.
+  std::vector<BlockKey> Keys(const Sequence& sequence, std::span<const int> tokens) const {
+    return sequence.cache_.NextKeys(sequence.root_, tokens);
+  }
+  // What the sequence holds is there for others, and goes to the engine's store, as if it had been
+  // computed.
+  void Publish(Sequence& sequence) { engine_.Publish(sequence); }
+
   // Finishes what is otherwise done along with the first tokens, for measuring what comes after.
   void FinishMoving() { engine_.forward_->FinishMoving(); }
 

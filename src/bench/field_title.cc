@@ -38,6 +38,7 @@ constexpr TitledField kTitledFields[] = {
     {"n_kv", "tokens in the cache"},
     {"of_bound", kOfBoundTitle},
     {"over_first", kOverFirstTitle},
+    {"over_none", kOverNoneTitle},
     {"over_off", kOverOffTitle},
     {"over_one", kOverOneTitle},
     {"ratio", "speed over the best"},
@@ -48,6 +49,7 @@ constexpr TitledField kTitledFields[] = {
     {"step_ms", "ms a step"},
     {"tokens_per_s", "tokens/s"},
     {"touches", "first loads timed"},
+    {"ttft_ms", "ms to the first token"},
     {"us_per_token", "microseconds a token"},
 };
 

@@ -8,12 +8,13 @@ void AddBench(Command& program) {
   Command& bench = program.Add(
       "bench",
       {.usage =
-           "attention | batch | decode | distance | draft | memory | misses | prefill | report | "
-           "serve [options]",
+           "attention | batch | cache | decode | distance | draft | memory | misses | prefill | "
+           "report | serve [options]",
        .summary = std::string(FindOtherProgram("bench")->summary),
        .more = R"(examples:
   bitfetch bench attention
   bitfetch bench batch -m models/tiny.gguf --sequences 1,8
+  bitfetch bench cache -m models/tiny.gguf --n-kv 128,512
   bitfetch bench decode -m models/tiny.gguf --n-kv 0,512
   bitfetch bench distance
   bitfetch bench draft -m models/tiny.gguf -f README.md -n 200
@@ -21,6 +22,7 @@ void AddBench(Command& program) {
   bitfetch bench report --out report --quick)"});
   AddBenchAttention(bench);
   AddBenchBatch(bench);
+  AddBenchCache(bench);
   AddBenchDecode(bench);
   AddBenchDistance(bench);
   AddBenchDraft(bench);

@@ -127,8 +127,8 @@ TEST_F(BenchTest, DistanceEndsWithWhatCameOfIt) {
 }
 
 TEST_F(BenchTest, EveryCommandHasHelpAndAnExample) {
-  for (const std::string command : {"attention", "batch", "decode", "distance", "draft", "memory",
-                                    "misses", "prefill", "report"}) {
+  for (const std::string command : {"attention", "batch", "cache", "decode", "distance", "draft",
+                                    "memory", "misses", "prefill", "report"}) {
     const Finished help = RunProgram({"bench", command, "--help"});
     EXPECT_EQ(help.code, 0) << command;
     EXPECT_EQ(help.err, "") << command;

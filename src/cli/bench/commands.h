@@ -12,6 +12,7 @@ void AddBench(Command& program);
 
 void AddBenchAttention(Command& bench);
 void AddBenchBatch(Command& bench);
+void AddBenchCache(Command& bench);
 void AddBenchDecode(Command& bench);
 void AddBenchDistance(Command& bench);
 void AddBenchDraft(Command& bench);

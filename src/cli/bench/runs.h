@@ -4,6 +4,7 @@
 
 #include "bench/attention_bench.h"
 #include "bench/batch_bench.h"
+#include "bench/cache_bench.h"
 #include "bench/distance_bench.h"
 #include "bench/misses_bench.h"
 #include "bench/model_bench.h"
@@ -15,6 +16,7 @@ namespace bitfetch {
 // on its rows. Without threads it takes those that affinity and cgroup allow.
 Status RunAttentionBench(const AttentionBenchOptions& options, BenchRows& rows);
 Status RunBatchBench(const BatchBenchOptions& options, BenchRows& rows);
+Status RunCacheBench(const CacheBenchOptions& options, BenchRows& rows);
 Status RunDistanceBench(const DistanceBenchOptions& options, BenchRows& rows);
 Status RunMissesBench(const MissesBenchOptions& options, BenchRows& rows);
 Status RunModelBench(const ModelBenchOptions& options, bool profile, BenchRows& rows);
