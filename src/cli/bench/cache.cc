@@ -4,16 +4,20 @@
 #include <memory>
 
 #include "base/thread_pool.h"
+#include "bench/conversations.h"
+#include "bench/hit_rate_bench.h"
 #include "cli/bench/commands.h"
 #include "cli/bench/runs.h"
-#include "cli/model_options.h"
 #include "machine/topology.h"
 
 namespace bitfetch {
 namespace {
 
+constexpr int64_t kMaxKeptTokens = int64_t{1} << 30;
+
 struct CacheArguments {
   CacheBenchOptions bench;
+  HitRateBenchOptions hits{.conversations = 0};
   std::string json;
 };
 
@@ -49,6 +53,43 @@ BenchJson ToJson(const CacheBenchRow& row) {
   return json;
 }
 
+double Share(int64_t tokens, const HitRateBenchRow& row) {
+  return static_cast<double>(tokens) / static_cast<double>(row.prompt_tokens);
+}
+
+constexpr std::string_view kHitRateHeader =
+    "turns  prompt tokens  RAM tokens  disk tokens  hit rate  from RAM  from disk";
+
+std::string TableRow(const HitRateBenchRow& row) {
+  return fmt::format("{:>5}  {:>13}  {:>10}  {:>11}  {:>8.3f}  {:>8.3f}  {:>9.3f}", row.turns,
+                     row.prompt_tokens, row.ram_tokens, row.disk_tokens,
+                     Share(row.from_ram + row.from_disk, row), Share(row.from_ram, row),
+                     Share(row.from_disk, row));
+}
+
+BenchJson ToJson(const HitRateBenchRow& row) {
+  return {{"bench", "cache"},
+          {"turns", row.turns},
+          {"prompt_tokens", row.prompt_tokens},
+          {"ram_tokens", row.ram_tokens},
+          {"disk_tokens", row.disk_tokens},
+          {"hit_rate", Share(row.from_ram + row.from_disk, row)},
+          {"ram_hit_rate", Share(row.from_ram, row)},
+          {"disk_hit_rate", Share(row.from_disk, row)}};
+}
+
+Result<int> RunHitRateBench(const CacheArguments& options) {
+  HitRateBenchOptions hits = options.hits;
+  hits.cache_dir = options.bench.cache_dir;
+  return ReportRows(kHitRateHeader, options.json, [&](BenchRows& rows) {
+    return BenchHitRate(hits,
+                        [&](const HitRateBenchRow& row, int64_t done, int64_t total) -> Status {
+                          BITFETCH_RETURN_IF_ERROR(rows.Add(TableRow(row), ToJson(row)));
+                          return rows.Show(done, total, "rows");
+                        });
+  });
+}
+
 }  // namespace
 
 Status RunCacheBench(const CacheBenchOptions& options, BenchRows& rows) {
@@ -63,7 +104,7 @@ void AddBenchCache(Command& bench) {
   const auto options = std::make_shared<CacheArguments>();
   CacheBenchOptions& cache = options->bench;
   Command& command =
-      bench.Add("cache", {.usage = "-m MODEL [options]",
+      bench.Add("cache", {.usage = "(-m MODEL | --conversations N) [options]",
                           .summary = "measure how soon the first token comes behind a known prefix",
                           .more = fmt::format(R"({}
 
@@ -73,11 +114,16 @@ nothing of it. The KV is random numbers. Beside the folder, a file of as many by
 pieces of 1 MiB, eight at a time. Folder and file take the room of all --n-kv tokens and of the
 largest once more, on the disk of --cache-dir; both are removed in the end.
 
+With --conversations no model is needed and nothing is timed: as many conversations, made up but the
+same each time, are replayed over the keys of their blocks, and it is counted which share of their
+prompts' tokens is found in memory and on disk, by how many tokens both hold.
+
 examples:
   bitfetch bench cache -m models/tiny.gguf --n-kv 128,512
-  bitfetch bench cache -m models/tiny.gguf --n-kv 512 --cache-dir . --kv-type f16,q8_0 --json -)",
+  bitfetch bench cache -m models/tiny.gguf --n-kv 512 --cache-dir . --kv-type f16,q8_0 --json -
+  bitfetch bench cache --conversations 200 --ram-tokens 16384 --disk-tokens 0,262144)",
                                               kRowsHelp)});
-  AddModelPath(command, &cache.model);
+  command.AddPath("-m,--model", "MODEL", "the model: a GGUF file", &cache.model);
   command.AddParsed("-t,--threads", "N,...",
                     fmt::format("how many threads work (default: {})", kAllThreads), &cache.threads,
                     [](std::string_view text) {
@@ -100,8 +146,20 @@ examples:
                   "long (default: {})",
                   cache.cold_repeats),
       &cache.cold_repeats, Integer<int>(0));
+  HitRateBenchOptions& hits = options->hits;
+  command.AddParsed("--conversations", "N", "replay so many conversations instead",
+                    &hits.conversations, Integer<int>(1, 1'000'000));
+  AddCounts(command, "--ram-tokens", "how many tokens memory holds then", &hits.ram_tokens,
+            Conversations::kMaxTokens, kMaxKeptTokens);
+  AddCounts(command, "--disk-tokens", "how many tokens the disk holds then", &hits.disk_tokens, 0,
+            kMaxKeptTokens);
   AddRepeatsAndJson(command, &cache.repeats, &options->json);
+  command.Require([options]() -> Status {
+    if (options->bench.model.empty() == (options->hits.conversations > 0)) return {};
+    return Fail("one of -m and --conversations is needed");
+  });
   command.SetRun([options] {
+    if (options->hits.conversations > 0) return RunHitRateBench(*options);
     return ReportRows(CacheHeader(), options->json,
                       [&](BenchRows& rows) { return RunCacheBench(options->bench, rows); });
   });

@@ -59,6 +59,36 @@ TEST_F(BenchCacheTest, JsonHasARowForEachPrefixAndStore) {
   EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
 }
 
+TEST_F(BenchCacheTest, ConversationsGiveARowForEachMemoryAndDisk) {
+  const Finished finished =
+      RunProgram({"bench", "cache", "--conversations", "3", "--ram-tokens", "8192,16384",
+                  "--disk-tokens", "0,100000", "--cache-dir", dir_.path(), "--json", "-"});
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  const Json rows = Json::parse(finished.out);
+  ASSERT_EQ(rows.size(), 4u);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Json& row = rows[i];
+    EXPECT_EQ(row.at("bench"), "cache");
+    EXPECT_EQ(row.at("ram_tokens"), i < 2 ? 8192 : 16384);
+    EXPECT_EQ(row.at("disk_tokens"), i % 2 == 0 ? 0 : 100'000);
+    EXPECT_GT(row.at("turns"), 3);
+    EXPECT_GT(row.at("hit_rate"), 0);
+    EXPECT_LT(row.at("hit_rate"), 1);
+    EXPECT_DOUBLE_EQ(row.at("hit_rate").get<double>(),
+                     row.at("ram_hit_rate").get<double>() + row.at("disk_hit_rate").get<double>());
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+}
+
+TEST_F(BenchCacheTest, AModelOrConversationsButNotBoth) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"bench", "cache"}, Arguments({"--conversations", "3"})}) {
+    const Finished finished = RunProgram(arguments);
+    EXPECT_EQ(finished.code, 2);
+    EXPECT_THAT(finished.err, ::testing::HasSubstr("one of -m and --conversations is needed"));
+  }
+}
+
 TEST_F(BenchCacheTest, CtrlCLeavesNothing) {
   for (const int signal : {SIGINT, SIGTERM}) {
     Program program(Arguments({"--repeats", "100000"}));
