@@ -162,14 +162,19 @@ std::string LineChart(const LineChartAxes& axes, const std::vector<ChartLine>& l
   const auto x_of = [&](double x) {
     return kLeft + (x > 0 ? (std::log2(x) - low) / span : 0) * (kRight - kLeft);
   };
+  const bool is_log = axes.begin > 0;
   const auto y_of = [&](double y) {
-    return kBottom - std::min(y / axes.end, 1.05) * (kBottom - kTop);
+    const double part =
+        is_log ? std::max(std::log(y / axes.begin), 0.0) / std::log(axes.end / axes.begin)
+               : y / axes.end;
+    return kBottom - std::min(part, 1.05) * (kBottom - kTop);
   };
 
   Svg svg;
   svg.Text("start", 2, 11, axes.y);
   const double step = RoundStep(axes.end);
-  for (double tick = 0; tick <= axes.end * 1.0001; tick += step) {
+  for (double tick = axes.begin; tick <= axes.end * 1.0001;
+       tick = is_log ? tick * 10 : tick + step) {
     svg.Line("grid", kLeft, y_of(tick), kRight, y_of(tick));
     svg.Text("end", kLeft - 5, y_of(tick) + 4, TickText(tick));
   }

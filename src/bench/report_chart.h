@@ -43,7 +43,8 @@ struct ChartMark {
 struct LineChartAxes {
   std::string x;
   std::string y;
-  double end;  // of y, which begins at 0
+  double end;        // of y
+  double begin = 0;  // above 0: a power of ten, where y begins on a logarithmic scale
 };
 std::string LineChart(const LineChartAxes& axes, const std::vector<ChartLine>& lines,
                       const std::optional<ChartMark>& mark = {});

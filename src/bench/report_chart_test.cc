@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <regex>
 
 namespace bitfetch {
@@ -67,6 +68,20 @@ TEST(ReportChart, AMarkBeyondTheLinesIsInThePicture) {
   ASSERT_EQ(mark.size(), 1u);
   EXPECT_NEAR(mark[0] - x[1], 2 * (x[1] - x[0]), 0.2);
   EXPECT_LT(mark[0], 430);
+}
+
+TEST(ReportChart, LinesMayStandOnPowersOfTen) {
+  const auto point = [](double x, double y) { return ChartPoint{x, {y, y, y}}; };
+  const std::string svg =
+      LineChart({"x", "y", 5000, 10},
+                {{1, {point(1, 5), point(2, 10), point(4, 100), point(8, 1000), point(16, 5000)}}});
+  const auto y = Attributes(svg, "circle class=\"s1", "cy");
+  ASSERT_EQ(y.size(), 5u);
+  EXPECT_EQ(y[0], y[1]) << "below the scale";
+  EXPECT_NEAR(y[1] - y[2], y[2] - y[3], 0.2);
+  EXPECT_NEAR(y[3] - y[4], (y[1] - y[2]) * std::log10(5), 0.2);
+  EXPECT_EQ(Attributes(svg, "line class=\"grid", "y1").size(), 3u);
+  EXPECT_THAT(svg, HasSubstr(">1000<"));
 }
 
 TEST(ReportChart, LinesWithoutPointsAreNothing) { EXPECT_EQ(LineChart({"x", "y", 1}, {}), ""); }

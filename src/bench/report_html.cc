@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 
 #include "bench/field_title.h"
@@ -386,6 +387,44 @@ std::string BatchPart(const BenchJson& all) {
                        "of_bound", "bytes_per_token", "fraction"}));
 }
 
+std::string CachePart(const BenchJson& all) {
+  const Rows rows = RowsOf(all, "cache", "ttft_ms");
+  if (rows.empty()) return {};
+  std::vector<ChartLine> lines;
+  std::vector<std::string> legend;
+  std::string gains;
+  double soonest = std::numeric_limits<double>::infinity();
+  double latest = 0;
+  for (const auto& [store, of_store] :
+       SplitBy(rows, [](const BenchJson& row) { return Text(row, "store"); })) {
+    ChartLine line{static_cast<int>(lines.size()), {}};
+    for (const BenchJson* row : of_store) {
+      line.points.push_back({Number(*row, "n_kv"), Value(*row, "ttft_ms")});
+      soonest = std::min(soonest, Number(*row, "ttft_ms_min"));
+      latest = std::max(latest, Number(*row, "ttft_ms_max"));
+    }
+    lines.push_back(std::move(line));
+    legend.push_back(store == "none" ? "computed" : "from " + (store == "ram" ? "memory" : store));
+    const BenchJson& longest = *of_store.back();
+    if (store != "none" && longest.contains("over_none")) {
+      gains += fmt::format(" Behind {} tokens it comes {:.1f} times sooner {}.",
+                           Text(longest, "n_kv"), Number(longest, "over_none"), legend.back());
+    }
+  }
+  const double begin = std::pow(10, std::floor(std::log10(soonest)));
+  return Section(
+      "A prompt that was met before",
+      "How soon the first token comes behind a prefix whose KV is computed, in memory, or on disk "
+      "when the engine was just opened." +
+          gains,
+      ChartLegend(legend) +
+          Charts(Figure("The first token", LineChart({"tokens of the prefix", "milliseconds",
+                                                      std::max(latest, begin * 10), begin},
+                                                     lines))) +
+          Table(rows, {"n_kv", "kv_type", "store", "ttft_ms", "over_none", "gb_per_s",
+                       "read_gb_per_s", "fraction"}));
+}
+
 }  // namespace
 
 std::string ReportHtml(const BenchJson& rows) {
@@ -398,7 +437,7 @@ std::string ReportHtml(const BenchJson& rows) {
   }
   html += "</style>\n</head>\n<body>\n<h1>bitfetch on this machine</h1>\n";
   html += MachinePart(rows) + AttentionPart(rows) + MissesPart(rows) + DistancePart(rows) +
-          TokensPart(rows) + ProfilePart(rows) + BatchPart(rows);
+          TokensPart(rows) + ProfilePart(rows) + BatchPart(rows) + CachePart(rows);
   return html + "</body>\n</html>\n";
 }
 

@@ -9,8 +9,8 @@
 namespace bitfetch {
 
 // The report as one HTML file that needs nothing else: of the rows of `bench attention`,
-// `distance`, `misses`, `decode --profile` and `batch`, and one row "machine" with its facts. A
-// part whose rows are missing is left out.
+// `distance`, `misses`, `decode --profile`, `batch` and `cache`, and one row "machine" with its
+// facts. A part whose rows are missing is left out.
 std::string ReportHtml(const BenchJson& rows);
 
 }  // namespace bitfetch

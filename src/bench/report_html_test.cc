@@ -70,6 +70,12 @@ BenchJson AllRows() {
     step["sequences"] = sequences;
     rows.push_back(step);
   }
+  for (const char* store : {"none", "ram", "disk"}) {
+    const double over = store == std::string_view("none") ? 1 : 25;
+    rows.push_back(With(With(BenchJson{{"bench", "cache"}, {"n_kv", 512}, {"store", store}},
+                             "ttft_ms", 4000 / over),
+                        "over_none", over));
+  }
   return rows;
 }
 
@@ -89,7 +95,12 @@ TEST(ReportHtml, SaysWhatEachPictureShows) {
   EXPECT_THAT(html, HasSubstr("of its 5.0 ms with 8192 tokens"));
   EXPECT_THAT(html, HasSubstr("8 sequences of 8192 tokens: 4.00 times the tokens a second of one"));
   const std::string batch = html.substr(html.find("<h2>Many sequences"));
-  EXPECT_EQ(Count(batch, "<circle class=\"s0\""), 2);
+  EXPECT_EQ(Count(batch.substr(0, batch.find("</svg>")), "<circle class=\"s0\""), 2);
+  EXPECT_THAT(html,
+              HasSubstr("Behind 512 tokens it comes 25.0 times sooner from memory. Behind 512"));
+  const std::string cache = html.substr(html.find("<h2>A prompt that was met before"));
+  EXPECT_EQ(Count(cache, "<polyline "), 3);
+  EXPECT_THAT(cache, HasSubstr("</i>from disk</span>"));
 }
 
 // Every element that is opened is closed, in order; nothing is fetched from anywhere.
@@ -113,7 +124,7 @@ TEST(ReportHtml, IsWellFormedAndStandsAlone) {
     pictures += name == "svg" ? 1 : 0;
   }
   EXPECT_TRUE(open.empty()) << open.back();
-  EXPECT_EQ(pictures, 7);
+  EXPECT_EQ(pictures, 8);
   for (const char* link : {"http", "src=", "href=", "url(", "@import"}) {
     EXPECT_THAT(html, Not(HasSubstr(link)));
   }

@@ -104,6 +104,15 @@ BatchBenchOptions BatchOptions(bool quick, const std::string& model) {
   return options;
 }
 
+CacheBenchOptions CacheOptions(bool quick, const std::string& model, const std::string& out) {
+  CacheBenchOptions options;
+  options.model = model;
+  options.cache_dir = out;  // which has room for a model
+  if (quick) options.n_kv = {128, 512};
+  options.repeats = quick ? 3 : 5;
+  return options;
+}
+
 // What the parts, in turn, measure.
 Result<BenchJson> RunParts(const std::vector<Part>& parts) {
   double total = 0;
@@ -188,6 +197,9 @@ Result<int> RunReport(const ReportArguments& options) {
   parts.push_back({"measuring many sequences", quick ? 9.0 : 25.0, [&](BenchRows& rows) {
                      return RunBatchBench(BatchOptions(quick, model), rows);
                    }});
+  parts.push_back({"measuring known prefixes", quick ? 12.0 : 120.0, [&](BenchRows& rows) {
+                     return RunCacheBench(CacheOptions(quick, model, options.out), rows);
+                   }});
   parts.push_back({"measuring attention", quick ? 22.0 : 150.0, [&](BenchRows& rows) {
                      const AttentionBenchOptions bench = AttentionOptions(quick);
                      const MachineProfile profile =
@@ -218,8 +230,9 @@ void AddBenchReport(Command& bench) {
            R"(report.html opens in a browser without a network. It shows this machine; attention's share of peak
 read bandwidth; what its first loads wait for; --prefetch auto beside fixed distances; tokens/s
 with up to 32768 tokens in the cache, and with 65536 where -m is given; where the time of a token
-goes; and what a step of many sequences costs. Without -m, a model with random weights in the shape
-of BitNet b1.58 2B4T is written for it (1.2 GB beside the report) and removed in the end.
+goes; what a step of many sequences costs; and how soon the first token comes behind a prefix that
+was met before. Without -m, a model with random weights in the shape of BitNet b1.58 2B4T is written
+for it (1.2 GB beside the report, and less for KV) and removed in the end.
 
 examples:
   bitfetch bench report --out report --quick
