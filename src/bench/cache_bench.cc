@@ -2,7 +2,6 @@
 #include "bench/cache_bench.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <memory>
 #include <numeric>
@@ -20,7 +19,17 @@
 namespace bitfetch {
 namespace {
 
-constexpr std::array kStores = {CacheStore::kNone, CacheStore::kRam, CacheStore::kDisk};
+// Nobody else has it: a Redis that others use too tells them none of the random numbers.
+constexpr std::string_view kSalt = "bitfetch bench cache";
+// What is left in Redis goes by itself.
+constexpr int kTtlSeconds = 1800;
+
+// Those that are measured.
+std::vector<CacheStore> StoresOf(const CacheBenchOptions& options) {
+  std::vector<CacheStore> stores = {CacheStore::kNone, CacheStore::kRam, CacheStore::kDisk};
+  if (!options.kv_store.empty()) stores.push_back(CacheStore::kRedis);
+  return stores;
+}
 
 // One prefix in one store, and what it gave.
 struct CacheSeries {
@@ -51,10 +60,12 @@ class CacheMeasurement {
   Result<std::vector<CacheBenchRow>> Run();
 
  private:
-  Result<std::unique_ptr<Engine>> Open(CacheStore store) const;
+  StoreOptions Folder() const;
+  StoreOptions Redis() const;
+  Result<std::unique_ptr<Engine>> Open(const StoreOptions& store, bool share_prefixes = true) const;
   std::vector<int> Prompt(const Engine& engine, size_t prefix) const;
   Status Fill(Engine& engine) const;
-  Status FillFolder();
+  Status FillStores();
   Status Turn(CacheStore store);
   Result<FirstToken> Measure(Engine& engine, const CacheSeries& series,
                              std::span<const int> prompt);
@@ -64,6 +75,7 @@ class CacheMeasurement {
   }
 
   const CacheBenchOptions& options_;
+  const std::vector<CacheStore> stores_ = StoresOf(options_);
   const int threads_;
   const KvTypes types_;
   ScratchFolder& folder_;
@@ -76,7 +88,20 @@ class CacheMeasurement {
   std::vector<double> computing_;  // [prefixes] seconds, last
 };
 
-Result<std::unique_ptr<Engine>> CacheMeasurement::Open(CacheStore store) const {
+StoreOptions CacheMeasurement::Folder() const {
+  return {.cache_dir = folder_.path(), .cache_disk_bytes = std::numeric_limits<int64_t>::max()};
+}
+
+StoreOptions CacheMeasurement::Redis() const {
+  StoreOptions redis{.kv_store = options_.kv_store};
+  for (RedisAddress& address : redis.kv_store) {
+    address.ttl_seconds = std::min(address.ttl_seconds, kTtlSeconds);
+  }
+  return redis;
+}
+
+Result<std::unique_ptr<Engine>> CacheMeasurement::Open(const StoreOptions& store,
+                                                       bool share_prefixes) const {
   const auto prefixes = static_cast<int64_t>(options_.n_kv.size());
   EngineOptions options{.threads = threads_,
                         .context = std::ranges::max(options_.n_kv) + 1,
@@ -84,15 +109,12 @@ Result<std::unique_ptr<Engine>> CacheMeasurement::Open(CacheStore store) const {
                         .kv_tokens = 2 * (tokens_ + prefixes * 2 * kTileTokens),
                         .kv_types = types_,
                         .mmap = !options_.no_mmap,
-                        .share_prefixes = store != CacheStore::kNone};
-  if (store == CacheStore::kDisk) {
-    options.cache_dir = folder_.path();
-    options.cache_disk_bytes = std::numeric_limits<int64_t>::max();
-  }
+                        .share_prefixes = share_prefixes,
+                        .store = store};
   BITFETCH_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Open(options_.model, options));
   // What is done once only is no part of what is measured.
   EngineForBench(*engine).FinishMoving();
-  BITFETCH_ASSIGN_OR_RETURN(Sequence sequence, engine->NewSequence());
+  BITFETCH_ASSIGN_OR_RETURN(Sequence sequence, engine->NewSequence(kSalt));
   const int token = 0;
   SequencePiece piece{.sequence = &sequence, .tokens = {&token, 1}};
   BITFETCH_RETURN_IF_ERROR(engine->Run({&piece, 1}));
@@ -111,7 +133,7 @@ std::vector<int> CacheMeasurement::Prompt(const Engine& engine, size_t prefix) c
 Status CacheMeasurement::Fill(Engine& engine) const {
   EngineForBench access(engine);
   for (size_t i = 0; i < options_.n_kv.size(); ++i) {
-    BITFETCH_ASSIGN_OR_RETURN(Sequence sequence, engine.NewSequence());
+    BITFETCH_ASSIGN_OR_RETURN(Sequence sequence, engine.NewSequence(kSalt));
     BITFETCH_RETURN_IF_ERROR(access.Fill(sequence, Prompt(engine, i)));
     access.Publish(sequence);
   }
@@ -119,11 +141,13 @@ Status CacheMeasurement::Fill(Engine& engine) const {
 }
 
 // And the file beside it that is read for comparison.
-Status CacheMeasurement::FillFolder() {
+Status CacheMeasurement::FillStores() {
   {
-    BITFETCH_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Open(CacheStore::kDisk));
+    StoreOptions all = Folder();
+    all.kv_store = Redis().kv_store;
+    BITFETCH_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Open(all));
     record_bytes_ = kRecordHeaderBytes + engine->pool().stride_bytes();
-    BITFETCH_ASSIGN_OR_RETURN(const Sequence sequence, engine->NewSequence());
+    BITFETCH_ASSIGN_OR_RETURN(const Sequence sequence, engine->NewSequence(kSalt));
     for (size_t i = 0; i < options_.n_kv.size(); ++i) {
       folder_.Announce(EngineForBench(*engine).Keys(sequence, Prompt(*engine, i)));
     }
@@ -138,7 +162,7 @@ Status CacheMeasurement::FillFolder() {
 
 Result<FirstToken> CacheMeasurement::Measure(Engine& engine, const CacheSeries& series,
                                              std::span<const int> prompt) {
-  BITFETCH_ASSIGN_OR_RETURN(Sequence sequence, engine.NewSequence());
+  BITFETCH_ASSIGN_OR_RETURN(Sequence sequence, engine.NewSequence(kSalt));
   FirstToken first;
   const Stopwatch time;
   int64_t adopted = 0;
@@ -167,12 +191,16 @@ Result<FirstToken> CacheMeasurement::Measure(Engine& engine, const CacheSeries& 
 
 // Each prefix once.
 Status CacheMeasurement::Turn(CacheStore store) {
-  BITFETCH_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Open(store));
+  const StoreOptions from = store == CacheStore::kDisk    ? Folder()
+                            : store == CacheStore::kRedis ? Redis()
+                                                          : StoreOptions();
+  BITFETCH_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
+                            Open(from, store != CacheStore::kNone));
   if (store == CacheStore::kRam) BITFETCH_RETURN_IF_ERROR(Fill(*engine));
   if (store == CacheStore::kDisk) BITFETCH_RETURN_IF_ERROR(folder_.DropFromMemory());
   for (CacheSeries& series : all_) {
     if (series.store != store) continue;
-    const size_t prefix = (&series - all_.data()) / kStores.size();
+    const size_t prefix = (&series - all_.data()) / stores_.size();
     const std::vector<int> prompt = Prompt(*engine, prefix);
     const int64_t bytes = RecordsBytes(series.n_kv);
     if (store == CacheStore::kDisk) {
@@ -209,12 +237,12 @@ CacheBenchRow CacheMeasurement::RowOf(const CacheSeries& series) const {
 
 Result<std::vector<CacheBenchRow>> CacheMeasurement::Run() {
   for (const int64_t n_kv : options_.n_kv) {
-    for (const CacheStore store : kStores) all_.push_back({n_kv, store});
+    for (const CacheStore store : stores_) all_.push_back({n_kv, store});
   }
   computing_.resize(options_.n_kv.size());
-  BITFETCH_RETURN_IF_ERROR(FillFolder());
+  BITFETCH_RETURN_IF_ERROR(FillStores());
   for (int repeat = 0; repeat < options_.repeats; ++repeat) {
-    for (const CacheStore store : kStores) {
+    for (const CacheStore store : stores_) {
       if (store == CacheStore::kNone && repeat >= options_.cold_repeats) continue;
       BITFETCH_RETURN_IF_ERROR(Turn(store));
     }
@@ -236,6 +264,8 @@ std::string_view CacheStoreName(CacheStore store) {
       return "ram";
     case CacheStore::kDisk:
       return "disk";
+    case CacheStore::kRedis:
+      return "redis";
   }
   return "";
 }
@@ -244,7 +274,7 @@ Status BenchCache(const CacheBenchOptions& options,
                   const std::function<Status(const CacheBenchRow&)>& on_row,
                   const Progress& progress) {
   const int64_t turns = std::min(options.repeats, options.cold_repeats) +
-                        options.repeats * (static_cast<int64_t>(kStores.size()) - 1);
+                        options.repeats * (std::ssize(StoresOf(options)) - 1);
   const int64_t each =
       turns * std::accumulate(options.n_kv.begin(), options.n_kv.end(), int64_t{0});
   const int64_t total = each * std::ssize(options.threads) * std::ssize(options.kv_types);

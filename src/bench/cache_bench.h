@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "bench/spread.h"
 #include "kv/tile.h"
+#include "tier/redis_address.h"
 
 namespace bitfetch {
 
@@ -21,8 +22,9 @@ enum class CacheStore {
   kNone,  // nowhere: it is computed
   kRam,   // in the engine's pool
   kDisk,  // in a folder, of which the system's memory holds nothing, and the engine was just opened
+  kRedis,  // in Redis, and the engine was just opened
 };
-std::string_view CacheStoreName(CacheStore store);  // "none", "ram", "disk"
+std::string_view CacheStoreName(CacheStore store);  // "none", "ram", "disk", "redis"
 
 // How soon the first token comes behind a prefix that was met before: a row for each combination of
 // the lists and each store. A prompt is the prefix and one token more; the model is loaded. What
@@ -35,6 +37,7 @@ struct CacheBenchOptions {
   std::vector<KvTypes> kv_types = {KvTypes{}};
   std::vector<int64_t> n_kv = {512, 2048, 8192};  // tokens of the prefix
   std::string cache_dir = {};  // where a folder for it is made; empty: among temporary files
+  std::vector<RedisAddress> kv_store = {};  // empty: Redis is not measured
   int repeats = 5;
   int cold_repeats = 1;  // of them, those in which the prefix is computed too
 };

@@ -10,6 +10,7 @@
 #include "bench/disk_read.h"
 #include "engine/test_profile.h"
 #include "model/test_model.h"
+#include "tier/test_redis.h"
 
 namespace bitfetch {
 namespace {
@@ -87,6 +88,17 @@ TEST_F(CacheBenchTest, WithoutComputingThereIsNothingToBeFasterThan) {
   for (const CacheBenchRow& row : rows) {
     EXPECT_NE(row.store, CacheStore::kNone);
     EXPECT_FALSE(row.over_none);
+  }
+}
+
+TEST_F(CacheBenchTest, ARedisHasRowsWhereOneIsGiven) {
+  const TestRedis redis;
+  options_.kv_store = {redis.address()};
+  const std::vector<CacheBenchRow> rows = Rows();
+  ASSERT_EQ(rows.size(), 2u * 4);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i].store, static_cast<CacheStore>(i % 4));
+    EXPECT_GT(rows[i].ttft_ms.min, 0);
   }
 }
 

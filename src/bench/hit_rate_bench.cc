@@ -71,7 +71,7 @@ Status KeptKv::Turn(std::span<const int> tokens, int64_t prompt_tokens, HitRateB
   return store_ ? Write(cache, tokens, (from_ram + from_disk) / kTileTokens) : Status();
 }
 
-// What was adopted is wanted, and what comes behind it is new, as DiskTier has it; but at once, so
+// What was adopted is wanted, and what comes behind it is new, as KvTier has it; but at once, so
 // that no two runs differ.
 Status KeptKv::Write(const KvCache& cache, std::span<const int> tokens, int64_t from) {
   std::vector<BlockKey> keys;

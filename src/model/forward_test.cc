@@ -129,8 +129,8 @@ TEST(ForwardPass, ShapesThatFillNoBlockHaveTheSameBitsOnEveryIsa) {
 
 // Layers of one token then go by different plans.
 TEST(ForwardPass, AWatchedPlanChangesNoBit) {
-  // So many layers that the first heat goes on from one token to the next, where it can be seen.
-  const TestModel shape{.layers = 13, .context = 3200};
+  // So many layers that the second heat goes on from one token to the next, where it can be seen.
+  const TestModel shape{.layers = 14, .context = 3200};
   MachineProfile profile;  // whose caches hold nothing
   profile.l2_bytes = 1 << 10;
   profile.l3_bytes = 0;
@@ -150,7 +150,7 @@ TEST(ForwardPass, AWatchedPlanChangesNoBit) {
       EXPECT_TRUE(cache.Append(layer, kCached, floats.data(), floats.data()));
     }
     std::vector<float> all;
-    for (int token = 0; token < PlanWatch::kMaxRest / shape.layers + 4; ++token) {
+    for (int token = 0; token < 2 * PlanWatch::kMinRest / shape.layers + 4; ++token) {
       const std::vector<float> logits = engine.Run(std::vector<int>{token % 48}, cache);
       all.insert(all.end(), logits.begin(), logits.end());
       by_another += watch != nullptr && watch->plan() != law ? 1 : 0;

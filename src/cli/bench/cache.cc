@@ -110,9 +110,10 @@ void AddBenchCache(Command& bench) {
 
 A prompt is --n-kv tokens and one more. They are computed (none), or their KV is in memory (ram), or
 in a folder (disk) that an engine reads which was just opened, while the system's memory holds
-nothing of it. The KV is random numbers. Beside the folder, a file of as many bytes is read in
-pieces of 1 MiB, eight at a time. Folder and file take the room of all --n-kv tokens and of the
-largest once more, on the disk of --cache-dir; both are removed in the end.
+nothing of it, or in Redis, likewise. The KV is random numbers, which Redis forgets after half an
+hour. Beside the folder, a file of as many bytes is read in pieces of 1 MiB, eight at a time. Folder
+and file take the room of all --n-kv tokens and of the largest once more, on the disk of
+--cache-dir; both are removed in the end.
 
 With --conversations no model is needed and nothing is timed: as many conversations, made up but the
 same each time, are replayed over the keys of their blocks, and it is counted which share of their
@@ -140,6 +141,9 @@ examples:
                   "where the folder of KV is made, on the disk that is measured (default: where "
                   "the system has its temporary files)",
                   &cache.cache_dir);
+  command.AddParsed("--kv-store", "URL",
+                    "measure a Redis too, or several with commas between, as generate has it",
+                    &cache.kv_store, ParseRedisAddresses);
   command.AddParsed(
       "--cold-repeats", "N",
       fmt::format("in how many of the repeats the prefix is computed too, which takes "
