@@ -79,6 +79,15 @@ Status CheckMemory(const std::string& path, const KvConfig& config) {
       path, context, needed * 1e-9, available * 1e-9);
 }
 
+// How long a block of a prompt takes to compute, before a pass says so: as three reads of the
+// model, on the machines that we know, but at least what any store may take to answer.
+double GuessBlockSeconds(const Engine& engine) {
+  constexpr double kReads = 3;
+  constexpr double kMinSeconds = 0.05;
+  const auto bytes = static_cast<double>(engine.model().file().file_bytes());
+  return std::max(kReads * bytes / engine.ReadBytesPerSecond(), kMinSeconds);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::Open(const std::string& path, const EngineOptions& options,
@@ -134,6 +143,7 @@ Result<std::unique_ptr<Engine>> Engine::Open(const std::string& path, const Engi
   if (store) {
     BITFETCH_ASSIGN_OR_RETURN(engine->tier_,
                               KvTier::Open(std::move(store), engine->digest_, engine->blocks_));
+    engine->tier_->SetBlockSeconds(GuessBlockSeconds(*engine));
   }
 
   engine->access_ = AttentionAccess(

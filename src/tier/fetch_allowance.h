@@ -22,8 +22,7 @@ class FetchAllowance {
   static constexpr double kMinRest = 10;
   static constexpr double kMaxRest = 600;
 
-  // Before anything is known of this model on this machine.
-  static constexpr double kAssumedBlockSeconds = 1;
+  // How long computing a block takes, as far as it is known.
   void SetBlockSeconds(double seconds) { block_seconds_ = seconds; }
 
   // Whether blocks that the store has are there sooner than they are computed, as far as its
@@ -46,7 +45,7 @@ class FetchAllowance {
   bool MayBegin(double now) const { return now >= rests_until_; }
 
  private:
-  double block_seconds_ = kAssumedBlockSeconds;
+  double block_seconds_ = 1;
   double until_ = 0;
   double rest_ = kMinRest;
   double rests_until_ = 0;
