@@ -68,14 +68,15 @@ struct UnpackedRows {
 template <int kTokens, class Rows>
 HWY_INLINE void AddTile(const Rows& rows, int64_t steps, const int8_t* x, int64_t stride,
                         int32_t (*totals)[kRows]) {
-  // One token leaves registers for more sums, and so for less unpacking.
+  // One token leaves registers for more sums, of neighbouring parts each, and so for less
+  // unpacking.
   constexpr int kSums = kTokens == 1 && Rows::kStepsAtOnce > 1 ? kSumsOfOneToken : 1;
   Sums sums[kTokens][kRows][kSums];
 #pragma GCC unroll 4
   for (int t = 0; t < kTokens; ++t) {
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int s = 0; s < kSums; ++s) sums[t][r][s] = ZeroSums();
     }
   }
@@ -92,7 +93,7 @@ HWY_INLINE void AddTile(const Rows& rows, int64_t steps, const int8_t* x, int64_
         const Values values = LoadValues(x + t * stride + (step + part) * kStep);
 #pragma GCC unroll 4
         for (int r = 0; r < kRows; ++r) {
-          Sums& sum = sums[t][r][part % kSums];
+          Sums& sum = sums[t][r][part * kSums / Rows::kStepsAtOnce];
           sum = Accumulate(sum, codes[r], values);
         }
       }
@@ -101,9 +102,9 @@ HWY_INLINE void AddTile(const Rows& rows, int64_t steps, const int8_t* x, int64_
   } while (step < steps);
 #pragma GCC unroll 4
   for (int t = 0; t < kTokens; ++t) {
-    if constexpr (kSums == 2) {
+    if constexpr (kSums > 1) {
 #pragma GCC unroll 4
-      for (int r = 0; r < kRows; ++r) sums[t][r][0] = Join(sums[t][r][0], sums[t][r][1]);
+      for (int r = 0; r < kRows; ++r) sums[t][r][0] = Join(sums[t][r]);
     }
     AddTotals(OfFours(sums[t][0][0]), OfFours(sums[t][1][0]), OfFours(sums[t][2][0]),
               OfFours(sums[t][3][0]), totals[t]);

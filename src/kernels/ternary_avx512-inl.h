@@ -31,8 +31,8 @@ HWY_INLINE Codes LoadPart(const uint8_t* pack, int part) {
   return kSums == 1 ? _mm512_and_si512(_mm512_srli_epi16(packed, 4), mask)
                     : _mm512_and_si512(packed, _mm512_slli_epi16(mask, 4));
 }
-HWY_INLINE Sums Join(Sums part0, Sums part1) {
-  return _mm512_add_epi32(_mm512_srai_epi32(part0, 4), part1);
+HWY_INLINE Sums Join(const Sums (&parts)[kSumsOfOneToken]) {
+  return _mm512_add_epi32(_mm512_srai_epi32(parts[0], 4), parts[1]);
 }
 
 // A pack adds 4 products of at most 128 * 128 each to a lane: 2^15 packs, which are

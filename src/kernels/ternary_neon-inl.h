@@ -4,11 +4,13 @@
 using Codes = int8x16_t;
 constexpr int kParts = 8;  // of a pack, a vector each, in the order of its elements
 
-constexpr int kSumsOfOneToken = 1;
 template <int kSums>
 HWY_INLINE Codes LoadPart(const uint8_t* pack, int part) {
   const uint8x16_t packed = vld1q_u8(pack + part % 2 * 16);
-  const int8x16_t shift = vdupq_n_s8(static_cast<int8_t>(part / 2 * 2 - 6));
+  const int place = part / 2 * 2;  // of the codes, from the top
+  if (place == 0) return vreinterpretq_s8_u8(vshrq_n_u8(packed, 6));
+  if (kSums > 1) return vreinterpretq_s8_u8(vandq_u8(packed, vdupq_n_u8(0xc0 >> place)));
+  const int8x16_t shift = vdupq_n_s8(static_cast<int8_t>(place - 6));
   return vreinterpretq_s8_u8(vandq_u8(vshlq_u8(packed, shift), vdupq_n_u8(3)));
 }
 HWY_INLINE Codes LoadCodes(const uint8_t* codes) {
@@ -27,7 +29,14 @@ HWY_INLINE Sums ZeroSums() { return vdupq_n_s32(0); }
 constexpr int64_t kChunkPacks = 16;  // 8 KiB of codes, unpacked
 HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) { return vdotq_s32(sums, codes, x); }
 HWY_INLINE int32x4_t Widen(Sums sums) { return sums; }
+// Codes stay where they are, at 16, 4 and 1 times their value: shifting a sum costs less.
+constexpr int kSumsOfOneToken = 4;
+HWY_INLINE Sums Join(const Sums (&parts)[kSumsOfOneToken]) {
+  return vaddq_s32(vaddq_s32(parts[0], parts[3]),
+                   vsraq_n_s32(vshrq_n_s32(parts[1], 4), parts[2], 2));
+}
 #else
+constexpr int kSumsOfOneToken = 1;
 using Sums = int16x8_t;
 HWY_INLINE Sums ZeroSums() { return vdupq_n_s16(0); }
 // A pack adds 16 products of at most 2 * 128 each to a lane: 8 packs reach -32768 and no farther.
