@@ -315,7 +315,7 @@ TEST(TernaryMatmul, GivesTheSameBitsForEveryShapeAndSplit) {
 TEST(TernaryMatmul, HasNoOverflowAtTheMostColumns) {
   OnEveryIsaAndPacking([](const Kernels& kernels, TernaryPacking packing, std::mt19937& random) {
     if (kernels.isa == Isa::kScalar) return;
-    for (const int64_t tokens : {1, 3}) {
+    for (const int64_t tokens : {1, 4}) {
       ExpectSameBitsAsScalar(kernels, TernaryCase(packing, 3, kMaxTernaryCols, tokens, random), 3);
     }
   });

@@ -76,8 +76,3 @@ HWY_INLINE void SplitFives(const uint8_t* bytes, Codes (&codes)[5]) {
 }
 template <int kCount>
 HWY_INLINE void FromParts(int32_t (&/*totals*/)[5][kCount]) {}
-HWY_INLINE int32_t Total(Sums sums) {
-  alignas(16) int32_t totals[4] = {};
-  AddTotals(sums, ZeroSums(), ZeroSums(), ZeroSums(), totals);
-  return totals[0];
-}

@@ -39,7 +39,9 @@ HWY_INLINE Sums Join(const Sums (&parts)[kSumsOfOneToken]) {
 // kMaxTernaryCols, reach -2^31 and no farther.
 constexpr int64_t kChunkPacks = kMaxTernaryCols / kTernaryPack;
 HWY_INLINE Sums Accumulate(Sums sums, Codes codes, Values x) {
-  return _mm512_dpbusd_epi32(sums, codes, x);
+  sums = _mm512_dpbusd_epi32(sums, codes, x);
+  asm("" : "+v"(sums));  // GCC 12 would copy sums about, and keep some in memory
+  return sums;
 }
 HWY_INLINE Sums OfFours(Sums sums) { return _mm512_mask_srai_epi32(sums, 0x00ff, sums, 2); }
 HWY_INLINE Sums Widen(Sums sums) { return sums; }
@@ -125,17 +127,19 @@ HWY_INLINE void SplitFives(const uint8_t* bytes, Codes (&codes)[5]) {
 template <int kCount>
 HWY_INLINE void FromParts(int32_t (&/*totals*/)[5][kCount]) {}
 #endif
-HWY_INLINE __m256i Fold(Sums sums) {
-  const __m512i wide = Widen(sums);
-  return _mm256_add_epi32(_mm512_castsi512_si256(wide), _mm512_extracti64x4_epi64(wide, 1));
-}
-HWY_INLINE int32_t Total(Sums sums) { return _mm512_reduce_add_epi32(Widen(sums)); }
 constexpr int kTileTokensMax = 4;
 
+// In each 128 bits, two sums of a and two of b, in turn.
+HWY_INLINE __m512i AddHalves(__m512i a, __m512i b) {
+  return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+}
 HWY_INLINE void AddTotals(Sums row0, Sums row1, Sums row2, Sums row3, int32_t* totals) {
-  const __m256i rows01 = _mm256_hadd_epi32(Fold(row0), Fold(row1));
-  const __m256i rows23 = _mm256_hadd_epi32(Fold(row2), Fold(row3));
-  const __m256i halves = _mm256_hadd_epi32(rows01, rows23);
+  const __m512i rows01 = AddHalves(Widen(row0), Widen(row1));
+  const __m512i rows23 = AddHalves(Widen(row2), Widen(row3));
+  const __m512i rows = _mm512_add_epi32(_mm512_unpacklo_epi64(rows01, rows23),
+                                        _mm512_unpackhi_epi64(rows01, rows23));
+  const __m256i halves =
+      _mm256_add_epi32(_mm512_castsi512_si256(rows), _mm512_extracti64x4_epi64(rows, 1));
   auto* to = reinterpret_cast<__m128i*>(totals);
   const __m128i sum =
       _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));

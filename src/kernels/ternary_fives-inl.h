@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products with five codes in a byte (ternary_fives.h), for ternary-inl.h. The codes of five rows
-// are multiplied as they come out of their bytes, or, where that takes more than multiplying a few
-// tokens, are unpacked once for all tokens, as rows for AddTiles.
+// are multiplied with as many tokens as registers hold sums of, as they come out of their bytes,
+// or, where that takes more than multiplying those tokens, are unpacked once for all tokens, as
+// rows for AddTiles.
 
 constexpr int64_t kFive = 5;
 
@@ -13,12 +14,12 @@ using FivesTotals = int32_t[kFive][kFivesAtOnce];
 template <int kTokens>
 HWY_INLINE void SumFives(const uint8_t* bytes, int64_t columns, const int8_t* x, int64_t stride,
                          int64_t five, FivesTotals* totals) {
-  Sums sums[kTokens][kFive];
-#pragma GCC unroll 4
-  for (int t = 0; t < kTokens; ++t) {
-#pragma GCC unroll 5
-    for (int n = 0; n < kFive; ++n) sums[t][n] = ZeroSums();
-  }
+  // Five of each token, and as many more as make whole fours.
+  constexpr int kCount = kTokens * static_cast<int>(kFive);
+  constexpr int kPadded = (kCount + kRows - 1) / kRows * kRows;
+  Sums sums[kPadded];
+#pragma GCC unroll 20
+  for (Sums& sum : sums) sum = ZeroSums();
   int64_t column = 0;
   do {
     // Two lines, as a pack of fours has columns.
@@ -31,17 +32,19 @@ HWY_INLINE void SumFives(const uint8_t* bytes, int64_t columns, const int8_t* x,
       for (int t = 0; t < kTokens; ++t) {
         const Values values = LoadValues(x + t * stride + column);
 #pragma GCC unroll 5
-        for (int n = 0; n < kFive; ++n) sums[t][n] = Accumulate(sums[t][n], parts[n], values);
+        for (int n = 0; n < kFive; ++n) {
+          sums[t * kFive + n] = Accumulate(sums[t * kFive + n], parts[n], values);
+        }
       }
     }
   } while (column < columns);
-#pragma GCC unroll 4
-  for (int t = 0; t < kTokens; ++t) {
-    alignas(16) int32_t first[kRows] = {};
-    AddTotals(sums[t][0], sums[t][1], sums[t][2], sums[t][3], first);
-    for (int n = 0; n < kRows; ++n) totals[t][n][five] = first[n];
-    totals[t][kRows][five] = Total(sums[t][kRows]);
+  alignas(16) int32_t sum[kPadded] = {};
+#pragma GCC unroll 5
+  for (int i = 0; i < kPadded; i += kRows) {
+    AddTotals(sums[i], sums[i + 1], sums[i + 2], sums[i + 3], sum + i);
   }
+#pragma GCC unroll 20
+  for (int i = 0; i < kCount; ++i) totals[i / kFive][i % kFive][five] = sum[i];
 }
 
 // Rows [begin, end) of kFivesAtOnce fives, for kTokens tokens.
@@ -53,6 +56,10 @@ HWY_INLINE void MultiplyFives(const TernaryRows& w, int64_t begin, int64_t end,
   const int64_t first_five = begin / kFive;
   const int64_t fives = (end - 1) / kFive + 1 - first_five;
   alignas(64) FivesTotals totals[kTokens] = {};
+  // Written all at once in the end, which would wait for each line of it.
+  const int64_t out_bytes = (end - begin) * static_cast<int64_t>(sizeof(float));
+  for (int t = 0; t < kTokens; ++t)
+    PrefetchBytes(out + (token + t) * out_stride + begin, out_bytes);
   for (int64_t first = 0; first < columns; first += kFivesChunk) {
     alignas(64) FivesTotals parts[kTokens] = {};
     for (int64_t five = 0; five < fives; ++five) {
@@ -126,23 +133,21 @@ HWY_INLINE void MultiplyUnpackedFives(const TernaryRows& w, int64_t begin, int64
 HWY_INLINE void MultiplyFives(const TernaryRows& w, int64_t begin, int64_t end,
                               const QuantizedRows& x, int64_t token, int64_t tokens, float* out,
                               int64_t out_stride) {
-  for (const int64_t last = token + tokens; token < last;) {
-    const int64_t left = last - token;
-    if constexpr (!kUnpackOnce) {
-      if (left == 2 || left == 4) {
-        MultiplyFives<2>(w, begin, end, x, token, out, out_stride);
-        token += 2;
-        continue;
-      }
-      if (left > 2) {
-        MultiplyFives<3>(w, begin, end, x, token, out, out_stride);
-        token += 3;
-        continue;
-      }
+  const int64_t last = token + tokens;
+  if constexpr (!kUnpackOnce) {
+    for (; token + kTileTokensMax <= last; token += kTileTokensMax) {
+      MultiplyFives<kTileTokensMax>(w, begin, end, x, token, out, out_stride);
     }
-    MultiplyFives<1>(w, begin, end, x, token, out, out_stride);
-    ++token;
+    switch (last - token) {
+      case 3:
+        return MultiplyFives<3>(w, begin, end, x, token, out, out_stride);
+      case 2:
+        return MultiplyFives<2>(w, begin, end, x, token, out, out_stride);
+      default:
+        break;
+    }
   }
+  if (token < last) MultiplyFives<1>(w, begin, end, x, token, out, out_stride);
 }
 
 HWY_INLINE void FivesMatmul(const TernaryRows& w, int64_t begin, int64_t end,

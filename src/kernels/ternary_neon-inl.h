@@ -48,7 +48,6 @@ HWY_INLINE int32x4_t Widen(Sums sums) { return vpaddlq_s16(sums); }
 #endif
 
 HWY_INLINE Sums OfFours(Sums sums) { return sums; }
-HWY_INLINE int32_t Total(Sums sums) { return vaddvq_s32(Widen(sums)); }
 
 HWY_INLINE void AddTotals(Sums row0, Sums row1, Sums row2, Sums row3, int32_t* totals) {
   const int32x4_t rows01 = vpaddq_s32(Widen(row0), Widen(row1));
