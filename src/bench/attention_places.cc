@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "bench/random_floats.h"
-#include "engine/attention_probe.h"
+#include "engine/engine_probe.h"
 #include "machine/probe.h"
 #include "machine/topology.h"
 
@@ -67,7 +67,7 @@ Status ForEachPlace(
 
 MachineProfile ProfileForBench(const Kernels& kernels, const std::vector<KvTypes>& types) {
   ProbedProfile probed = ReadOrMeasureProfile(ReadTopology(), ProbeEffort::kTune, BITFETCH_VERSION,
-                                              AttentionProbe(kernels, ProbeEffort::kTune, types));
+                                              EngineProbe(kernels, ProbeEffort::kTune, types));
   if (!probed.warning.empty()) Warn("{}", probed.warning);
   return std::move(probed.profile);
 }

@@ -4,48 +4,33 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <vector>
 
 #include "base/error.h"
 #include "bench/attention_places.h"
-#include "bench/spread.h"
-#include "prefetch/setting.h"
+#include "bench/distance_sweep.h"
+#include "kernels/weights_access.h"
 
 namespace bitfetch {
 
-// How good the law's choice is: decode attention in each place with prefetch off, with every
-// combination of these distances, streams and both hints, and by the law.
+// How good the law's choice is: decode attention in each place, or where there are some the
+// products of a token with weights of these kinds, on the places' threads and pages.
 struct DistanceBenchOptions {
   AttentionPlaces places;
-  std::vector<int64_t> distances = {64,   128,  256,   512,   1024, 2048,
-                                    4096, 8192, 16384, 32768, 65536};  // bytes
-  std::vector<int> streams = {1, 2, 4, 8, 16};
-  int repeats = 15;
+  std::vector<WeightsKind> weights;
+  DistanceSweep sweep;
+
+  int64_t count() const;  // of sweeps
 };
 
-// The law's choice against the best that the sweep found, pass by pass.
-struct HeadToHead {
-  PrefetchPlan best;
-  Spread ratio;  // of each pair, the choice's speed over the best one's
-  int pairs;
-};
-
-struct DistanceBenchRow {
+// What was swept: attention in a place, or weights with its threads and on its pages.
+struct DistanceBenchRow : SweptPlan {
   AttentionPlace place;
-  PrefetchSetting prefetch;  // off, a distance, or auto
-  PrefetchPlan plan;
-  Spread gb_per_s;                         // KV bytes read by attention
-  Spread read_gb_per_s;                    // the best streaming read of the same threads and pages
-  Spread fraction;                         // of each pair, the first over the second
-  std::optional<HeadToHead> head_to_head;  // of the law's row, the last one of a place
-  int repeats;
+  std::optional<WeightsKind> weights;
 };
 
-// The passes of a place are measured in turn, a streaming read beside those of the same hint and
-// streams. Distances that are not whole lines for each stream are left out. `on_rows` hears of a
-// place's rows when they are done (an error of its own ends the benchmark), `on_pass` now and then
-// of how much of all is. Errors: as ForEachPlace.
+// `on_rows` hears of the rows of a sweep when they are done (an error of its own ends the
+// benchmark), `on_pass` now and then of how much of all is. Errors: as ForEachPlace.
 Result<std::vector<DistanceBenchRow>> BenchDistance(
     const DistanceBenchOptions& options,
     const std::function<Status(const std::vector<DistanceBenchRow>&)>& on_rows,

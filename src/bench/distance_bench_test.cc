@@ -19,10 +19,10 @@ DistanceBenchOptions SmallDistance() {
   options.places.threads = {1};
   options.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
   options.places.pages = {PageSize::k4K};
-  options.distances = {64, 256, 4096};
-  options.streams = {1, 4};
+  options.sweep.distances = {64, 256, 4096};
+  options.sweep.streams = {1, 4};
   options.places.cold_bytes = 4 << 20;
-  options.repeats = 2;
+  options.sweep.repeats = 2;
   return options;
 }
 
@@ -83,6 +83,29 @@ TEST(BenchDistance, SweepsEveryCombinationAndComparesTheLaw) {
   EXPECT_EQ(compared.best, best);
 }
 
+TEST(BenchDistance, SweepsWeightsInPlaceOfAttention) {
+  const TestProfile profile;
+  DistanceBenchOptions options = SmallDistance();
+  options.weights = {WeightsKind::kFives, WeightsKind::kScreen};
+  int64_t heard = 0;
+  const auto rows = BenchDistance(options, {}, [&](int64_t done, int64_t total) {
+    EXPECT_EQ(done, ++heard);
+    EXPECT_EQ(total, 2 * 2);
+  });
+  ASSERT_TRUE(rows) << rows.error().message;
+  EXPECT_EQ(heard, 4);
+  // Off, law, and three distances with each hint, along one stream.
+  constexpr size_t kOfKind = 2 + 2 * 3;
+  ASSERT_EQ(rows->size(), 2 * kOfKind);
+  for (size_t i = 0; i < rows->size(); ++i) {
+    const DistanceBenchRow& row = (*rows)[i];
+    EXPECT_EQ(row.weights, options.weights[i / kOfKind]);
+    EXPECT_GT(row.gb_per_s.min, 0);
+    EXPECT_EQ(row.plan.streams, 1);
+    EXPECT_EQ(row.head_to_head.has_value(), i % kOfKind == kOfKind - 1);
+  }
+}
+
 TEST(BenchDistance, RefusesWhatIsNotPossible) {
   const auto expect_refused = [](const DistanceBenchOptions& options, const char* why) {
     const auto rows = BenchDistance(options, {}, {});
@@ -90,13 +113,13 @@ TEST(BenchDistance, RefusesWhatIsNotPossible) {
     EXPECT_THAT(rows.error().message, ::testing::HasSubstr(why));
   };
   DistanceBenchOptions options = SmallDistance();
-  options.distances = {64, 0};
+  options.sweep.distances = {64, 0};
   expect_refused(options, "a distance of 0 bytes");
   options = SmallDistance();
-  options.streams = {32};
+  options.sweep.streams = {32};
   expect_refused(options, "32 streams");
   options = SmallDistance();
-  options.repeats = 0;
+  options.sweep.repeats = 0;
   expect_refused(options, "0 repeats");
   options = SmallDistance();
   options.places.shape.head_dim = 72;

@@ -12,9 +12,10 @@
 #include "cli/facts.h"
 #include "cli/output.h"
 #include "cli/profile_text.h"
-#include "engine/attention_probe.h"
+#include "engine/engine_probe.h"
 #include "kernels/attention.h"
 #include "kernels/kernels.h"
+#include "kernels/weights_access.h"
 #include "machine/probe.h"
 #include "machine/profile_store.h"
 #include "prefetch/streams.h"
@@ -45,7 +46,22 @@ std::string HugePages() {
   return "the system gives the huge pages that are asked for";
 }
 
-// What the law says to decode attention in the shape of BitNet b1.58 2B4T.
+void AddPlan(const MachineProfile& profile, const PrefetchAccess& access, const std::string& name,
+             Facts& facts) {
+  const PrefetchPlan plan = ChoosePrefetch(profile, access);
+  if (plan.on) {
+    const KernelSpeed& kernel = NearestKernel(profile, access);
+    const Speedup gain = ChooseStreams(kernel, access).gain;
+    facts.Add(name, "{} bytes ahead over {} stream{} into {}: {:.2f} times as fast{}",
+              plan.distance_bytes, plan.streams, plan.streams == 1 ? "" : "s",
+              plan.hint == PrefetchHint::kL1 ? "L1" : "L2", gain.times,
+              kernel.name.empty() ? "" : fmt::format(" ({:.2f} to {:.2f})", gain.min, gain.max));
+  } else {
+    facts.Add(name, "off: it would make nothing faster");
+  }
+}
+
+// What the law says to decode attention in the shape of BitNet b1.58 2B4T, and to weights.
 void AddLaw(const MachineProfile& profile, Isa isa, int threads, Facts& facts) {
   constexpr KvLayout kLayout{.kv_heads = 5, .head_dim = 128, .types = {}};
   constexpr int kGroup = 4;
@@ -53,23 +69,15 @@ void AddLaw(const MachineProfile& profile, Isa isa, int threads, Facts& facts) {
             threads);
   for (const BlockPlacement placement : {BlockPlacement::kContiguous, BlockPlacement::kShuffled}) {
     for (const PageSize pages : {PageSize::kHuge, PageSize::k4K}) {
-      const PrefetchAccess access =
-          AttentionAccess(isa, kLayout, placement, pages, kGroup, threads);
-      const PrefetchPlan plan = ChoosePrefetch(profile, access);
-      const std::string name =
-          fmt::format("  {}, {} pages", BlockPlacementName(placement), PageSizeName(pages));
-      if (plan.on) {
-        const KernelSpeed& kernel = NearestKernel(profile, access);
-        const Speedup gain = ChooseStreams(kernel, access).gain;
-        facts.Add(
-            name, "{} bytes ahead over {} stream{} into {}: {:.2f} times as fast{}",
-            plan.distance_bytes, plan.streams, plan.streams == 1 ? "" : "s",
-            plan.hint == PrefetchHint::kL1 ? "L1" : "L2", gain.times,
-            kernel.name.empty() ? "" : fmt::format(" ({:.2f} to {:.2f})", gain.min, gain.max));
-      } else {
-        facts.Add(name, "off: it would not make attention faster");
-      }
+      AddPlan(profile, AttentionAccess(isa, kLayout, placement, pages, kGroup, threads),
+              fmt::format("  {}, {} pages", BlockPlacementName(placement), PageSizeName(pages)),
+              facts);
     }
+  }
+  facts.Add("", "for weights, {} threads", threads);
+  for (const WeightsKind kind : kWeightsKinds) {
+    AddPlan(profile, WeightsAccess(isa, kind, PageSize::kHuge, threads),
+            fmt::format("  {}", WeightsKindName(kind)), facts);
   }
 }
 
@@ -86,7 +94,7 @@ Status AddMachine(Facts& facts) {
             topology.cpus, topology.threads);
   const ProbedProfile probed =
       ReadOrMeasureProfile(topology, ProbeEffort::kQuick, BITFETCH_VERSION,
-                           AttentionProbe(*kernels, ProbeEffort::kQuick, {KvTypes{}}));
+                           EngineProbe(*kernels, ProbeEffort::kQuick, {KvTypes{}}));
   if (!probed.warning.empty()) Warn("{}", probed.warning);
   const MachineProfile& profile = probed.profile;
   if (topology.cache_source != CacheSource::kDefault) {

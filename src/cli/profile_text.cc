@@ -66,11 +66,19 @@ std::string ReadsText(const MachineProfile& profile) {
   return table.Text("peak read bandwidth, GB/s, by streams", 1);
 }
 
+// Whether its data lies in blocks, perhaps in shuffled places.
+std::vector<bool> Layouts(const KernelSpeed& kernel) {
+  return kernel.data == KernelData::kKv ? std::vector{false, true} : std::vector{false};
+}
+
 std::string GainsText(const KernelSpeed& kernel) {
   Table table;
-  for (const bool paged : {false, true}) {
+  for (const bool paged : Layouts(kernel)) {
     for (const PrefetchGain& gain : kernel.gains) {
-      table.Add(fmt::format("{}, {}, {}, into {}", paged ? "paged" : "contiguous",
+      table.Add(fmt::format("{}{}, {}, into {}",
+                            kernel.data == KernelData::kWeights ? ""
+                            : paged                             ? "paged, "
+                                                                : "contiguous, ",
                             PageSizeName(gain.pages), Threads(gain.threads),
                             gain.hint == PrefetchHint::kL1 ? "L1" : "L2"),
                 gain.streams, (paged ? gain.paged : gain.contiguous).times);
@@ -87,7 +95,7 @@ std::vector<Streams> Choices(const MachineProfile& profile) {
     std::set<std::pair<PageSize, int>> places;
     for (const PrefetchGain& gain : kernel.gains) places.insert({gain.pages, gain.threads});
     for (const auto& [pages, threads] : places) {
-      for (const bool paged : {false, true}) {
+      for (const bool paged : Layouts(kernel)) {
         choices.push_back(ChooseStreams(
             kernel,
             {.paged = paged, .pages = pages, .threads = threads, .max_streams = kMaxStreams}));
@@ -146,8 +154,9 @@ std::string ProfileText(const MachineProfile& profile) {
        fmt::format("{:.1f} at a time for each core", profile.misses_in_flight));
   text += ReadsText(profile);
   for (const KernelSpeed& kernel : profile.kernels) {
-    line("attention", fmt::format("{}{}{:.1f} GB/s for each thread on data in L2", kernel.name,
-                                  kernel.name.empty() ? "" : ": ", kernel.hot_bytes_per_s * 1e-9));
+    line(kernel.data == KernelData::kKv ? "attention" : "weights",
+         fmt::format("{}{}{:.1f} GB/s for each thread on data in L2", kernel.name,
+                     kernel.name.empty() ? "" : ": ", kernel.hot_bytes_per_s * 1e-9));
     text += GainsText(kernel);
   }
   const std::vector<Streams> choices = Choices(profile);

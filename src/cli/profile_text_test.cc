@@ -35,6 +35,14 @@ TEST(ProfileText, SaysHowSureItIs) {
                         "tell of the others\n"));
 }
 
+TEST(ProfileText, WeightsLieInNoBlocks) {
+  MachineProfile profile = Profile({1.4, 1.35, 1.47}, {1.2, 1.1, 1.3});
+  profile.kernels[0].data = KernelData::kWeights;
+  const std::string text = ProfileText(profile);
+  EXPECT_THAT(text, HasSubstr("1 of 1 choices are surely"));
+  EXPECT_THAT(text, Not(HasSubstr("paged")));
+}
+
 TEST(ProfileText, AssumptionsAreNotSure) {
   EXPECT_THAT(ProfileText(MachineProfile()), Not(HasSubstr("sure")));
 }

@@ -4,7 +4,7 @@
 #include "cli/output.h"
 #include "cli/profile_text.h"
 #include "cli/progress_line.h"
-#include "engine/attention_probe.h"
+#include "engine/engine_probe.h"
 #include "machine/probe.h"
 #include "machine/profile_store.h"
 
@@ -17,7 +17,7 @@ Result<int> RunTune() {
   ProgressLine line(std::chrono::milliseconds(0));
   line.Show("measuring this machine, for some 3 seconds");
   Result<Measurement> measured =
-      MeasureMachine(topology, ProbeEffort::kTune, AttentionProbe(*kernels, ProbeEffort::kTune));
+      MeasureMachine(topology, ProbeEffort::kTune, EngineProbe(*kernels, ProbeEffort::kTune));
   line.Clear();
   if (!measured) return tl::unexpected(measured.error());
   if (!measured->complete) {

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/log.h"
-#include "engine/attention_probe.h"
 #include "engine/engine.h"
+#include "engine/engine_probe.h"
 #include "engine/mend_profile.h"
 #include "kernels/attention.h"
 #include "machine/probe.h"
@@ -31,7 +31,7 @@ class ProfileInBackground {
     }
     const auto probe = [topology, &kernels, types] {
       return ReadOrMeasureProfile(topology, ProbeEffort::kQuick, BITFETCH_VERSION,
-                                  AttentionProbe(kernels, ProbeEffort::kQuick, {KvTypes{}, types}));
+                                  EngineProbe(kernels, ProbeEffort::kQuick, {KvTypes{}, types}));
     };
     try {
       probed_ = std::async(std::launch::async, probe);
@@ -154,7 +154,8 @@ Result<std::unique_ptr<Engine>> Engine::Open(const std::string& path, const Engi
   engine->SetPrefetch(options.prefetch, options.prefetch_ahead);
   engine->forward_->MoveWeights(options.move_from_bytes, options.packing);
   engine->head_ = std::make_unique<OutputHead>(engine->model_->output(), *engine->kernels_,
-                                               *engine->threads_, engine->model_->output_groups());
+                                               *engine->threads_, engine->model_->output_groups(),
+                                               engine->forward_->prefetch().weights.groups);
   BITFETCH_RETURN_IF_ERROR(engine->ScreenHead(options, progress));
   return engine;
 }
@@ -171,6 +172,7 @@ Status Engine::ScreenHead(const EngineOptions& options, const Progress& progress
   if (!DenseRowsOf(output) || bytes < options.screen_from_bytes) return {};
   auto screen = HeadScreen::Build(output, *kernels_, *threads_, progress);
   if (!screen) return Fail("{}: {}", model_->file().path(), screen.error().message);
+  screen->SetPrefetch(forward_->prefetch().weights.screen);
   head_->SetScreen(std::make_shared<const HeadScreen>(*std::move(screen)));
   return {};
 }
@@ -182,7 +184,8 @@ void Engine::SetPrefetch(const PrefetchSetting& in_kernel, bool ahead) {
   // Where the law prefetches nothing inside attention, lines that come early gain nothing either.
   forward_->SetPrefetch({.in_kernel = ResolvePrefetch(in_kernel, machine_, access_),
                          .ahead = ahead && ChoosePrefetch(machine_, access_).on,
-                         .watch = watch_ ? &*watch_ : nullptr});
+                         .watch = watch_ ? &*watch_ : nullptr,
+                         .weights = ChooseWeightsPlans(machine_, kernels_->isa, threads())});
 }
 
 // Takes note of a plan that proved wrong in the last run.

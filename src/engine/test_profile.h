@@ -8,6 +8,7 @@
 
 #include "base/temp_dir.h"
 #include "kernels/attention.h"
+#include "kernels/weights_access.h"
 #include "machine/profile_store.h"
 #include "machine/topology.h"
 
@@ -25,6 +26,11 @@ class TestProfile {
     profile.source = ProfileSource::kQuick;
     const KernelSpeed any = profile.kernels[0];
     for (const Kernels* kernels : SupportedKernels()) {
+      for (const WeightsKind kind : kWeightsKinds) {
+        profile.kernels.push_back(any);
+        profile.kernels.back().name = WeightsName(kernels->isa, kind);
+        profile.kernels.back().data = KernelData::kWeights;
+      }
       for (const KvType k : kKvTypes) {
         for (const KvType v : kKvTypes) {
           profile.kernels.push_back(any);

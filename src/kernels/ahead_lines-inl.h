@@ -31,20 +31,20 @@ class AheadLines {
 
   // on: else none is.
   HWY_INLINE explicit AheadLines(Lookahead& lookahead, bool on = true)
-      : into_(on ? lookahead.into() : Lookahead::Into::kNowhere) {
-    if (into_ != Lookahead::Into::kNowhere) slots_ = lookahead.TakeSlots(kLines);
+      : into_(on ? lookahead.into() : FetchInto::kNowhere) {
+    if (into_ != FetchInto::kNowhere) slots_ = lookahead.TakeSlots(kLines);
   }
 
   // The i-th of them; in order.
   HWY_INLINE void Prefetch(int i) {
-    if (into_ == Lookahead::Into::kNowhere) return;
+    if (into_ == FetchInto::kNowhere) return;
     const std::byte*& next = slots_.next[i % Lookahead::kSlots];
-    Lookahead::Prefetch(into_, next);
+    FetchLine(into_, next);
     next += slots_.stride;
   }
 
  private:
-  Lookahead::Into into_;
+  FetchInto into_;
   Lookahead::Slots slots_ = {};
 };
 

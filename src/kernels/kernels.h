@@ -72,6 +72,7 @@ struct TernaryRows {
   size_t row_bytes = 0;  // ceil(cols / 128) * 32, of five rows four times as many
   float scale = 0;
   TernaryPacking packing = TernaryPacking::kFours;
+  PrefetchPlan prefetch = {};  // in the order of addresses, whatever its streams
 
   int64_t lines() const { return packing == TernaryPacking::kFours ? rows : (rows + 4) / 5; }
   int64_t bytes() const { return lines() * static_cast<int64_t>(row_bytes); }
@@ -105,8 +106,9 @@ constexpr int64_t StripBytes(int64_t cols, int group) {
 struct TernaryGroups {
   const std::byte* strips = nullptr;  // any alignment
   int64_t rows = 0;
-  int64_t cols = 0;  // a multiple of group
-  int group = 0;     // 64 or 128
+  int64_t cols = 0;            // a multiple of group
+  int group = 0;               // 64 or 128
+  PrefetchPlan prefetch = {};  // in the order of addresses
 
   int64_t bytes() const { return (rows + kStripRows - 1) / kStripRows * StripBytes(cols, group); }
 };
@@ -143,8 +145,9 @@ struct DenseToken {
 // i, 64 + i, ... of the 64 * 8 / bits that the line holds.
 struct ScreenRows {
   const uint8_t* codes = nullptr;
-  int bits = 4;        // or 2
-  int64_t stride = 0;  // a multiple of kScreenLineBytes
+  int bits = 4;                // or 2
+  int64_t stride = 0;          // a multiple of kScreenLineBytes
+  PrefetchPlan prefetch = {};  // in the order of addresses, but for rows that are asked for alone
 };
 inline constexpr int64_t kScreenLineBytes = 64;
 

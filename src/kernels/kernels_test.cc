@@ -312,6 +312,18 @@ TEST(TernaryMatmul, GivesTheSameBitsForEveryShapeAndSplit) {
   });
 }
 
+TEST(TernaryMatmul, GivesTheSameBitsByEveryPlan) {
+  OnEveryIsaAndPacking([](const Kernels& kernels, TernaryPacking packing, std::mt19937& random) {
+    for (const int64_t tokens : {1, 2, 3, 4, 17}) {
+      TernaryCase c(packing, 83, 640, tokens, random);
+      for (const PrefetchPlan& plan : kPlansOfWeights) {
+        c.rows.prefetch = plan;
+        ExpectSameBitsAsScalar(kernels, c, 41);
+      }
+    }
+  });
+}
+
 TEST(TernaryMatmul, HasNoOverflowAtTheMostColumns) {
   OnEveryIsaAndPacking([](const Kernels& kernels, TernaryPacking packing, std::mt19937& random) {
     if (kernels.isa == Isa::kScalar) return;

@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/fetch_into.h"
 #include "kernels/kernels.h"
-#include "prefetch/instruction.h"
 
 namespace bitfetch {
 
@@ -37,18 +37,9 @@ class Lookahead {
   }
 
   // Where the lines ahead go: nowhere while it is paused, or the job's plan is off.
-  enum class Into { kNowhere, kL1, kL2 };
-  Into into() const { return into_; }
-  void Pause() { into_ = Into::kNowhere; }
-  void Resume() {
-    if (job_.prefetch.on) into_ = job_.prefetch.hint == PrefetchHint::kL1 ? Into::kL1 : Into::kL2;
-  }
-
-  // A branch that seldom changes costs less than kernels of their own for each case.
-  [[gnu::always_inline]] static void Prefetch(Into into, const std::byte* line) {
-    if (into == Into::kL1) PrefetchLine(line);
-    if (into == Into::kL2) PrefetchLineToL2(line);
-  }
+  FetchInto into() const { return into_; }
+  void Pause() { into_ = FetchInto::kNowhere; }
+  void Resume() { into_ = IntoOf(job_.prefetch); }
 
   // Calls take(line) for the next `lines` lines, as far as there are any. Costs a few instructions
   // a line.
@@ -67,8 +58,8 @@ class Lookahead {
 
   // Prefetches the next `lines` lines, unless it is paused.
   [[gnu::always_inline]] void Fetch(size_t lines) {
-    if (into_ == Into::kNowhere) return;
-    Take(lines, [this](const std::byte* line) { Prefetch(into_, line); });
+    if (into_ == FetchInto::kNowhere) return;
+    Take(lines, [this](const std::byte* line) { FetchLine(into_, line); });
   }
 
   // The next `lines` lines, a multiple of kSlots, for a kernel to prefetch between its own steps:
@@ -149,7 +140,7 @@ class Lookahead {
   }
 
   const AttendJob& job_;
-  Into into_ = Into::kNowhere;
+  FetchInto into_ = FetchInto::kNowhere;
   int64_t first_tile_;  // of the walk
   int walk_tiles_ = 0;
   int head_ = 0;

@@ -21,6 +21,12 @@ void OnEveryIsa(const Check& check) {
   }
 }
 
+// For tests: what kernels of weights may be told to do, to the end of their data and beyond it.
+inline constexpr PrefetchPlan kPlansOfWeights[] = {{},
+                                                   {true, 64, 1, PrefetchHint::kL1},
+                                                   {true, 4096, 1, PrefetchHint::kL2},
+                                                   {true, 1 << 20, 1, PrefetchHint::kL1}};
+
 }  // namespace bitfetch
 
 #endif  // BITFETCH_KERNELS_ON_EVERY_ISA_H_

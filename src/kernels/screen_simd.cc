@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/fetch_into.h"
 #include "kernels/simd.h"
 #include "kernels/vec16-inl.h"
-#include "prefetch/instruction.h"
 
 #define BITFETCH_DOT_SOURCE "kernels/screen-inl.h"
 #include "kernels/foreach_dot-inl.h"

@@ -10,6 +10,7 @@
 #include "base/same_bits.h"
 #include "base/test_random.h"
 #include "kernels/kernels.h"
+#include "kernels/on_every_isa.h"
 #include "kernels/scalar.h"
 
 namespace bitfetch {
@@ -147,7 +148,8 @@ TEST(Screen, IsExactUpToTheLargestSums) {
               tokens.push_back({columns.data() + t * cols / kScreenLineBytes,
                                 got.data() + t * (rows + 1) + begin});
             }
-            kernels->screen({codes.data(), bits, stride}, begin, end, tokens.data(), count);
+            const PrefetchPlan& plan = kPlansOfWeights[count % std::size(kPlansOfWeights)];
+            kernels->screen({codes.data(), bits, stride, plan}, begin, end, tokens.data(), count);
           };
           screen(1, 4);
           screen(4, rows);

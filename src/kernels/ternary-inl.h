@@ -15,10 +15,6 @@ namespace bitfetch::BITFETCH_TERNARY_ISA {
 
 constexpr int kRows = 4;
 
-// Prefetch of the weights. One token on a Zen 4: 0.65 of the streaming read without, 0.98 with
-// this.
-constexpr int64_t kAheadBytes = 8 << 10;
-
 // Activations of these stay in L2 while all rows pass by.
 constexpr int64_t kTokensAtOnce = 64;
 using Totals = int32_t[kTokensAtOnce][kRows];
@@ -31,7 +27,8 @@ constexpr int64_t kStep = sizeof(Codes);
 struct PackedRows {
   static constexpr int kStepsAtOnce = kParts;
   const uint8_t* row[kRows];
-  const uint8_t* ahead;  // what lies in memory kAheadBytes after these rows
+  FetchInto into;
+  const uint8_t* ahead;  // what lies in memory the plan's distance after these rows
   template <int kSums>
   HWY_INLINE Codes At(int64_t step, int part, int r) const {
     return LoadPart<kSums>(row[r] + step * kStep / 4, part);
@@ -40,7 +37,7 @@ struct PackedRows {
   // that leads the hardware's prefetcher on, which four rows in turn don't.
   HWY_INLINE void Prefetch(int64_t step) const {
     for (int64_t at = 0; at < kRows * kPackBytes; at += kCacheLineBytes) {
-      PrefetchLine(ahead + step * kRows * kStep / 4 + at);
+      FetchLine(into, ahead + step * kRows * kStep / 4 + at);
     }
   }
 };
@@ -162,7 +159,9 @@ HWY_INLINE void MultiplyRows(const TernaryRows& w, int64_t row, int64_t rows,
   for (int64_t first = 0; first < packs; first += kChunkPacks) {
     const int64_t steps = HWY_MIN(kChunkPacks, packs - first) * kParts;
     PackedRows packed;
-    packed.ahead = w.codes + row * w.row_bytes + first * kRows * kPackBytes + kAheadBytes;
+    packed.into = IntoOf(w.prefetch);
+    packed.ahead =
+        w.codes + row * w.row_bytes + first * kRows * kPackBytes + w.prefetch.distance_bytes;
     for (int64_t r = 0; r < kRows; ++r) {
       packed.row[r] = w.codes + (row + HWY_MIN(r, rows - 1)) * w.row_bytes + first * kPackBytes;
     }

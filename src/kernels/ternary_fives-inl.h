@@ -12,8 +12,10 @@ using FivesTotals = int32_t[kFive][kFivesAtOnce];
 
 // What some columns of five rows, number `five` of those at once, give with kTokens tokens.
 template <int kTokens>
-HWY_INLINE void SumFives(const uint8_t* bytes, int64_t columns, const int8_t* x, int64_t stride,
-                         int64_t five, FivesTotals* totals) {
+HWY_INLINE void SumFives(const uint8_t* bytes, int64_t columns, const PrefetchPlan& prefetch,
+                         const int8_t* x, int64_t stride, int64_t five, FivesTotals* totals) {
+  const FetchInto into = IntoOf(prefetch);
+  const uint8_t* const ahead = bytes + prefetch.distance_bytes;
   // Five of each token, and as many more as make whole fours.
   constexpr int kCount = kTokens * static_cast<int>(kFive);
   constexpr int kPadded = (kCount + kRows - 1) / kRows * kRows;
@@ -25,7 +27,7 @@ HWY_INLINE void SumFives(const uint8_t* bytes, int64_t columns, const int8_t* x,
     // Two lines, as a pack of fours has columns.
 #pragma GCC unroll 8
     for (int part = 0; part < kTernaryPack / kStep; ++part, column += kStep) {
-      if (part * kStep % kCacheLineBytes == 0) PrefetchLine(bytes + column + kAheadBytes);
+      if (part * kStep % kCacheLineBytes == 0) FetchLine(into, ahead + column);
       Codes parts[kFive];
       SplitFives(bytes + column, parts);
 #pragma GCC unroll 4
@@ -64,8 +66,8 @@ HWY_INLINE void MultiplyFives(const TernaryRows& w, int64_t begin, int64_t end,
     alignas(64) FivesTotals parts[kTokens] = {};
     for (int64_t five = 0; five < fives; ++five) {
       SumFives<kTokens>(w.codes + (first_five + five) * columns + first,
-                        HWY_MIN(kFivesChunk, columns - first), x.values + token * x.stride + first,
-                        x.stride, five, parts);
+                        HWY_MIN(kFivesChunk, columns - first), w.prefetch,
+                        x.values + token * x.stride + first, x.stride, five, parts);
     }
     for (int t = 0; t < kTokens; ++t) {
       FromParts(parts[t]);

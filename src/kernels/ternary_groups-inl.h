@@ -7,10 +7,6 @@
 constexpr int kLineColumns = 16;  // of 16 rows, in 64 bytes
 constexpr int64_t kLineBytes = kStripRows * kLineColumns / 4;
 
-// Prefetch of the weights. One token on one thread of a Zen 4: 0.92 of the read with this, 0.71
-// with an eighth of it, 0.88 with twice as much.
-constexpr int64_t kAheadBytes = 8 << 10;
-
 // The codes of columns 4 * kPart to 4 * kPart + 3 of a line.
 template <int kPart>
 HWY_INLINE Codes SplitPart(Codes line) {
@@ -24,8 +20,10 @@ HWY_INLINE Codes SplitPart(Codes line) {
 // One strip times kTokens tokens, a group of the weights after the other.
 // x: at the first of the tokens; out: at the first row, of which `rows` are written.
 template <int kTokens>
-HWY_INLINE void MultiplyStrip(const std::byte* strip, int group, const QuantizedGroups& x,
-                              int64_t rows, float* out, int64_t out_stride) {
+HWY_INLINE void MultiplyStrip(const std::byte* strip, int group, const PrefetchPlan& prefetch,
+                              const QuantizedGroups& x, int64_t rows, float* out,
+                              int64_t out_stride) {
+  const FetchInto into = IntoOf(prefetch);
   const auto* bytes = reinterpret_cast<const uint8_t*>(strip);
   const int64_t groups_of_x = x.cols / kQuantizedGroup;
   const int8_t* values = x.values;
@@ -44,7 +42,7 @@ HWY_INLINE void MultiplyStrip(const std::byte* strip, int group, const Quantized
         Unroll<kVectors>([&](auto v) BITFETCH_LAMBDA { sums[t][v] = Start(offset); });
       });
       Unroll<kQuantizedGroup / kLineColumns>([&](auto) BITFETCH_LAMBDA {
-        PrefetchLine(bytes + kAheadBytes);
+        FetchLine(into, bytes + prefetch.distance_bytes);
         Codes packed[kVectors];
         Unroll<kVectors>([&](auto v) BITFETCH_LAMBDA {
           packed[v] = hn::LoadU(Bytes(), bytes + v * kLanes * 4);
@@ -98,7 +96,7 @@ void TernaryGroupsMatmul(const TernaryGroups& w, int64_t begin, int64_t end,
     float* to = out + row;
     const auto multiply = [&](auto tokens) BITFETCH_LAMBDA {
       while (left.tokens >= tokens) {
-        MultiplyStrip<tokens>(strip, w.group, left, end - row, to, out_stride);
+        MultiplyStrip<tokens>(strip, w.group, w.prefetch, left, end - row, to, out_stride);
         left.values += tokens * left.cols;
         left.scales += tokens * left.cols / kQuantizedGroup;
         left.offsets += tokens * left.cols / kQuantizedGroup;

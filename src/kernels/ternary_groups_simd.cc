@@ -9,9 +9,9 @@
 #include <cstring>
 #include <type_traits>
 
+#include "kernels/fetch_into.h"
 #include "kernels/simd.h"
 #include "kernels/vec16-inl.h"
-#include "prefetch/instruction.h"
 
 #define BITFETCH_DOT_SOURCE "kernels/ternary_groups-inl.h"
 #include "kernels/foreach_dot-inl.h"

@@ -226,6 +226,18 @@ void ExpectSameBitsAsScalar(const Kernels& kernels, const GroupsCase& c, int64_t
       << c.weights.group << ", " << input.tokens << " tokens";
 }
 
+TEST(TernaryGroupsMatmul, GivesTheSameBitsByEveryPlan) {
+  OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
+    for (const int64_t tokens : {1, 5, 17}) {
+      GroupsCase c(35, 640, 64, tokens, random);
+      for (const PrefetchPlan& plan : kPlansOfWeights) {
+        c.weights.prefetch = plan;
+        ExpectSameBitsAsScalar(kernels, c, 16);
+      }
+    }
+  });
+}
+
 TEST(TernaryGroupsMatmul, GivesTheSameBitsForEveryShapeAndSplit) {
   OnEveryIsa([](const Kernels& kernels, std::mt19937& random) {
     for (const int group : {64, 128}) {

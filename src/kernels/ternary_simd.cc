@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "hwy/base.h"
+#include "kernels/fetch_into.h"
 #include "kernels/ternary_fives.h"
-#include "prefetch/instruction.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

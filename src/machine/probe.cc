@@ -31,7 +31,7 @@ struct Effort {
 
 Effort EffortOf(ProbeEffort effort) {
   if (effort == ProbeEffort::kQuick) {
-    return {50, 80, 3, size_t{8} << 20, 3};
+    return {50, 100, 3, size_t{8} << 20, 3};
   }
   return {20'000, 8000, 4, size_t{16} << 20, 9};
 }

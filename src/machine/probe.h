@@ -22,7 +22,7 @@ namespace bitfetch {
 enum class ProbeEffort { kQuick, kTune };
 
 // Measures the kernels that a profile holds, for who lies below them and knows none
-// (engine/attention_probe.h). One without names measures nothing.
+// (engine/engine_probe.h). One without names measures nothing.
 struct KernelProbe {
   struct Ground {
     ColdBuffer& buffer;

@@ -65,6 +65,10 @@ std::string_view PrefetchHintName(PrefetchHint hint) {
   return hint == PrefetchHint::kL1 ? "l1" : "l2";
 }
 
+std::string_view KernelDataName(KernelData data) {
+  return data == KernelData::kKv ? "kv" : "weights";
+}
+
 std::string_view ProfileSourceName(ProfileSource source) {
   return kSourceNames[static_cast<size_t>(source)];
 }

@@ -44,12 +44,18 @@ struct PrefetchGain {
   Speedup paged = {};       // blocks in shuffled places
 };
 
+// What a kernel reads: keys and values, or weights.
+enum class KernelData { kKv, kWeights };
+
+std::string_view KernelDataName(KernelData data);  // "kv", "weights"
+
 // A kernel that was measured.
 struct KernelSpeed {
   std::string name;                 // "avx2 f16"
   double value_bits = 16;           // of a value that it reads, with what scales add
   double hot_bytes_per_s = 0;       // of one thread, on data that its L2 holds
-  std::vector<PrefetchGain> gains;  // never empty
+  std::vector<PrefetchGain> gains;  // never empty; of weights, which have no blocks, paged is alike
+  KernelData data = KernelData::kKv;
 };
 
 // What this machine can do: all that the prefetch law knows of it. A default-made profile holds

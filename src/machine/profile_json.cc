@@ -14,7 +14,7 @@ namespace bitfetch {
 namespace {
 
 // Rises with every change of the fields or of what they mean.
-constexpr int kFormat = 4;
+constexpr int kFormat = 5;
 
 std::string Writer(std::string_view version) {
   return fmt::format("{}, format {}", version, kFormat);
@@ -186,6 +186,7 @@ std::string ToText(const ReadSpeed& read) {
 std::string ToText(const KernelSpeed& kernel) {
   ObjectText text;
   text.Add("name", kernel.name);
+  text.Add("data", KernelDataName(kernel.data));
   text.Add("value_bits", kernel.value_bits);
   text.Add("hot_bytes_per_s", kernel.hot_bytes_per_s);
   text.AddEach("gains", kernel.gains, [](const PrefetchGain& gain) { return ToText(gain); });
@@ -194,6 +195,7 @@ std::string ToText(const KernelSpeed& kernel) {
 
 void Get(Fields& fields, KernelSpeed& kernel) {
   fields.Get("name", kernel.name);
+  GetNamed(fields, "data", {KernelData::kKv, KernelData::kWeights}, KernelDataName, kernel.data);
   fields.Get("value_bits", kernel.value_bits);
   fields.Get("hot_bytes_per_s", kernel.hot_bytes_per_s);
   fields.GetEach("gains", [&](Fields& item) {

@@ -27,7 +27,7 @@ MachineProfile Measured() {
                       21e9,
                       {{PageSize::k4K, 1, PrefetchHint::kL1, 1, {1.01}, {1.1, 1.05, 1.2}},
                        {PageSize::kHuge, 12, PrefetchHint::kL2, 8, {1.25}, {1.9, 1.8, 1.9}}}},
-                     {"avx2 q8_0", 8.5, 11e9, {{}}}};
+                     {"avx2 fives", 1.6, 11e9, {{}}, KernelData::kWeights}};
   return profile;
 }
 
@@ -42,6 +42,8 @@ TEST(ProfileJson, SurvivesJson) {
   EXPECT_EQ(back.latency_ns, profile.latency_ns);  // to the last bit
   EXPECT_EQ(back.reads.size(), 2);
   EXPECT_EQ(back.kernels[0].name, "avx2 f16");
+  EXPECT_EQ(back.kernels[0].data, KernelData::kKv);
+  EXPECT_EQ(back.kernels[1].data, KernelData::kWeights);
   EXPECT_EQ(back.kernels[0].gains[0].pages, PageSize::k4K);
   EXPECT_EQ(back.kernels[0].gains[0].hint, PrefetchHint::kL1);
   EXPECT_EQ(back.kernels[0].gains[1].paged.times, 1.9);

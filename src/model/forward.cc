@@ -279,7 +279,9 @@ void ForwardPass::RunFeedForward(int layer) {
 Product ForwardPass::ProductOf(const Projection& projection, std::vector<float>& out) const {
   Product product = {.weights = {}, .norm = projection.norm, .out = out.data()};
   if (const auto* groups = std::get_if<TernaryGroups>(&projection.weights)) {
-    product.weights = *groups;
+    TernaryGroups fetched = *groups;
+    fetched.prefetch = prefetch_.weights.groups;
+    product.weights = fetched;
   } else {
     const auto& matrix = std::get<TernaryMatrix>(projection.weights);
     product.weights = huge_ ? huge_->Rows(matrix) : matrix.InRows();

@@ -11,6 +11,7 @@
 #include "base/thread_pool.h"
 #include "kernels/attention.h"
 #include "kernels/kernels.h"
+#include "kernels/weights_access.h"
 #include "kv/kv_cache.h"
 #include "model/huge_weights.h"
 #include "model/model.h"
@@ -23,13 +24,14 @@
 
 namespace bitfetch {
 
-// How the KV cache is fetched before it is needed.
+// How the KV cache and the weights are fetched before they are needed.
 struct ForwardPrefetch {
   PrefetchPlan in_kernel;  // by attention, some bytes ahead of itself (AttentionAccess)
   bool ahead = true;       // a stage ahead, while keys and values are computed
   // If there is one, says layer by layer what attention does in place of `in_kernel`, where its
   // time tells anything, and hears what that took.
   PlanWatch* watch = nullptr;
+  WeightsPlans weights = {};
 };
 
 // Runs a model over tokens of any number of sequences, at most kMaxRows at once, with one read of
@@ -49,9 +51,10 @@ class ForwardPass {
   // that are not finite.
   void Run(RowBatch batch);
 
-  // From now on moves the model's weights to huge pages (HugeWeights), some after each run.
+  // From now on moves the model's weights to huge pages (HugeWeights), some after each run; they
+  // are fetched as `prefetch()` has it now.
   void MoveWeights(int64_t from_bytes, std::optional<TernaryPacking> packing) {
-    huge_.emplace(model_, kernels_, pool_, from_bytes, packing);
+    huge_.emplace(model_, kernels_, pool_, prefetch_.weights, from_bytes, packing);
   }
   // Moves what is left of them at once.
   void FinishMoving() {

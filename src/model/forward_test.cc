@@ -195,7 +195,7 @@ TEST(ForwardPass, WeightsMoveAsTokensAreComputedAndChangeNothing) {
   EXPECT_EQ(states_of(0, TernaryPacking::kFours), unmoved);
   EXPECT_EQ(states_of(0, TernaryPacking::kFives), unmoved);
   EXPECT_EQ(states_of(0, {}), unmoved) << "whichever is faster";
-  EXPECT_EQ(HugeWeights(model, kernels, *pool, kNever, {}).left(), 0);
+  EXPECT_EQ(HugeWeights(model, kernels, *pool, WeightsPlans{}, kNever, {}).left(), 0);
 }
 
 TEST(ForwardPass, SaysWhatItReadAndFetched) {

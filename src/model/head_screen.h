@@ -35,6 +35,11 @@ class HeadScreen {
   static Result<HeadScreen> Build(const GgufTensor& output, const Kernels& kernels,
                                   ThreadPool& pool, const Progress& progress);
 
+  // Its rows are fetched by this plan, when they are read one after another.
+  void SetPrefetch(const PrefetchPlan& plan) {
+    for (ScreenRows& plane : planes_) plane.prefetch = plan;
+  }
+
   // What one token brings to every row.
   struct Input {
     std::vector<ScreenColumns> columns;  // x / scale, rounded

@@ -28,10 +28,12 @@ size_t PlaceBytes(const TernaryRows& matrix) {
 }  // namespace
 
 HugeWeights::HugeWeights(const Model& model, const Kernels& kernels, ThreadPool& pool,
-                         int64_t from_bytes, std::optional<TernaryPacking> packing)
+                         const WeightsPlans& plans, int64_t from_bytes,
+                         std::optional<TernaryPacking> packing)
     : model_(model),
       kernels_(kernels),
       pool_(pool),
+      plans_(plans),
       packing_(packing),
       trial_bytes_(std::max(kTrialBytesMin, kTrialCaches * ReadTopology().l3_bytes)) {
   if (!model.file().mapped()) return;
@@ -56,7 +58,11 @@ HugeWeights::HugeWeights(const Model& model, const Kernels& kernels, ThreadPool&
 
 TernaryRows HugeWeights::Rows(const TernaryMatrix& matrix) const {
   const auto moved = moved_.find(&matrix);
-  return moved == moved_.end() ? matrix.InRows() : moved->second;
+  TernaryRows rows = moved == moved_.end() ? matrix.InRows() : moved->second;
+  rows.prefetch = moved == moved_.end()                    ? plans_.fours_4k
+                  : rows.packing == TernaryPacking::kFours ? plans_.fours
+                                                           : plans_.fives;
+  return rows;
 }
 
 int64_t HugeWeights::left() const {
@@ -112,7 +118,7 @@ TernaryRows HugeWeights::Copy(const TernaryRows& fours, uint8_t* to) {
 void HugeWeights::ChoosePacking() {
   std::vector<TernaryRows> cold;
   for (size_t i = 0; i < next_; ++i) cold.push_back(Rows(*matrices_[i]));
-  const PackingTrial trial = TryPackings(cold, kernels_, pool_);
+  const PackingTrial trial = TryPackings(cold, plans_, kernels_, pool_);
   packing_ = TernaryPacking::kFours;
   if (trial.fours_ns < kWorthwhileGain * trial.fives_ns) return;
   packing_ = TernaryPacking::kFives;

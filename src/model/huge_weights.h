@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
+#include "kernels/weights_access.h"
 #include "model/model.h"
 
 namespace bitfetch {
@@ -26,11 +27,11 @@ class HugeWeights {
 
   // Nothing is to be moved if the weights are less than `from_bytes`, if the model's file was read
   // and not mapped, or if memory is short. Moved to `packing`, if one is given. All must outlive
-  // it.
-  HugeWeights(const Model& model, const Kernels& kernels, ThreadPool& pool, int64_t from_bytes,
-              std::optional<TernaryPacking> packing);
+  // it. Kernels are to fetch them as planned.
+  HugeWeights(const Model& model, const Kernels& kernels, ThreadPool& pool,
+              const WeightsPlans& plans, int64_t from_bytes, std::optional<TernaryPacking> packing);
 
-  // A matrix of the model where it is now.
+  // A matrix of the model where it is now, and how to fetch it there.
   TernaryRows Rows(const TernaryMatrix& matrix) const;
 
   // Moves the next matrices, whole ones, until `bytes` of them have moved, with all threads, and
@@ -48,6 +49,7 @@ class HugeWeights {
   const Model& model_;
   const Kernels& kernels_;
   ThreadPool& pool_;
+  WeightsPlans plans_;
   std::optional<TernaryPacking> packing_;  // none until they were tried
   size_t trial_bytes_;                     // of the matrices that are tried
   PageBuffer memory_;

@@ -15,6 +15,10 @@
 namespace bitfetch {
 namespace {
 
+constexpr WeightsPlans kPlans = {.fours_4k = {.on = true, .distance_bytes = 64},
+                                 .fours = {.on = true, .distance_bytes = 128},
+                                 .fives = {.on = true, .distance_bytes = 192}};
+
 TEST(HugeWeights, MovesMatrixByMatrix) {
   const TempDir folder;
   const std::string path = folder.Path("model.gguf");
@@ -26,7 +30,7 @@ TEST(HugeWeights, MovesMatrixByMatrix) {
   const auto& second = std::get<TernaryMatrix>(layer.attn_k.weights);
   const auto& down = std::get<TernaryMatrix>(layer.ffn_down.weights);
 
-  HugeWeights fours(model, *SupportedKernels().back(), *pool, 0, TernaryPacking::kFours);
+  HugeWeights fours(model, *SupportedKernels().back(), *pool, kPlans, 0, TernaryPacking::kFours);
   EXPECT_EQ(fours.Rows(first).codes, first.codes);
   const int64_t left = fours.left();
   EXPECT_EQ(fours.Move(1), first.bytes());
@@ -34,12 +38,15 @@ TEST(HugeWeights, MovesMatrixByMatrix) {
   EXPECT_NE(fours.Rows(first).codes, first.codes);
   EXPECT_EQ(std::memcmp(fours.Rows(first).codes, first.codes, first.bytes()), 0);
   EXPECT_EQ(fours.Rows(second).codes, second.codes);
+  EXPECT_EQ(fours.Rows(first).prefetch, kPlans.fours);
+  EXPECT_EQ(fours.Rows(second).prefetch, kPlans.fours_4k);
 
-  HugeWeights fives(model, *SupportedKernels().back(), *pool, 0, TernaryPacking::kFives);
+  HugeWeights fives(model, *SupportedKernels().back(), *pool, kPlans, 0, TernaryPacking::kFives);
   EXPECT_EQ(fives.Move(left), left);
   EXPECT_EQ(fives.left(), 0);
   const TernaryRows packed = fives.Rows(down);
   EXPECT_EQ(packed.packing, TernaryPacking::kFives);
+  EXPECT_EQ(packed.prefetch, kPlans.fives);
   EXPECT_EQ(packed.scale, down.scale);
   EXPECT_EQ(packed.bytes(), (down.rows + 4) / 5 * down.cols);
   for (int64_t row = 0; row < down.rows; ++row) {
@@ -72,13 +79,13 @@ TEST(HugeWeights, TakesTheFasterPacking) {
   const auto& first = std::get<TernaryMatrix>(model.layers()[0].attn_q.weights);
 
   const Kernels slow_fives = SlowWith<TernaryPacking::kFives>();
-  HugeWeights fours(model, slow_fives, *pool, 0, {});
+  HugeWeights fours(model, slow_fives, *pool, kPlans, 0, {});
   fours.Move(fours.left());
   EXPECT_EQ(fours.left(), 0);
   EXPECT_EQ(fours.Rows(first).packing, TernaryPacking::kFours);
 
   const Kernels slow_fours = SlowWith<TernaryPacking::kFours>();
-  HugeWeights fives(model, slow_fours, *pool, 0, {});
+  HugeWeights fives(model, slow_fours, *pool, kPlans, 0, {});
   const int64_t left = fives.left();
   EXPECT_EQ(fives.Move(left), left);
   EXPECT_EQ(fives.left(), left) << "all again";

@@ -58,12 +58,13 @@ uint64_t RowsReaching(std::span<const double> upper, double threshold) {
 }  // namespace
 
 OutputHead::OutputHead(const GgufTensor& output, const Kernels& kernels, ThreadPool& pool,
-                       const TernaryGroups* groups)
-    : output_(output),
-      kernels_(kernels),
-      pool_(pool),
-      groups_(groups),
-      dequantized_(pool.threads()) {}
+                       const TernaryGroups* groups, const PrefetchPlan& groups_prefetch)
+    : output_(output), kernels_(kernels), pool_(pool), dequantized_(pool.threads()) {
+  if (groups != nullptr) {
+    groups_ = *groups;
+    groups_->prefetch = groups_prefetch;
+  }
+}
 
 void OutputHead::All(std::span<const HeadRows> all) {
   if (groups_) return AllByGroup(all);

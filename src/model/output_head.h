@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -34,9 +35,9 @@ struct HeadQuery {
 // bits, however it was asked for. The tensor, kernels and pool must outlive it.
 class OutputHead {
  public:
-  // `groups`: the tensor as kernels read it, if it is ternary by group.
+  // `groups`: the tensor as kernels read it, if it is ternary by group, and how they fetch it.
   OutputHead(const GgufTensor& output, const Kernels& kernels, ThreadPool& pool,
-             const TernaryGroups* groups = nullptr);
+             const TernaryGroups* groups = nullptr, const PrefetchPlan& groups_prefetch = {});
 
   // From now on Wanted() screens with this copy of the same tensor.
   void SetScreen(std::shared_ptr<const HeadScreen> screen) { screen_ = std::move(screen); }
@@ -81,7 +82,7 @@ class OutputHead {
   const GgufTensor& output_;
   const Kernels& kernels_;
   ThreadPool& pool_;
-  const TernaryGroups* groups_;
+  std::optional<TernaryGroups> groups_;
   std::shared_ptr<const HeadScreen> screen_;
   int64_t rows_computed_ = 0;
   int64_t bytes_read_ = 0;

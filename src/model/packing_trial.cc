@@ -27,8 +27,8 @@ double Time(const TernaryRows& matrix, const QuantizedRows& token, float* out,
 
 }  // namespace
 
-PackingTrial TryPackings(std::span<const TernaryRows> matrices, const Kernels& kernels,
-                         ThreadPool& pool) {
+PackingTrial TryPackings(std::span<const TernaryRows> matrices, const WeightsPlans& plans,
+                         const Kernels& kernels, ThreadPool& pool) {
   int64_t max_rows = 0, max_cols = 0;
   for (const TernaryRows& matrix : matrices) {
     max_rows = std::max(max_rows, matrix.rows);
@@ -49,7 +49,8 @@ PackingTrial TryPackings(std::span<const TernaryRows> matrices, const Kernels& k
   for (int pass = 0; pass < kPasses; ++pass) {
     for (size_t i = 0; i < matrices.size(); ++i) {
       const bool fives = (pass + i) % 2 == 1;
-      const TernaryRows rows = fives ? AsFives(matrices[i], matrices[i].codes) : matrices[i];
+      TernaryRows rows = fives ? AsFives(matrices[i], matrices[i].codes) : matrices[i];
+      rows.prefetch = fives ? plans.fives : plans.fours;
       double& best = bests[i].ns[fives ? 1 : 0];
       best = std::min(best, Time(rows, token, out.data(), kernels, pool));
     }

@@ -6,18 +6,20 @@
 
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
+#include "kernels/weights_access.h"
 
 namespace bitfetch {
 
-// What one token with these matrices takes in either packing, each at its best of a few times in
-// turn. They lie in kFours, together in more memory than the caches hold; the same bytes, in which
-// any codes are as good, are read as kFives too. Takes as long as reading them sixteen times.
+// What one token with these matrices takes in either packing, fetched as planned, each at its best
+// of a few times in turn. They lie in kFours, together in more memory than the caches hold; the
+// same bytes, in which any codes are as good, are read as kFives too. Takes as long as reading them
+// sixteen times.
 struct PackingTrial {
   double fours_ns = 0;
   double fives_ns = 0;
 };
-PackingTrial TryPackings(std::span<const TernaryRows> matrices, const Kernels& kernels,
-                         ThreadPool& pool);
+PackingTrial TryPackings(std::span<const TernaryRows> matrices, const WeightsPlans& plans,
+                         const Kernels& kernels, ThreadPool& pool);
 
 }  // namespace bitfetch
 

@@ -14,6 +14,8 @@ namespace {
 
 // The part of L2 that a distance may always take: lines that wait there cost nothing else.
 constexpr int64_t kL2Part = 16;
+// The part of a run that it may always take: what lies behind the run is fetched for nothing.
+constexpr int64_t kRunPart = 16;
 
 // What a thread uses at most, in bytes per nanosecond.
 double Rate(const MachineProfile& profile, const KernelSpeed& kernel, int threads) {
@@ -47,7 +49,9 @@ PrefetchPlan Plan(const MachineProfile& profile, const PrefetchAccess& access,
   if (room < 1) hint = PrefetchHint::kL2;
   if (hint == PrefetchHint::kL2) {
     room = std::max<int64_t>(RoomLines(profile.l2_bytes, access.working_set_bytes, sharers), 1);
-    wanted = std::max(wanted, profile.l2_bytes / sharers / kL2Part / kLineBytes);
+    int64_t lead = profile.l2_bytes / sharers / kL2Part;
+    if (access.run_bytes > 0) lead = std::min(lead, access.run_bytes / kRunPart);
+    wanted = std::max(wanted, lead / kLineBytes);
   }
 
   PrefetchPlan plan{.on = true, .hint = hint};

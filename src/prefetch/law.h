@@ -27,8 +27,10 @@ struct PrefetchAccess {
   bool paged = false;                // blocks in shuffled places, not one after another
   PageSize pages = PageSize::kHuge;  // what the data sits on
   int threads = 1;                   // that read at once
-  int64_t working_set_bytes = 0;     // what the kernel itself keeps in L1
-  int max_streams = 1;               // that the kernel can walk in turn
+  KernelData data = KernelData::kKv;
+  int64_t run_bytes = 0;          // that a thread reads on end; 0: as good as without end
+  int64_t working_set_bytes = 0;  // what the kernel itself keeps in L1
+  int max_streams = 1;            // that the kernel can walk in turn
 };
 
 // What a kernel shall do. It walks `streams` tiles in turn, a line of each, and has requested

@@ -78,6 +78,7 @@ PrefetchAccess AnyAccess(Random& random) {
   access.threads = random.Int(1, 100);
   access.working_set_bytes = random.Int(0, 20) << 10;
   access.max_streams = random.Int(1, 20);
+  if (random.Int(0, 1) == 1) access.run_bytes = random.Int(1, 1 << 20);
   return access;
 }
 
@@ -146,6 +147,17 @@ TEST(Law, LeadsByAPartOfL2AndAtLeastByLittlesLaw) {
   profile.loaded_latency_ns = 100'000;
   EXPECT_EQ(ChoosePrefetch(profile, {.working_set_bytes = 256, .max_streams = 4}).distance_bytes,
             (1 << 20) - 256);
+}
+
+// What a run ends before is fetched for nothing.
+TEST(Law, LeadsByNoMoreThanAPartOfARun) {
+  const MachineProfile profile = Fast(kIntoL2);
+  const auto distance = [&](int64_t run_bytes) {
+    return ChoosePrefetch(profile, {.run_bytes = run_bytes, .max_streams = 4}).distance_bytes;
+  };
+  EXPECT_EQ(distance(64 << 20), 64 << 10);
+  EXPECT_EQ(distance(160 << 10), 10 << 10);
+  EXPECT_EQ(distance(1 << 10), 40 * 64);  // Little's law: 38 lines, in four streams
 }
 
 TEST(Law, StaysWithinItsBounds) {
@@ -324,6 +336,18 @@ TEST(NearestKernel, IsItselfOrTheOneWithValuesOfNearestSize) {
   EXPECT_EQ(nearest("q8_0:q4_0", 6.5), "q8_0");
   EXPECT_EQ(nearest("f32:f16", 24), "f32");
   EXPECT_EQ(nearest("q2", 2), "q4_0");
+}
+
+TEST(NearestKernel, SpeaksForItsKindOfDataOnly) {
+  MachineProfile profile;
+  profile.kernels = {Kernel("f16", 16, 1e9, kIntoL1)};
+  const PrefetchAccess fours{.kernel = "fours", .value_bits = 2, .data = KernelData::kWeights};
+  EXPECT_EQ(NearestKernel(profile, fours).data, KernelData::kWeights);  // assumed
+  EXPECT_TRUE(ChoosePrefetch(profile, fours).on);
+  profile.kernels.push_back(Kernel("screen", 4, 2e9, kIntoL1));
+  profile.kernels.back().data = KernelData::kWeights;
+  EXPECT_EQ(NearestKernel(profile, fours).name, "screen");
+  EXPECT_EQ(NearestKernel(profile, {.kernel = "q4_0", .value_bits = 4.5}).name, "f16");
 }
 
 TEST(ChooseStreams, TakesWhatGainedMostOfWhatTheKernelCanWalk) {

@@ -9,8 +9,9 @@
 
 namespace bitfetch {
 
-// The kernel of the profile that speaks for `access`: itself, or else the one whose values are
-// nearest in size. The profile is one that CheckProfile accepts.
+// The kernel of the profile that speaks for `access`: itself, or else the one of such data whose
+// values are nearest in size, or else what is assumed of such data. The profile is one that
+// CheckProfile accepts.
 const KernelSpeed& NearestKernel(const MachineProfile& profile, const PrefetchAccess& access);
 
 // What was measured of the kernel on these pages and with as many threads, or else nearest to them.

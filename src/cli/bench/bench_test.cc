@@ -107,6 +107,21 @@ TEST_F(BenchTest, DistanceSweepsAndComparesTheLaw) {
   }
 }
 
+TEST_F(BenchTest, DistanceSweepsWeights) {
+  const Finished finished = RunProgram({"bench", "distance", "--weights", "fours,fives", "-t", "1",
+                                        "--repeats", "1", "--json", "-"});
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  const Json rows = Json::parse(finished.out);
+  ASSERT_EQ(rows.size(), 2 * (2u + 2 * 11));
+  for (const Json& row : rows) {
+    EXPECT_EQ(row.at("bench"), "distance");
+    EXPECT_THAT(row.at("weights"), ::testing::AnyOf("fours", "fives"));
+    EXPECT_FALSE(row.contains("n_kv"));
+    ExpectSpread(row, "fraction");
+  }
+  ExpectSpread(rows.back(), "ratio");
+}
+
 TEST_F(BenchTest, DistanceEndsWithWhatCameOfIt) {
   const Finished finished =
       RunProgram({"bench", "distance", "--shape", "1,1,32", "--n-kv", "64,128", "-t", "1",

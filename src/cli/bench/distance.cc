@@ -13,9 +13,20 @@ struct DistanceArguments {
   std::string json;
 };
 
+constexpr std::string_view kWeightsHeader = "threads  pages  weights  prefetch  bytes ahead  hint";
+
+std::string WeightsText(const AttentionPlace& place, WeightsKind kind,
+                        const PrefetchSetting& prefetch, const PrefetchPlan& plan) {
+  return fmt::format("{:>7}  {:<5}  {:<7}  {:<8}  {:>11}  {:<4}", place.threads,
+                     PageSizeName(place.pages), WeightsKindName(kind),
+                     PrefetchSettingText(prefetch), plan.distance_bytes, HintName(plan));
+}
+
 std::string TableRow(const DistanceBenchRow& row) {
-  return fmt::format("{}  {:<24}  {}", PlaceText(row.place, row.prefetch, row.plan),
-                     SpreadText(row.gb_per_s), SpreadText(row.fraction));
+  const std::string place = row.weights
+                                ? WeightsText(row.place, *row.weights, row.prefetch, row.plan)
+                                : PlaceText(row.place, row.prefetch, row.plan);
+  return fmt::format("{}  {:<24}  {}", place, SpreadText(row.gb_per_s), SpreadText(row.fraction));
 }
 
 std::string Counted(int count, std::string_view what) {
@@ -31,15 +42,21 @@ std::string PlanText(const PrefetchPlan& plan) {
 // What a place's rows come to.
 std::string SummaryText(const DistanceBenchRow& row) {
   const auto& [best, ratio, pairs] = *row.head_to_head;
-  return fmt::format(
-      "{}, {} pages, {}, {}, {} tokens: best {}; auto {}; auto over best {}, {} pairs",
-      Counted(row.place.threads, "thread"), PageSizeName(row.place.pages),
-      BlockPlacementName(row.place.placement), KvTypesName(row.place.kv_types), row.place.n_kv,
-      PlanText(best), PlanText(row.plan), SpreadText(ratio), pairs);
+  const std::string what =
+      row.weights ? std::string(WeightsKindName(*row.weights))
+                  : fmt::format("{}, {}, {} tokens", BlockPlacementName(row.place.placement),
+                                KvTypesName(row.place.kv_types), row.place.n_kv);
+  return fmt::format("{}, {} pages, {}: best {}; auto {}; auto over best {}, {} pairs",
+                     Counted(row.place.threads, "thread"), PageSizeName(row.place.pages), what,
+                     PlanText(best), PlanText(row.plan), SpreadText(ratio), pairs);
 }
 
 BenchJson ToJson(const DistanceBenchRow& row) {
   BenchJson json = PlaceJson("distance", row.place, row.prefetch, row.plan);
+  if (row.weights) {
+    for (const char* of_kv : {"n_kv", "kv_type", "layout"}) json.erase(of_kv);
+    json["weights"] = WeightsKindName(*row.weights);
+  }
   AddSpread(json, "gb_per_s", row.gb_per_s);
   AddSpread(json, "read_gb_per_s", row.read_gb_per_s);
   AddSpread(json, "fraction", row.fraction);
@@ -55,8 +72,9 @@ BenchJson ToJson(const DistanceBenchRow& row) {
   return json;
 }
 
-std::string DistanceHeader() {
-  return fmt::format("{}  {:<24}  {}", kPlaceHeader, "GB/s", kFractionTitle);
+std::string DistanceHeader(bool of_weights) {
+  return fmt::format("{}  {:<24}  {}", of_weights ? kWeightsHeader : kPlaceHeader, "GB/s",
+                     kFractionTitle);
 }
 
 }  // namespace
@@ -73,7 +91,7 @@ Status RunDistanceBench(const DistanceBenchOptions& options, BenchRows& to) {
       std::string text = TableRow(row);
       if (row.head_to_head) {
         summary += '\n' + SummaryText(row);
-        if (++places == bench.places.count()) text += summary;
+        if (++places == bench.count()) text += summary;
       }
       BITFETCH_RETURN_IF_ERROR(to.Add(text, ToJson(row)));
     }
@@ -98,16 +116,18 @@ void AddBenchDistance(Command& bench) {
 Attention of one token is measured without prefetching, with every distance from 64 bytes to 64 KiB
 along 1 to 16 streams into L1 and into L2, and with what --prefetch auto chooses. In the end auto is
 measured in turn with the best of all these, and the last lines say what came of it. `bitfetch bench
-report` draws the figures.
+report` draws the figures. With --weights it is weights that are measured, along one stream.
 
 examples:
   bitfetch bench distance
+  bitfetch bench distance --weights fours,fives
   bitfetch bench distance -t 1 --kv-type q8_0 --pages 4k --json distance.json)",
                            kAttentionRowsHelp)});
   AddAttentionPlaces(command, &options->bench.places, "contiguous,paged");
-  AddRepeatsAndJson(command, &options->bench.repeats, &options->json);
+  AddWeights(command, &options->bench.weights);
+  AddRepeatsAndJson(command, &options->bench.sweep.repeats, &options->json);
   command.SetRun([options] {
-    return ReportRows(DistanceHeader(), options->json,
+    return ReportRows(DistanceHeader(!options->bench.weights.empty()), options->json,
                       [&](BenchRows& rows) { return RunDistanceBench(options->bench, rows); });
   });
 }

@@ -80,7 +80,7 @@ MissesBenchOptions MissesOptions(bool quick) {
 DistanceBenchOptions DistanceOptions(bool quick) {
   DistanceBenchOptions options;
   options.places.placements = {BlockPlacement::kContiguous, BlockPlacement::kShuffled};
-  options.repeats = quick ? 9 : 15;
+  options.sweep.repeats = quick ? 9 : 15;
   return options;
 }
 

@@ -153,6 +153,14 @@ void AddKvTypes(Command& command, std::vector<KvTypes>* types) {
                     types, ListOf<KvTypes>(ParseKvTypes));
 }
 
+void AddWeights(Command& command, std::vector<WeightsKind>* kinds) {
+  command.AddParsed("--weights", "KIND,...",
+                    "measure the products of a token with weights in place of attention: fours, "
+                    "fives (four or five ternary codes in a byte), groups (ternary by group), "
+                    "screen (the output head's copy)",
+                    kinds, ListOf<WeightsKind>(ParseWeightsKind));
+}
+
 void AddPrefetch(Command& command, const std::string& default_text,
                  std::vector<PrefetchSetting>* prefetch) {
   command.AddParsed("--prefetch", "HOW,...",

@@ -17,6 +17,7 @@
 #include "bench/spread.h"
 #include "cli/command.h"
 #include "cli/progress_line.h"
+#include "kernels/weights_access.h"
 #include "prefetch/setting.h"
 
 namespace bitfetch {
@@ -92,6 +93,7 @@ void AddCounts(Command& command, const std::string& names, const std::string& he
                std::vector<int64_t>* counts, int64_t min, int64_t max);
 void AddTokensInCache(Command& command, std::vector<int64_t>* n_kv);  // --n-kv
 void AddKvTypes(Command& command, std::vector<KvTypes>* types);
+void AddWeights(Command& command, std::vector<WeightsKind>* kinds);  // --weights
 void AddPrefetch(Command& command, const std::string& default_text,
                  std::vector<PrefetchSetting>* prefetch);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/attention_probe.h"
+#include "engine/engine_probe.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "kernels/attention.h"
+#include "kernels/weights_access.h"
 #include "machine/clock.h"
 
 namespace bitfetch {
@@ -16,7 +17,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-class AttentionProbeTest : public ::testing::Test {
+class EngineProbeTest : public ::testing::Test {
  protected:
   // As SupportedKernels has them: scalar first, which is slow, and the best last.
   const Kernels& kernels_ = *SupportedKernels().back();
@@ -32,17 +33,21 @@ class AttentionProbeTest : public ::testing::Test {
 
 constexpr double kForever = 1e18;
 
-TEST_F(AttentionProbeTest, NamesWhatItMeasures) {
+TEST_F(EngineProbeTest, NamesWhatItMeasures) {
   const KvTypes mixed{KvType::kF32, KvType::kBF16};
   const KernelProbe probe =
-      AttentionProbe(kernels_, ProbeEffort::kQuick, {KvTypes{}, mixed, KvTypes{}});
-  EXPECT_THAT(probe.names, ElementsAre(f16_, AttentionName(kernels_.isa, mixed)));
-  EXPECT_EQ(AttentionProbe(kernels_, ProbeEffort::kTune).names.size(), kKvTypes.size());
+      EngineProbe(kernels_, ProbeEffort::kQuick, {KvTypes{}, mixed, KvTypes{}});
+  EXPECT_THAT(probe.names, ElementsAre(f16_, AttentionName(kernels_.isa, mixed),
+                                       WeightsName(kernels_.isa, WeightsKind::kFours),
+                                       WeightsName(kernels_.isa, WeightsKind::kFives),
+                                       WeightsName(kernels_.isa, WeightsKind::kGroups),
+                                       WeightsName(kernels_.isa, WeightsKind::kScreen)));
+  EXPECT_EQ(EngineProbe(kernels_, ProbeEffort::kTune).names.size(), 4 + kKvTypes.size());
 }
 
-TEST_F(AttentionProbeTest, MeasuresEveryTypeItReads) {
+TEST_F(EngineProbeTest, MeasuresEveryKernel) {
   const KvTypes f32{KvType::kF32, KvType::kF32};
-  const KernelProbe probe = AttentionProbe(kernels_, ProbeEffort::kTune, {f32, KvTypes{}});
+  const KernelProbe probe = EngineProbe(kernels_, ProbeEffort::kTune, {f32, KvTypes{}});
   profile_.kernels.clear();           // the assumed one
   EXPECT_FALSE(Run(probe, NowNs()));  // no time
   EXPECT_TRUE(profile_.kernels.empty());
@@ -59,18 +64,20 @@ TEST_F(AttentionProbeTest, MeasuresEveryTypeItReads) {
       EXPECT_EQ(gain.pages, PageSize::k4K);
       seen.insert({gain.threads, gain.hint, gain.streams});
     }
-    EXPECT_EQ(seen.size(), 2u * 2 * 5);
+    // With one thread and with two, into L1 and into L2.
+    EXPECT_EQ(seen.size(), 2u * 2 * (kernel->data == KernelData::kKv ? 5 : 1)) << name;
     EXPECT_EQ(seen.size(), kernel->gains.size());
   }
 }
 
-TEST_F(AttentionProbeTest, AddsToAKernelThatIsThere) {
-  const KernelProbe probe = AttentionProbe(kernels_, ProbeEffort::kQuick, {KvTypes{}});
+TEST_F(EngineProbeTest, AddsToAKernelThatIsThere) {
+  const KernelProbe probe = EngineProbe(kernels_, ProbeEffort::kQuick, {KvTypes{}});
   profile_.kernels = {{f16_, 16, 123e9, {{}}}};
   ASSERT_TRUE(Run(probe, kForever));
-  ASSERT_EQ(profile_.kernels.size(), 1u);
-  EXPECT_EQ(profile_.kernels[0].hot_bytes_per_s, 123e9);
-  EXPECT_EQ(profile_.kernels[0].gains.size(), 1u + 6);
+  ASSERT_EQ(profile_.kernels.size(), 1 + kWeightsKinds.size());
+  const KernelSpeed* kernel = FindKernel(profile_, f16_);
+  EXPECT_EQ(kernel->hot_bytes_per_s, 123e9);
+  EXPECT_EQ(kernel->gains.size(), 1u + 6);
 }
 
 }  // namespace
