@@ -12,8 +12,9 @@
 namespace bitfetch {
 namespace {
 
-// Two, so that one reads while the other checks what it has read, or waits for an answer.
-constexpr size_t kThreads = 2;
+// A disk has so many blocks to read at a time; one thread would leave it, or a network, idle while
+// it checks.
+constexpr size_t kThreads = 4;
 
 }  // namespace
 
@@ -123,7 +124,7 @@ void BlockFetcher::Count(Entry& entry, std::unique_lock<std::mutex>& lock) {
 void BlockFetcher::ReadSome(Entry& entry, std::unique_lock<std::mutex>& lock) {
   const size_t first = entry.begun;
   const size_t left = entry.to.size() - first;
-  // Both threads have something to do as long as there is something.
+  // All threads have something to do as long as there is something.
   const size_t count = std::min(store_.Ahead(block_bytes_), (left + kThreads - 1) / kThreads);
   entry.begun += count;
   lock.unlock();

@@ -23,7 +23,7 @@ struct BlockName {
   KvTypes types;
 };
 
-// A record is a header and the block's bytes as they lie in memory, the same on every machine. The
+// A record is the block's bytes as they lie in memory, the same on every machine, and a header. The
 // header, all numbers with the lowest byte first:
 //
 //   0  "bitfetch"      8  uint32 format, 1      12  uint32 tokens of a block, 16
@@ -41,7 +41,7 @@ RecordHeader MakeRecordHeader(const BlockName& name, std::span<const std::byte> 
 // its key is not that of its tokens, a byte of it changed.
 Result<BlockName> ReadRecord(const RecordHeader& header, std::span<const std::byte> block);
 
-// The bytes of the block behind a header, as it says itself; nothing: it is no record's.
+// The bytes of the block that a header belongs to, as it says itself; nothing: it is no record's.
 std::optional<uint64_t> RecordBlockBytes(const RecordHeader& header);
 
 }  // namespace bitfetch

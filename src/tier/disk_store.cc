@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -84,8 +85,36 @@ bool TransferAll(int fd, iovec first, iovec second, Transfer transfer) {
   return true;
 }
 
-bool ReadAll(int fd, RecordHeader& header, std::span<std::byte> block) {
-  return TransferAll(fd, {header.data(), header.size()}, {block.data(), block.size()}, preadv);
+bool ReadAll(int fd, std::span<std::byte> block, RecordHeader& header) {
+  return TransferAll(fd, {block.data(), block.size()}, {header.data(), header.size()}, preadv);
+}
+
+// Whether the system's memory has a file, as far as its first page tells.
+bool IsInMemory(int fd) {
+  void* page = mmap(nullptr, 1, PROT_READ, MAP_SHARED, fd, 0);
+  if (page == MAP_FAILED) return false;
+  unsigned char is_there = 0;
+  mincore(page, 1, &is_there);
+  munmap(page, 1);
+  return (is_there & 1) != 0;
+}
+
+// The same as ReadAll from the disk itself to where the block belongs, without a copy in the
+// system's memory: half the work, and twice as fast where that is on huge pages. False where
+// something between here and the disk can't; then the file is as it was opened.
+bool ReadDirect(int fd, std::span<std::byte> block, RecordHeader& header) {
+  constexpr size_t kSector = 512;  // at least: what else a device asks for, it refuses
+  if (reinterpret_cast<uintptr_t>(block.data()) % kSector != 0 || block.size() % kSector != 0 ||
+      fcntl(fd, F_SETFL, O_DIRECT) != 0) {
+    return false;
+  }
+  alignas(4096) std::array<std::byte, 4096> end;  // the header, and room behind it
+  const iovec parts[] = {{block.data(), block.size()}, {end.data(), end.size()}};
+  const bool is_read =
+      preadv(fd, parts, 2, 0) == static_cast<ssize_t>(block.size() + header.size());
+  if (is_read) std::copy_n(end.begin(), header.size(), header.begin());
+  fcntl(fd, F_SETFL, 0);
+  return is_read;
 }
 
 // The lock of a folder, which the system lets go of with the process.
@@ -151,14 +180,8 @@ Descriptor DiskStore::OpenRecord(const char* file) const {
   return Descriptor(openat(at_.get(), file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
 }
 
-void DiskStore::Expect(const BlockKey& key) const {
-  const Descriptor file = OpenRecord(FileName(key).c_str());
-  if (file.get() >= 0) posix_fadvise(file.get(), 0, 0, POSIX_FADV_WILLNEED);
-}
-
 Status DiskStore::Read(std::span<const BlockKey> keys, std::span<std::byte* const> to,
                        size_t block_bytes, FunctionRef<bool()> arrived) {
-  for (const BlockKey& key : keys) Expect(key);
   for (size_t i = 0; i < keys.size(); ++i) {
     BITFETCH_ASSIGN_OR_RETURN(const bool is_there, ReadOne(keys[i], {to[i], block_bytes}));
     if (!is_there || !arrived()) break;
@@ -179,7 +202,11 @@ Result<bool> DiskStore::ReadOne(const BlockKey& key, std::span<std::byte> block)
       return Fail("it has {} bytes where {} belong", status.st_size, bytes);
     }
     RecordHeader header;
-    if (!ReadAll(fd.get(), header, block)) return FailErrno("it can't be read");
+    // What was written just now comes faster from memory.
+    if ((IsInMemory(fd.get()) || !ReadDirect(fd.get(), block, header)) &&
+        !ReadAll(fd.get(), block, header)) {
+      return FailErrno("it can't be read");
+    }
     BITFETCH_ASSIGN_OR_RETURN(const BlockName name, ReadRecord(header, block));
     if (name.key != key) return Fail("it is another block's");
     return {};
@@ -219,8 +246,8 @@ Status DiskStore::WriteAside(const BlockName& name, std::span<const std::byte> b
   if (part == nullptr) return FailErrno(path);
   const Descriptor closed(fd);
   RecordHeader header = MakeRecordHeader(name, block);
-  if (!TransferAll(fd, {header.data(), header.size()},
-                   {const_cast<std::byte*>(block.data()), block.size()}, pwritev) ||
+  if (!TransferAll(fd, {const_cast<std::byte*>(block.data()), block.size()},
+                   {header.data(), header.size()}, pwritev) ||
       futimens(fd, WantedAt(Now()).data()) != 0 || !part->MoveTo(path)) {
     return FailErrno(path);
   }
@@ -285,13 +312,13 @@ Result<BlockName> DiskStore::Check(const Record& record) const {
   if (fd.get() < 0 || fstat(fd.get(), &status) != 0) return FailErrno(record.file);
   if (!S_ISREG(status.st_mode)) return Fail("{}: is not a regular file", record.file);
   RecordHeader header;
-  std::vector<std::byte> block;
-  if (!ReadAll(fd.get(), header, {}) || !RecordBlockBytes(header) ||
-      *RecordBlockBytes(header) != static_cast<uint64_t>(status.st_size) - header.size()) {
+  const int64_t bytes = status.st_size - static_cast<int64_t>(header.size());
+  if (bytes < 0 || pread(fd.get(), header.data(), header.size(), bytes) != std::ssize(header) ||
+      RecordBlockBytes(header) != static_cast<uint64_t>(bytes)) {
     return Fail("{}: is not a whole record", record.file);
   }
-  block.resize(*RecordBlockBytes(header));
-  if (!ReadAll(fd.get(), header, block)) return FailErrno(record.file);
+  std::vector<std::byte> block(bytes);
+  if (!ReadAll(fd.get(), block, header)) return FailErrno(record.file);
   auto name = ReadRecord(header, block);
   if (!name) return Fail("{}: {}", record.file, name.error().message);
   if (FileName(name->key) != record.file) return Fail("{}: is another block's", record.file);

@@ -15,7 +15,8 @@
 
 namespace bitfetch {
 
-// Blocks of KV in a folder, a file for each record, named by its key. Files are written aside and
+// Blocks of KV in a folder, a file for each record, named by its key: the block, and its header
+// behind it, so that the disk can write a block to where it belongs. Files are written aside and
 // renamed, so a process that is ended leaves whole records; what a crash of the system cut shows in
 // its checksum. Where room is needed the record that was wanted longest ago goes. Any number of
 // processes share a folder: what is in it they count in one place, under a lock.
@@ -33,8 +34,7 @@ class DiskStore final : public BlockStore {
   // Costs some microseconds for each key that is there.
   int64_t Count(std::span<const BlockKey> keys) override;
 
-  // So many that the disk has something to read while a record is checked.
-  size_t Ahead(size_t) const override { return 8; }
+  size_t Ahead(size_t) const override { return 1; }
   Status Read(std::span<const BlockKey> keys, std::span<std::byte* const> to, size_t block_bytes,
               FunctionRef<bool()> arrived) override;
 
@@ -69,8 +69,6 @@ class DiskStore final : public BlockStore {
         max_bytes_(max_bytes) {}
 
   Descriptor OpenRecord(const char* file) const;
-  // Tells the system that this block is wanted soon.
-  void Expect(const BlockKey& key) const;
   // False: it is not there.
   Result<bool> ReadOne(const BlockKey& key, std::span<std::byte> block) const;
   Status MakeRoom(int64_t bytes);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -70,6 +71,47 @@ TEST_F(DiskStoreTest, GivesBackWhatItWasGivenAlsoToTheNextProcess) {
   EXPECT_EQ(status.st_mode & 0777, 0700u);
   ASSERT_EQ(stat(FileOf(store, chain[0]).c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+// Where it may, the disk writes a block to its place itself.
+TEST_F(DiskStoreTest, ReadsWhatTheSystemsMemoryHasNot) {
+  alignas(4096) static std::array<std::byte, 8192 + 1> room;
+  DiskStore store = Open(folder_);
+  const auto forget = [](const std::string& path) {
+    const int file = open(path.c_str(), O_RDONLY);
+    fdatasync(file);
+    posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+    close(file);
+  };
+  uint32_t seed = 1;
+  for (const size_t bytes : {8192, 512, 8000}) {
+    for (const size_t offset : {0, 1}) {
+      const TestBlock block = TestChain(1, bytes, ++seed).front();
+      ASSERT_TRUE(store.Write(block.name, block.bytes));
+      const std::string path = FileOf(store, block);
+      forget(path);
+      const std::span<std::byte> to(room.data() + offset, bytes);
+      std::ranges::fill(to, std::byte{0});
+      bool has_arrived = false;
+      const auto read = [&] {
+        std::byte* const at = to.data();
+        return store.Read({&block.name.key, 1}, {&at, 1}, bytes,
+                          [&] { return has_arrived = true; });
+      };
+      EXPECT_TRUE(read()) << bytes << " at " << offset;
+      EXPECT_TRUE(std::ranges::equal(to, block.bytes));
+
+      const char last = static_cast<char>(block.bytes.back() ^ std::byte{1});
+      std::fstream(path, std::ios::in | std::ios::out)
+          .seekp(static_cast<std::streamoff>(bytes) - 1)
+          .put(last);
+      forget(path);
+      EXPECT_TRUE(has_arrived);
+      const Status damaged = read();
+      ASSERT_FALSE(damaged);
+      EXPECT_THAT(damaged.error().message, HasSubstr("checksum"));
+    }
+  }
 }
 
 // Against a list of keys in the order of their use, of which the room holds the last.

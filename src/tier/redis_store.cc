@@ -29,8 +29,8 @@ Status TakeRecord(const redisReply& reply, const BlockKey& key, std::span<std::b
   if (reply.len != header.size() + block.size()) {
     return Fail("it has {} bytes where {} belong", reply.len, header.size() + block.size());
   }
-  std::memcpy(header.data(), reply.str, header.size());
-  std::memcpy(block.data(), reply.str + header.size(), block.size());
+  std::memcpy(block.data(), reply.str, block.size());
+  std::memcpy(header.data(), reply.str + block.size(), header.size());
   BITFETCH_ASSIGN_OR_RETURN(const BlockName name, ReadRecord(header, block));
   if (name.key != key) return Fail("it is another block's");
   return {};
@@ -176,8 +176,8 @@ Status RedisStore::Write(const BlockName& name, std::span<const std::byte> block
   if (is_there == nullptr || is_there->integer == 1) return {};
   const RecordHeader header = MakeRecordHeader(name, block);
   std::string record(header.size() + block.size(), '\0');
-  std::memcpy(record.data(), header.data(), header.size());
-  std::memcpy(record.data() + header.size(), block.data(), block.size());
+  std::memcpy(record.data(), block.data(), block.size());
+  std::memcpy(record.data() + block.size(), header.data(), header.size());
   const RedisReply kept =
       call.Ask(name.key, {"SET", NameOf(name.key), record, "EX", ttl}, /*minds=*/true);
   return kept == nullptr ? Status() : CheckRedisReply(*kept);
