@@ -286,6 +286,9 @@ Product ForwardPass::ProductOf(const Projection& projection, std::vector<float>&
     const auto& matrix = std::get<TernaryMatrix>(projection.weights);
     product.weights = huge_ ? huge_->Rows(matrix) : matrix.InRows();
   }
+  if (rows_ > kFewTokens) {
+    std::visit([](auto& weights) { weights.prefetch = kManyTokensPrefetch; }, product.weights);
+  }
   return product;
 }
 

@@ -29,15 +29,13 @@ size_t FirstWithInputOf(std::span<const Product> products, size_t i) {
 
 }  // namespace
 
-// A few tokens take as long as reading the weights, and the longer the run, the better the
-// prefetchers do: four to a thread, so that one which the system keeps waiting, or whose core is
-// slower, leaves the rest to others. More tokens compute for longer than they read.
+// For a few tokens the longer the run, the better the prefetchers do: four to a thread, so that one
+// which the system keeps waiting, or whose core is slower, leaves the rest to others.
 int64_t ProductRowsAtATime(const Product& product, int64_t tokens, int threads) {
-  constexpr int64_t kFew = 4;
   constexpr int64_t kMaxOfABatch = 128;
   constexpr int64_t kRunsOfAThread = 4;
   int64_t rows = Runs(product.rows(), kRunsOfAThread * threads);
-  if (tokens > kFew) rows = std::min(rows, kMaxOfABatch);
+  if (tokens > kFewTokens) rows = std::min(rows, kMaxOfABatch);
   const int64_t together = product.in_fives() ? 5 * kStripRows : kStripRows;
   return Runs(rows, together) * together;
 }

@@ -17,6 +17,14 @@ namespace bitfetch {
 // In how many runs of `at_a_time` so many rows come.
 inline int64_t Runs(int64_t rows, int64_t at_a_time) { return (rows + at_a_time - 1) / at_a_time; }
 
+// As many tokens take as long as reading the weights; more compute for longer than they read.
+inline constexpr int64_t kFewTokens = 4;
+
+// How weights are fetched for more: they are multiplied with some tokens at a time, and come from
+// L2 for all but the first, of which the law, measured with one token, knows nothing.
+inline constexpr PrefetchPlan kManyTokensPrefetch = {
+    .on = true, .distance_bytes = 8 << 10, .hint = PrefetchHint::kL1};
+
 // A projection of some rows of activations.
 struct Product {
   std::variant<TernaryRows, TernaryGroups> weights;
