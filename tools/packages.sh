@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# tools/packages.sh PURPOSE...: sees to it that the Debian packages for each purpose (build, serve, test, arm64, bench,
+# tools/packages.sh PURPOSE...: sees to it that the Debian packages for each purpose (build, serve, test, arm64, mca, bench,
 # clang, coverage, tidy, npm, browser) are there. Root installs what is missing; anyone else is told what to type. When
 # nothing is missing this takes milliseconds and no network.
 set -euo pipefail
@@ -14,6 +14,7 @@ declare -A packages=(
   # redis-tools has Redis's server, under another name: redis-server would start it as a service.
   [test]="binutils dpkg-dev file python3 python3-numpy python3-setuptools python3-venv python3-wheel qemu-user redis-tools"
   [arm64]="g++-aarch64-linux-gnu"
+  [mca]="llvm-19"
   [bench]="libbenchmark-dev"
   # libclang-rt-dev has the sanitizers and libFuzzer.
   [clang]="clang libclang-rt-dev"

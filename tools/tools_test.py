@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of bpe.py, gguf.py, synth.py, reference.py and report_pictures.py; needs numpy and no PyTorch. Run it with no argument."""
+"""Tests of bpe.py, gguf.py, synth.py, reference.py, report_pictures.py, scaling.py and neon_mca.py; needs numpy and no PyTorch.
+Run it with no argument."""
 import contextlib
+import dataclasses
 import io
 import os
 import pathlib
@@ -14,8 +16,10 @@ import numpy as np
 
 import bpe
 import gguf
+import neon_mca
 import reference
 import report_pictures
+import scaling
 import synth
 
 
@@ -182,6 +186,53 @@ class ReportPicturesTest(unittest.TestCase):
     def test_what_is_not_there_is_refused(self):
         for section, number in (("Nothing", 1), ("Misses", 0), ("Misses", 9)):
             self.assertRaises(report_pictures.PictureError, report_pictures.picture, self.PAGE, section, number)
+
+
+class ScalingTest(unittest.TestCase):
+    def test_the_model_is_near_what_was_measured(self):
+        for name, machine, gb, context, measured in scaling.CHECKS:
+            told = 1e3 / machine.token_ms(dataclasses.replace(scaling.B2, fours_gb=gb), context, 2)
+            self.assertLess(abs(told / measured - 1), 0.2, f"{name}, {context} tokens")
+
+    def test_its_page_has_what_it_prints(self):
+        docs = pathlib.Path(__file__).parent.parent / "docs"
+        page = (docs / "scaling.md").read_text(encoding="utf-8")
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            scaling.print_machines()
+        self.assertIn(printed.getvalue(), page)
+        self.assertEqual((docs / "scaling.svg").read_text(encoding="utf-8"), scaling.picture())
+
+
+class NeonMcaTest(unittest.TestCase):
+    # A loop around two others, of which one jumps over a prefetch that lies behind the function's end.
+    FUNCTION = """
+.L1:
+\tadd\tx0, x0, 1
+.L2:
+\tcbnz\tw2, .L5
+.L3:
+\tsdot\tv0.4s, v1.16b, v2.16b
+\tcmp\tx1, x0
+\tbne\t.L2
+.L4:
+\tfmla\tv0.4s, v1.4s, v2.4s
+\tfmla\tv3.4s, v1.4s, v2.4s
+\tcbnz\tx4, .L4
+\tcmp\tx3, x0
+\tbne\t.L1
+\tret
+.L5:
+\tprfm pldl1keep, [x5]
+\tb\t.L3
+""".strip("\n").splitlines()
+
+    def test_a_loop_is_known_by_what_it_does(self):
+        flow = neon_mca.Flow(self.FUNCTION)
+        self.assertEqual([line.split()[0] for line in flow.turn(1, 1)], ["sdot", "cmp", "bne", "cbnz", "prfm", "b"])
+        self.assertEqual([line.split()[0] for line in flow.turn(0, 1)], ["sdot", "cmp", "bne", "cbnz"])
+        self.assertEqual([line.split()[0] for line in flow.turn(0, 2)], ["fmla", "fmla", "cbnz"])
+        self.assertIsNone(flow.turn(2, 1))
 
 
 if __name__ == "__main__":
