@@ -27,6 +27,9 @@ constexpr int64_t kManyRanges = 16;
 // slower, takes fewer.
 constexpr int kSharesToTake = 4;
 
+// Ranges of such a share at least, where one row reads them: along them prefetching runs on.
+constexpr int64_t kRangesToTake = 4;
+
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The blocks of the ranges that all rows of the slice see to the end.
@@ -195,9 +198,9 @@ void AttentionPlan::Share() {
     ranges += CeilDiv(part.end - part.begin, kRangeTokens);
     together |= read.rows > 1;
   }
-  // Of what rows read alone, whole ranges, along which prefetching runs on.
-  const bool taken = threads_ > 1 && (together || ranges >= kSharesToTake * threads_);
-  shares_ = taken ? kSharesToTake * threads_ : threads_;
+  const int64_t enough = together ? kSharesToTake : ranges / (kRangesToTake * threads_);
+  shares_ = threads_;
+  if (threads_ > 1) shares_ *= static_cast<int>(std::clamp<int64_t>(enough, 1, kSharesToTake));
   const bool many = ranges >= kManyRanges * (together ? shares_ : threads_);
   jobs_.clear();
   starts_.assign(1, 0);

@@ -82,8 +82,8 @@ class AttentionPlan {
     int64_t end;
   };
   Rows step_rows() const;
-  // Several to a thread, to take one by one, since no two cores are always as fast; but one where
-  // rows that share no read see so few ranges that each thread had better read on and on.
+  // Several to a thread, to take one by one, since no two cores are always as fast; but fewer, or
+  // one, where rows that share no read see so little that each thread had better read on and on.
   int shares() const { return shares_; }
   std::span<const Job> Jobs(int share) const {
     return std::span(jobs_).subspan(starts_[share], starts_[share + 1] - starts_[share]);
