@@ -2,6 +2,7 @@
 #include "tier/kv_tier.h"
 
 #include <algorithm>
+#include <iterator>
 #include <system_error>
 
 #include "machine/clock.h"
@@ -10,6 +11,8 @@ namespace bitfetch {
 namespace {
 
 constexpr double kShortestWait = 0.001;  // seconds
+// So long what the store has may wait for who asked for it, and may be gone.
+constexpr double kMaxUnclaimed = 5;  // seconds
 
 }  // namespace
 
@@ -41,7 +44,12 @@ int64_t KvTier::Adopt(KvCache& cache, const BlockKey& root, std::span<const int>
                       StoreCursor& cursor) {
   TakeWhatCame();
   const int64_t adopted = cache.Adopt(root, tokens);
-  if (IsComing(cache, root, tokens) || Ask(cache, root, tokens, cursor)) return adopted;
+  if (const auto coming = Find(cache, root, tokens); coming != coming_.end()) {
+    if (coming->waits_for_store() || Read(*coming)) return adopted;
+    Drop(coming);
+  } else if (Ask(cache, root, tokens, cursor)) {
+    return adopted;
+  }
   if (adopted > 0) {  // the last that comes: all of it was wanted
     std::vector<BlockKey> keys;
     for (int64_t i = 0; i < cache.published(); ++i) keys.push_back(cache.PublishedKey(i));
@@ -64,7 +72,7 @@ bool KvTier::Ask(const KvCache& cache, const BlockKey& root, std::span<const int
       !cursor.WantsMore(published) || !allowance_.MayBegin(NowNs() * 1e-9)) {
     return false;
   }
-  Coming coming{.keys = cache.NextKeys(root, tokens)};
+  Coming coming{.keys = cache.NextKeys(root, tokens), .waited_for_at = NowNs() * 1e-9};
   if (coming.keys.empty()) return false;  // what it holds is not published
   if (published > 0) coming.parent = pool_->Adopt(cache.PublishedKey(published - 1));
   allowance_.Begin(NowNs() * 1e-9);
@@ -75,7 +83,8 @@ bool KvTier::Ask(const KvCache& cache, const BlockKey& root, std::span<const int
   return true;
 }
 
-// What the store has of it. False: nothing, or it is computed sooner, or there is no room.
+// What the store has of it. Only who wants it takes blocks for it, when it asks for room: whoever
+// just counted what is free must find it so. False: it is computed sooner, or there is no room.
 bool KvTier::Read(Coming& coming) {
   coming.keys.resize(*coming.seen.has);
   if (!allowance_.Pays(coming.seen.asked_seconds, static_cast<double>(coming.keys.size()))) {
@@ -101,27 +110,27 @@ void KvTier::TakeWhatCame() {
   const double now = NowNs() * 1e-9;
   size_t arrived = 0;
   for (auto coming = coming_.begin(); coming != coming_.end();) {
-    const bool was_asking = !coming->seen.has;
     coming->seen = fetcher_.Look(coming->id);
     arrived += TakeWhatCame(*coming, coming->seen.there);
-    const bool begins = was_asking && coming->seen.has && !coming->is_given_up;
-    if (begins ? Read(*coming) : !coming->seen.is_over) {
-      ++coming;
-      continue;
-    }
-    if (coming->published > 0 && coming->published == coming->blocks.size()) {
-      allowance_.Succeeded();
-    }
-    for (size_t i = coming->published; i < coming->blocks.size(); ++i) {
-      pool_->Release(coming->blocks[i]);
-    }
-    if (coming->parent) pool_->Release(*coming->parent);
-    fetcher_.Forget(coming->id);
-    coming = coming_.erase(coming);
+    if (coming->waits_for_store()) coming->waited_for_at = now;
+    const bool is_left = now > coming->waited_for_at + kMaxUnclaimed;
+    coming = coming->seen.is_over || is_left ? Drop(coming) : std::next(coming);
   }
   hit_blocks_ += static_cast<int64_t>(arrived);
   if (arrived > 0) allowance_.Arrived(now, static_cast<double>(arrived));
-  if (!coming_.empty() && now > allowance_.until()) GiveUp();
+  const bool waits = std::ranges::any_of(coming_, &Coming::waits_for_store);
+  if (waits && now > allowance_.until()) GiveUp();
+}
+
+// What did not come of it is free; nothing of it is being read.
+std::list<KvTier::Coming>::iterator KvTier::Drop(std::list<Coming>::iterator coming) {
+  if (coming->published > 0 && coming->published == coming->blocks.size()) allowance_.Succeeded();
+  for (size_t i = coming->published; i < coming->blocks.size(); ++i) {
+    pool_->Release(coming->blocks[i]);
+  }
+  if (coming->parent) pool_->Release(*coming->parent);
+  fetcher_.Forget(coming->id);
+  return coming_.erase(coming);
 }
 
 // The first `there` blocks; how many of them are new.
@@ -147,9 +156,16 @@ void KvTier::GiveUp() {
 
 bool KvTier::IsComing(const KvCache& cache, const BlockKey& root,
                       std::span<const int> tokens) const {
-  if (coming_.empty()) return false;
+  return Find(cache, root, tokens) != coming_.end();
+}
+
+// What brings the next block of these tokens, or may.
+std::list<KvTier::Coming>::iterator KvTier::Find(const KvCache& cache, const BlockKey& root,
+                                                 std::span<const int> tokens) const {
+  if (coming_.empty()) return coming_.end();
   const std::vector<BlockKey> keys = cache.NextKeys(root, NextBlock(cache, tokens));
-  return !keys.empty() && std::ranges::any_of(coming_, [&](const Coming& coming) {
+  if (keys.empty()) return coming_.end();
+  return std::ranges::find_if(coming_, [&](const Coming& coming) {
     return !coming.is_given_up &&
            std::find(coming.keys.begin() + static_cast<int64_t>(coming.published),
                      coming.keys.end(), keys.front()) != coming.keys.end();

@@ -88,7 +88,11 @@ class KvTier {
     std::vector<uint32_t> blocks = {};
     std::optional<uint32_t> parent = {};
     size_t published = 0;
+    double waited_for_at = 0;  // seconds, on the clock
     bool is_given_up = false;
+
+    // For an answer, or for blocks; else for who asked, to take what there is.
+    bool waits_for_store() const { return !seen.has || !blocks.empty(); }
   };
 
   KvTier(std::unique_ptr<BlockStore> store, const Digest& model, std::shared_ptr<BlockPool> pool)
@@ -101,6 +105,9 @@ class KvTier {
   static std::span<const int> NextBlock(const KvCache& cache, std::span<const int> tokens);
   bool Ask(const KvCache& cache, const BlockKey& root, std::span<const int> tokens,
            StoreCursor& cursor);
+  std::list<Coming>::iterator Find(const KvCache& cache, const BlockKey& root,
+                                   std::span<const int> tokens) const;
+  std::list<Coming>::iterator Drop(std::list<Coming>::iterator coming);
   bool Read(Coming& coming);
   void TakeWhatCame();
   size_t TakeWhatCame(Coming& coming, size_t there);
@@ -111,7 +118,7 @@ class KvTier {
   const std::shared_ptr<BlockPool> pool_;
   BlockFetcher fetcher_;
   BlockWriter writer_;
-  std::list<Coming> coming_;
+  mutable std::list<Coming> coming_;
   FetchAllowance allowance_;
   std::deque<BlockName> unwritten_;  // published while the writer had no room
   std::atomic<int64_t> queried_blocks_ = 0;

@@ -251,10 +251,12 @@ int64_t Scheduler::BlocksForGuesses(std::span<const int64_t> rows) const {
 
 // For so many rows of each task: the last tasks give way.
 void Scheduler::MakeRoom(std::vector<int64_t>& rows) {
-  while (running_.size() > 1) {
+  while (true) {
     int64_t needed = 0;
     for (size_t i = 0; i < rows.size(); ++i) needed += NewBlocks(*running_[i].task, rows[i]);
     if (needed <= engine_.pool().Available()) return;
+    // Of the first task alone: what is on its way to those who gave way holds the rest.
+    if (running_.size() == 1) return engine_.StopFetchingKv();
     Preempt();
     rows.pop_back();
   }
