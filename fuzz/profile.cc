@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       FUZZ_CHECK(plan.streams >= 1 && plan.streams <= 16 && plan.distance_bytes >= 0);
       FUZZ_CHECK(plan.on == (plan.distance_bytes > 0));
       PlanWatch watch(**read, access);
-      for (int i = 0; i < 20 * PlanWatch::kRest; ++i) watch.Add(watch.plan() == plan ? 2 : 1);
+      for (int i = 0; i < 20 * PlanWatch::kMaxRest; ++i) watch.Add(watch.plan() == plan ? 2 : 1);
       if (!watch.found_better()) continue;
       MachineProfile mended = **read;
       watch.Mend(mended);
