@@ -112,7 +112,7 @@ TEST_F(CacheBenchTest, AFolderThatIsNotThereIsAnError) {
 TEST(DiskRead, ReadsWhatThereIsAndSaysWhereThereIsLess) {
   const TempDir folder;
   const std::string path = folder.Path("plain");
-  const Result<DiskRead> read = DiskRead::Create(path, (3 << 20) - 5);
+  Result<DiskRead> read = DiskRead::Create(path, (3 << 20) - 5);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(std::filesystem::file_size(path), 3u << 20);
   for (const int64_t bytes : {1, 2 << 20, 3 << 20}) {

@@ -3,11 +3,12 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <atomic>
-#include <cstdlib>
-#include <memory>
-#include <new>
+#include <cerrno>
+#include <cstddef>
 #include <random>
+#include <span>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -21,11 +22,6 @@ namespace {
 
 constexpr int64_t kPieceBytes = 1 << 20;
 constexpr int kInFlight = 8;
-constexpr size_t kAlignment = 4096;  // which O_DIRECT asks for at most
-
-struct Freed {
-  void operator()(std::byte* bytes) const { std::free(bytes); }
-};
 
 int64_t Pieces(int64_t bytes) { return (bytes + kPieceBytes - 1) / kPieceBytes; }
 
@@ -45,29 +41,29 @@ Result<DiskRead> DiskRead::Create(const std::string& path, int64_t bytes) {
   Descriptor file(open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
   if (file.get() < 0) file = Descriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return FailErrno(path);
-  return DiskRead(path, std::move(file));
+  BITFETCH_ASSIGN_OR_RETURN(PageBuffer pieces,
+                            PageBuffer::Allocate(kInFlight * kPieceBytes, PageSize::kHuge));
+  std::ranges::fill_n(pieces.data(), pieces.size(), std::byte{1});  // touched
+  return DiskRead(path, std::move(file), std::move(pieces));
 }
 
-Result<double> DiskRead::Once(int64_t bytes) const {
+Result<double> DiskRead::Once(int64_t bytes) {
   const int64_t pieces = Pieces(bytes);
   posix_fadvise(file_.get(), 0, 0, POSIX_FADV_DONTNEED);  // where it was not opened with O_DIRECT
   std::atomic<int64_t> next = 0;
   std::atomic<int> wrong = 0;
-  const auto read = [&] {
-    const std::unique_ptr<std::byte, Freed> piece(
-        static_cast<std::byte*>(std::aligned_alloc(kAlignment, kPieceBytes)));
+  const auto read = [&](std::byte* piece) {
     for (int64_t i = next++; i < pieces && wrong == 0; i = next++) {
       errno = EIO;  // of a file that is shorter than it was
-      if (piece == nullptr ||
-          pread(file_.get(), piece.get(), kPieceBytes, i * kPieceBytes) != kPieceBytes) {
-        wrong = errno;
-      }
+      if (pread(file_.get(), piece, kPieceBytes, i * kPieceBytes) != kPieceBytes) wrong = errno;
     }
   };
   const double begin = NowNs();
   try {
     std::vector<std::jthread> threads;
-    for (int i = 0; i < kInFlight; ++i) threads.emplace_back(read);
+    for (int i = 0; i < kInFlight; ++i) {
+      threads.emplace_back(read, pieces_.data() + i * kPieceBytes);
+    }
   } catch (const std::system_error&) {
     return Fail("{}: the system refuses the threads that read it", path_);
   }
