@@ -242,8 +242,9 @@ def main():
             for name in ("server one", "server two"):
                 servers.append(Server(program, model, name, *store))
             lone = Server(program, model, "lone")
+            processes.append(lone)
             process, port = start_proxy(kind, proxy_program, place, servers)
-            processes += [process, lone]
+            processes.append(process)
             print(f"Redis on port {redis_port}, servers on {servers[0].port} and {servers[1].port}, {kind} on {port}")
             sessions_stay(port, servers)
             converse(port, lone, servers)
