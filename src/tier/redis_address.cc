@@ -5,36 +5,21 @@
 #include <charconv>
 #include <optional>
 
+#include "base/url.h"
+
 namespace bitfetch {
 namespace {
 
 constexpr std::string_view kScheme = "redis://";
 constexpr int kMaxTtlSeconds = 10 * 365 * 24 * 3600;
 
-std::optional<int> ParseNumber(std::string_view text, int min, int max, int base = 10) {
+std::optional<int> ParseNumber(std::string_view text, int min, int max) {
   int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < min || value > max) {
     return std::nullopt;
   }
   return value;
-}
-
-std::optional<std::string> DecodePercents(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    const std::string_view digits = text.substr(i + 1, 2);
-    const std::optional<int> byte =
-        digits.size() == 2 ? ParseNumber(digits, 0, 255, 16) : std::nullopt;
-    if (!byte) return std::nullopt;
-    decoded += static_cast<char>(*byte);
-    i += 2;
-  }
-  return decoded;
 }
 
 // What stands before `mark`, which is taken off with it; nothing: it does not occur.
@@ -104,8 +89,7 @@ Result<RedisAddress> ParseRedisAddress(std::string_view text) {
 }  // namespace
 
 std::string RedisAddress::Name() const {
-  const bool is_ip6 = host.find(':') != host.npos;
-  return fmt::format("redis://{}{}{}:{}/{}", is_ip6 ? "[" : "", host, is_ip6 ? "]" : "", port, db);
+  return fmt::format("redis://{}/{}", HostAndPort(host, port), db);
 }
 
 Result<std::vector<RedisAddress>> ParseRedisAddresses(std::string_view text) {

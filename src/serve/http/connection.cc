@@ -5,7 +5,7 @@
 #include <new>
 #include <utility>
 
-#include "serve/http/target.h"
+#include "base/url.h"
 
 namespace bitfetch::http {
 namespace {

@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "serve/http/connection.h"
-#include "serve/http/target.h"
+#include "base/url.h"
 #include "serve/http/tls_context.h"
 
 namespace bitfetch::http {

@@ -1,37 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/target.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <charconv>
+#include <optional>
+#include <utility>
 
 #include "base/printable.h"
+#include "base/url.h"
 #include "base/utf8.h"
 #include "serve/http/headers.h"
 
 namespace bitfetch::http {
 namespace {
-
-Result<std::string> DecodePercent(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    const std::string_view digits = text.substr(i + 1, 2);
-    unsigned char byte = 0;
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
-    if (digits.size() != 2 || error != std::errc() || end != digits.data() + 2) {
-      return Fail("the path has a % without two hexadecimal digits behind it");
-    }
-    decoded += static_cast<char>(byte);
-    i += 2;
-  }
-  return decoded;
-}
 
 bool HasDotSegment(std::string_view path) {
   while (!path.empty()) {
@@ -57,17 +37,13 @@ Result<Target> ParseTarget(std::string_view target) {
   }
   if (!target.starts_with('/')) return Fail("what is asked for must begin with /");
   const size_t path_size = std::min(target.size(), target.find('?'));
-  BITFETCH_ASSIGN_OR_RETURN(std::string path, DecodePercent(target.substr(0, path_size)));
-  if (!IsUtf8(path)) return Fail("the path is not UTF-8");
-  if (OneLine(path) != path) return Fail("the path has a control character");
-  if (HasDotSegment(path)) return Fail("the path has a segment . or ..");
+  std::optional<std::string> path = DecodePercents(target.substr(0, path_size));
+  if (!path) return Fail("the path has a % without two hexadecimal digits behind it");
+  if (!IsUtf8(*path)) return Fail("the path is not UTF-8");
+  if (OneLine(*path) != *path) return Fail("the path has a control character");
+  if (HasDotSegment(*path)) return Fail("the path has a segment . or ..");
   const bool has_query = path_size < target.size();
-  return Target{std::move(path), std::string(target.substr(path_size + (has_query ? 1 : 0)))};
-}
-
-std::string HostAndPort(std::string_view host, int port) {
-  const bool bare_v6 = host.find(':') != std::string_view::npos && !host.starts_with('[');
-  return fmt::format("{}{}{}:{}", bare_v6 ? "[" : "", host, bare_v6 ? "]" : "", port);
+  return Target{*std::move(path), std::string(target.substr(path_size + (has_query ? 1 : 0)))};
 }
 
 }  // namespace bitfetch::http

@@ -20,9 +20,6 @@ struct Target {
 // decoded.
 Result<Target> ParseTarget(std::string_view target);
 
-// The two as a URL has them, an IPv6 address in brackets (RFC 3986, section 3.2.2).
-std::string HostAndPort(std::string_view host, int port);
-
 }  // namespace bitfetch::http
 
 #endif  // BITFETCH_SERVE_HTTP_TARGET_H_

@@ -59,12 +59,5 @@ TEST(Target, ErrorsSayWhatIsWrong) {
   }
 }
 
-TEST(Target, HostAndPortHaveBracketsWhereTheyMust) {
-  EXPECT_EQ(HostAndPort("localhost", 80), "localhost:80");
-  EXPECT_EQ(HostAndPort("127.0.0.1", 80), "127.0.0.1:80");
-  EXPECT_EQ(HostAndPort("::1", 80), "[::1]:80");
-  EXPECT_EQ(HostAndPort("[::1]", 80), "[::1]:80");
-}
-
 }  // namespace
 }  // namespace bitfetch::http
