@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sodium.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "base/descriptor.h"
 #include "base/errno_text.h"
 #include "base/file.h"
+#include "tier/disk_store.h"
 
 namespace bitfetch {
 
@@ -34,11 +34,7 @@ void ScratchFolder::Announce(const std::string& file) {
 }
 
 void ScratchFolder::Announce(std::span<const BlockKey> keys) {
-  for (const BlockKey& key : keys) {
-    char digits[2 * sizeof(Digest) + 1];
-    sodium_bin2hex(digits, sizeof(digits), key.digest.data(), key.digest.size());
-    Announce(std::string(digits) + ".kv");
-  }
+  for (const BlockKey& key : keys) Announce(DiskStore::FileName(key));
 }
 
 Status ScratchFolder::DropFromMemory() const {

@@ -133,9 +133,7 @@ TEST_F(EngineStoreTest, RecordsAreTheSameOnEveryMachine) {
       all.Add(name);
       all.Add(bytes);
     }
-    std::string digits;
-    for (const uint8_t byte : all.Finish()) digits += fmt::format("{:02x}", byte);
-    return digits.substr(0, 16);
+    return HexOf(all.Finish()).substr(0, 16);
   };
   EXPECT_EQ(records({}), "f10bb0f8a4addf0b");
   EXPECT_EQ(records({KvType::kQ8_0, KvType::kQ4_0}), "a6abf7bf1e604c04");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kv/block_key.h"
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -28,7 +27,7 @@ BlockTokens From(int first) {
   return tokens;
 }
 
-std::string Hex(const BlockKey& key) { return fmt::format("{:02x}", fmt::join(key.digest, "")); }
+std::string Hex(const BlockKey& key) { return HexOf(key.digest); }
 
 // Computed with Python's hashlib from the bytes that block_key.cc describes. Records on disks and
 // on other machines have these names: where one changes, kFormatVersion does.

@@ -3,6 +3,13 @@
 
 namespace bitfetch {
 
+std::string HexOf(const Digest& digest) {
+  std::string digits(2 * digest.size() + 1, '\0');
+  sodium_bin2hex(digits.data(), digits.size(), digest.data(), digest.size());
+  digits.pop_back();  // the zero at its end
+  return digits;
+}
+
 Digester::Digester() {
   // Chooses sodium's code for this CPU, once. What there was before gives the same bits.
   [[maybe_unused]] static const int ready = sodium_init();

@@ -8,12 +8,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace bitfetch {
 
 // BLAKE2b with 32 bytes: as names of content, and of what was computed from it.
 using Digest = std::array<uint8_t, 32>;
+
+// Two hexadecimal digits for each byte.
+std::string HexOf(const Digest& digest);
 
 // Makes the digest of bytes that are added piece by piece.
 class Digester {

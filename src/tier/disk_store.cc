@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -32,12 +31,6 @@ constexpr std::string_view kPartEnding = ".part";
 constexpr size_t kKeyDigits = 2 * sizeof(Digest);
 // After so long, what was written aside is nobody's any more.
 constexpr int64_t kPartLifeNs = int64_t{3600} * 1'000'000'000;
-
-std::string FileName(const BlockKey& key) {
-  char digits[kKeyDigits + 1];
-  sodium_bin2hex(digits, sizeof(digits), key.digest.data(), key.digest.size());
-  return std::string(digits) += kEnding;
-}
 
 bool IsOurs(std::string_view file) {
   const std::string_view key = file.substr(0, kKeyDigits);
@@ -143,6 +136,8 @@ bool WriteUsage(int usage, int64_t bytes) {
 }
 
 }  // namespace
+
+std::string DiskStore::FileName(const BlockKey& key) { return HexOf(key.digest).append(kEnding); }
 
 Result<DiskStore> DiskStore::Open(const std::string& folder, int64_t max_bytes) {
   if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return FailErrno(folder);

@@ -26,6 +26,9 @@ class DiskStore final : public BlockStore {
  public:
   static constexpr int64_t kDefaultMaxBytes = 16'000'000'000;
 
+  // Of a block's record, in the folder.
+  static std::string FileName(const BlockKey& key);
+
   // Makes the folder where it is not there. `max_bytes`: of all its records; 0: kDefaultMaxBytes,
   // but at most half of what is free. Errors: it can't be made or read, it is no folder, others may
   // write to it.

@@ -121,9 +121,7 @@ TEST_F(KvTierTest, MemoryAndDiskTakeTurns) {
 TEST_F(KvTierTest, WhatIsDamagedAndAllBehindItIsComputedAgain) {
   const std::vector<int> tokens = Tokens(16 * 6);
   const std::vector<BlockKey> keys = WriteAll(tokens);
-  std::string digits;
-  for (const uint8_t byte : keys[3].digest) digits += fmt::format("{:02x}", byte);
-  std::filesystem::resize_file(folder_ + "/" + digits + ".kv", 300);
+  std::filesystem::resize_file(folder_ + "/" + DiskStore::FileName(keys[3]), 300);
   const Process second = Start(10);
   KvCache cache = second.Open(160);
   testing::internal::CaptureStderr();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tier/redis_store.h"
 
-#include <sodium.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -16,11 +15,7 @@
 namespace bitfetch {
 namespace {
 
-std::string NameOf(const BlockKey& key) {
-  char digits[2 * sizeof(Digest) + 1];
-  sodium_bin2hex(digits, sizeof(digits), key.digest.data(), key.digest.size());
-  return std::string("bitfetch:kv:") += digits;
-}
+std::string NameOf(const BlockKey& key) { return "bitfetch:kv:" + HexOf(key.digest); }
 
 // The block of a record that Redis has under this key. Errors: what is wrong with it.
 Status TakeRecord(const redisReply& reply, const BlockKey& key, std::span<std::byte> block) {

@@ -43,11 +43,7 @@ RedisReply Ask(const TestRedis& redis, std::initializer_list<std::string_view> w
   return RedisConnection::Open(redis.address(), 1 << 20, soon).value()->Ask(words, soon).value();
 }
 
-std::string NameOf(const TestBlock& block) {
-  std::string name = "bitfetch:kv:";
-  for (const uint8_t byte : block.name.key.digest) name += fmt::format("{:02x}", byte);
-  return name;
-}
+std::string NameOf(const TestBlock& block) { return "bitfetch:kv:" + HexOf(block.name.key.digest); }
 
 TEST(RedisStore, GivesBackWhatItWasGivenAlsoToOthers) {
   const TestRedis redis;
