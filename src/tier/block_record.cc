@@ -82,6 +82,18 @@ Result<BlockName> ReadRecord(const RecordHeader& bytes, std::span<const std::byt
   return name;
 }
 
+Status CheckRecord(const RecordHeader& header, std::span<const std::byte> block,
+                   const BlockKey& key) {
+  BITFETCH_ASSIGN_OR_RETURN(const BlockName name, ReadRecord(header, block));
+  if (name.key != key) return Fail("it is another block's");
+  return {};
+}
+
+Status CheckRecordBytes(size_t bytes, size_t block_bytes) {
+  if (bytes == kRecordHeaderBytes + block_bytes) return {};
+  return Fail("it has {} bytes where {} belong", bytes, kRecordHeaderBytes + block_bytes);
+}
+
 std::optional<uint64_t> RecordBlockBytes(const RecordHeader& bytes) {
   const Layout header = LayoutOf(bytes);
   if (!IsRecord(header)) return std::nullopt;

@@ -41,6 +41,13 @@ RecordHeader MakeRecordHeader(const BlockName& name, std::span<const std::byte> 
 // its key is not that of its tokens, a byte of it changed.
 Result<BlockName> ReadRecord(const RecordHeader& header, std::span<const std::byte> block);
 
+// The same of the record that was found under this key. Errors: it is another block's, too.
+Status CheckRecord(const RecordHeader& header, std::span<const std::byte> block,
+                   const BlockKey& key);
+
+// An error if a record has not as many bytes as one of such a block.
+Status CheckRecordBytes(size_t bytes, size_t block_bytes);
+
 // The bytes of the block that a header belongs to, as it says itself; nothing: it is no record's.
 std::optional<uint64_t> RecordBlockBytes(const RecordHeader& header);
 

@@ -192,19 +192,14 @@ Result<bool> DiskStore::ReadOne(const BlockKey& key, std::span<std::byte> block)
     struct stat status;
     if (fd.get() < 0 || fstat(fd.get(), &status) != 0) return FailErrno("it can't be read");
     if (!S_ISREG(status.st_mode)) return Fail("it is not a regular file");
-    const size_t bytes = kRecordHeaderBytes + block.size();
-    if (static_cast<size_t>(status.st_size) != bytes) {
-      return Fail("it has {} bytes where {} belong", status.st_size, bytes);
-    }
+    BITFETCH_RETURN_IF_ERROR(CheckRecordBytes(status.st_size, block.size()));
     RecordHeader header;
     // What was written just now comes faster from memory.
     if ((IsInMemory(fd.get()) || !ReadDirect(fd.get(), block, header)) &&
         !ReadAll(fd.get(), block, header)) {
       return FailErrno("it can't be read");
     }
-    BITFETCH_ASSIGN_OR_RETURN(const BlockName name, ReadRecord(header, block));
-    if (name.key != key) return Fail("it is another block's");
-    return {};
+    return CheckRecord(header, block, key);
   };
   if (const Status checked = check(); !checked) {
     unlinkat(at_.get(), file.c_str(), 0);

@@ -119,7 +119,10 @@ void KvTier::TakeWhatCame() {
   hit_blocks_ += static_cast<int64_t>(arrived);
   if (arrived > 0) allowance_.Arrived(now, static_cast<double>(arrived));
   const bool waits = std::ranges::any_of(coming_, &Coming::waits_for_store);
-  if (waits && now > allowance_.until()) GiveUp();
+  if (waits && now > allowance_.until()) {
+    allowance_.GiveUp(now);
+    GiveUp();
+  }
 }
 
 // What did not come of it is free; nothing of it is being read.
@@ -147,7 +150,6 @@ size_t KvTier::TakeWhatCame(Coming& coming, size_t there) {
 
 // What is being read just now nobody waits for; its blocks are free when it is over.
 void KvTier::GiveUp() {
-  allowance_.GiveUp(NowNs() * 1e-9);
   for (Coming& coming : coming_) {
     coming.is_given_up = true;
     fetcher_.Stop(coming.id);
@@ -181,10 +183,7 @@ void KvTier::Wait() {
 }
 
 void KvTier::StopFetching() {
-  for (Coming& coming : coming_) {
-    coming.is_given_up = true;
-    fetcher_.Stop(coming.id);
-  }
+  GiveUp();
   while (!coming_.empty()) Wait();
 }
 

@@ -19,16 +19,12 @@ std::string NameOf(const BlockKey& key) { return "bitfetch:kv:" + HexOf(key.dige
 
 // The block of a record that Redis has under this key. Errors: what is wrong with it.
 Status TakeRecord(const redisReply& reply, const BlockKey& key, std::span<std::byte> block) {
-  RecordHeader header;
   if (reply.type != REDIS_REPLY_STRING) return Fail("it is no string");
-  if (reply.len != header.size() + block.size()) {
-    return Fail("it has {} bytes where {} belong", reply.len, header.size() + block.size());
-  }
+  BITFETCH_RETURN_IF_ERROR(CheckRecordBytes(reply.len, block.size()));
+  RecordHeader header;
   std::memcpy(block.data(), reply.str, block.size());
   std::memcpy(header.data(), reply.str + block.size(), header.size());
-  BITFETCH_ASSIGN_OR_RETURN(const BlockName name, ReadRecord(header, block));
-  if (name.key != key) return Fail("it is another block's");
-  return {};
+  return CheckRecord(header, block, key);
 }
 
 }  // namespace
