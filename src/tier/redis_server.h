@@ -44,7 +44,7 @@ class RedisServer {
   // After it failed.
   void GiveUp(const Error& error);
 
-  const RedisAddress& address() const { return address_; }
+  std::string ttl() const { return std::to_string(address_.ttl_seconds); }
   const std::string& name() const { return name_; }
   int64_t faults() const { return faults_; }
 

@@ -42,10 +42,18 @@ class RedisStore::Call {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  // False: no server takes commands about this key.
-  bool Send(const BlockKey& key, std::initializer_list<std::string_view> words) {
-    RedisServer* server = store_.ServerOf(key);
-    if (server == nullptr) return false;
+  // The first in the key's order that takes commands now; null: there is none. What was allowed
+  // once is for the whole call.
+  RedisServer* ServerOf(const BlockKey& key) const {
+    for (RedisServer* server : store_.OrderOf(key)) {
+      const auto used = connections_.find(server);
+      if (used != connections_.end() ? used->second != nullptr : server->IsAllowed()) return server;
+    }
+    return nullptr;
+  }
+
+  // False: it fails.
+  bool Send(RedisServer* server, std::initializer_list<std::string_view> words) {
     if (!connections_.contains(server)) connections_[server] = server->Take();
     RedisConnection* connection = connections_[server].get();
     if (connection == nullptr) return false;
@@ -55,6 +63,12 @@ class RedisStore::Call {
     }
     asked_.push_back(server);
     return true;
+  }
+
+  // A command with the key's name alone, to its server. False: there is none, too.
+  bool Send(const BlockKey& key, std::string_view command) {
+    RedisServer* server = ServerOf(key);
+    return server != nullptr && Send(server, {command, NameOf(key)});
   }
 
   // The reply to the first command that has none yet; null: the server does not answer. An error is
@@ -72,9 +86,9 @@ class RedisStore::Call {
     return nullptr;
   }
 
-  RedisReply Ask(const BlockKey& key, std::initializer_list<std::string_view> words,
+  RedisReply Ask(RedisServer* server, std::initializer_list<std::string_view> words,
                  bool minds = false) {
-    return Send(key, words) ? Receive(minds) : nullptr;
+    return Send(server, words) ? Receive(minds) : nullptr;
   }
 
  private:
@@ -100,25 +114,25 @@ RedisStore::RedisStore(const std::vector<RedisAddress>& addresses, size_t block_
 }
 
 // The servers' scores for a key are as good as random, and the same wherever they are asked for.
-RedisServer* RedisStore::ServerOf(const BlockKey& key) const {
-  std::vector<std::pair<uint64_t, RedisServer*>> order;
+std::vector<RedisServer*> RedisStore::OrderOf(const BlockKey& key) const {
+  std::vector<std::pair<uint64_t, RedisServer*>> scores;
   for (const auto& server : servers_) {
     const uint64_t score =
         XXH3_64bits_withSeed(key.digest.data(), key.digest.size(),
                              XXH3_64bits(server->name().data(), server->name().size()));
-    order.emplace_back(score, server.get());
+    scores.emplace_back(score, server.get());
   }
-  std::ranges::sort(order, std::greater());
-  const auto allowed = std::ranges::find_if(order, &RedisServer::IsAllowed,
-                                            &std::pair<uint64_t, RedisServer*>::second);
-  return allowed == order.end() ? nullptr : allowed->second;
+  std::ranges::sort(scores, std::greater());
+  std::vector<RedisServer*> order;
+  for (const auto& [score, server] : scores) order.push_back(server);
+  return order;
 }
 
 int64_t RedisStore::Count(std::span<const BlockKey> keys) {
   Call call(*this);
   const Stopwatch time;
   int64_t sent = 0;
-  while (sent < std::ssize(keys) && call.Send(keys[sent], {"EXISTS", NameOf(keys[sent])})) ++sent;
+  while (sent < std::ssize(keys) && call.Send(keys[sent], "EXISTS")) ++sent;
   int64_t there = 0;
   bool is_missing = false;
   for (int64_t i = 0; i < sent; ++i) {
@@ -143,12 +157,12 @@ Status RedisStore::Read(std::span<const BlockKey> keys, std::span<std::byte* con
   Call call(*this);
   const Stopwatch time;
   size_t sent = 0;
-  while (sent < keys.size() && call.Send(keys[sent], {"GET", NameOf(keys[sent])})) ++sent;
+  while (sent < keys.size() && call.Send(keys[sent], "GET")) ++sent;
   for (size_t i = 0; i < sent; ++i) {
     const RedisReply reply = call.Receive();
     if (reply == nullptr || reply->type == REDIS_REPLY_NIL) return {};
     if (const Status taken = TakeRecord(*reply, keys[i], {to[i], block_bytes}); !taken) {
-      Call(*this).Ask(keys[i], {"DEL", NameOf(keys[i])});
+      if (Call remove(*this); remove.Send(keys[i], "DEL")) remove.Receive();
       return Fail("{}: {}", NameOf(keys[i]), taken.error().message);
     }
     if (!arrived()) return {};
@@ -162,27 +176,27 @@ Status RedisStore::Read(std::span<const BlockKey> keys, std::span<std::byte* con
 
 Status RedisStore::Write(const BlockName& name, std::span<const std::byte> block) {
   Call call(*this);
-  const std::string ttl = std::to_string(servers_.front()->address().ttl_seconds);
-  const RedisReply is_there = call.Ask(name.key, {"EXPIRE", NameOf(name.key), ttl});
+  RedisServer* const server = call.ServerOf(name.key);
+  if (server == nullptr) return {};
+  const std::string key = NameOf(name.key), ttl = server->ttl();
+  const RedisReply is_there = call.Ask(server, {"EXPIRE", key, ttl});
   if (is_there == nullptr || is_there->integer == 1) return {};
   const RecordHeader header = MakeRecordHeader(name, block);
   std::string record(header.size() + block.size(), '\0');
   std::memcpy(record.data(), block.data(), block.size());
   std::memcpy(record.data() + block.size(), header.data(), header.size());
-  const RedisReply kept =
-      call.Ask(name.key, {"SET", NameOf(name.key), record, "EX", ttl}, /*minds=*/true);
+  const RedisReply kept = call.Ask(server, {"SET", key, record, "EX", ttl}, /*minds=*/true);
   return kept == nullptr ? Status() : CheckRedisReply(*kept);
 }
 
 void RedisStore::Touch(std::span<const BlockKey> keys) {
   Call call(*this);
-  const std::string ttl = std::to_string(servers_.front()->address().ttl_seconds);
   size_t sent = 0;
   // EXPIRE counts as a use, for a Redis that drops what was used longest ago.
-  while (sent < keys.size()) {
+  for (; sent < keys.size(); ++sent) {
     const BlockKey& key = keys[keys.size() - 1 - sent];
-    if (!call.Send(key, {"EXPIRE", NameOf(key), ttl})) break;
-    ++sent;
+    RedisServer* const server = call.ServerOf(key);
+    if (server == nullptr || !call.Send(server, {"EXPIRE", NameOf(key), server->ttl()})) break;
   }
   for (; sent > 0; --sent) call.Receive();
 }

@@ -40,8 +40,8 @@ class RedisStore final : public BlockStore {
  private:
   class Call;
 
-  // The first in the key's order that may be asked now, or null.
-  RedisServer* ServerOf(const BlockKey& key) const;
+  // All of them, the one that shall keep the key first.
+  std::vector<RedisServer*> OrderOf(const BlockKey& key) const;
 
   std::vector<std::unique_ptr<RedisServer>> servers_;
   const RedisLimits limits_;

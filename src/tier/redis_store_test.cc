@@ -238,6 +238,40 @@ TEST(RedisStore, IsUsedAgainWhenItHasHealed) {
   EXPECT_EQ(std::ranges::count(said, '\n'), 2);
 }
 
+// The one call that may try it does all that it wants to.
+TEST(RedisStore, TheFirstCallAfterItHasHealedIsWhole) {
+  TestRedis redis;
+  const std::vector<TestBlock> chain = TestChain(6, kValueBytes, 14);
+  RedisStore store({redis.address()}, kValueBytes);
+  WriteChain(store, std::span(chain).first(5));
+  testing::internal::CaptureStderr();
+  redis.Kill();
+  EXPECT_EQ(store.Count(KeysOf(chain)), 0);
+  redis.Start();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  WriteChain(store, {&chain[5], 1});
+  EXPECT_EQ(ReadBlock(store, chain[5]), chain[5].bytes);
+  testing::internal::GetCapturedStderr();
+}
+
+TEST(RedisStore, EachOfSeveralHasItsOwnTtl) {
+  const TestRedis a, b;
+  RedisAddress first = a.address(), second = b.address();
+  first.ttl_seconds = 1000;
+  second.ttl_seconds = 5000;
+  RedisStore store({first, second}, kValueBytes);
+  const std::vector<TestBlock> chain = TestChain(20, kValueBytes, 15);
+  WriteChain(store, chain);
+  store.Touch(KeysOf(chain));
+  for (const TestBlock& block : chain) {
+    const auto of_a = Ask(a, {"TTL", NameOf(block)})->integer;
+    const auto of_b = Ask(b, {"TTL", NameOf(block)})->integer;
+    EXPECT_TRUE((of_b == -2 && of_a > 900 && of_a <= 1000) ||
+                (of_a == -2 && of_b > 4900 && of_b <= 5000))
+        << of_a << " " << of_b;
+  }
+}
+
 // One that is stopped in the middle, and one that is slow without end, cost their time limit.
 TEST(RedisStore, OneThatDoesNotAnswerIsGivenUpInTime) {
   TestRedis redis;
