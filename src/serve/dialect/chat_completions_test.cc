@@ -79,6 +79,9 @@ TEST(ChatCompletions, ThinkingIsAskedForAsQwen3Has) {
   EXPECT_EQ(PromptOf(With(R"("chat_template_kwargs": {"enable_thinking": true, "mood": "bad"})")),
             "400 'chat_template_kwargs.mood' is not supported | chat_template_kwargs.mood | "
             "unsupported_parameter");
+  EXPECT_EQ(PromptOf(With(R"("chat_template_kwargs": {"line\nend\u001b[2J": "bad"})")),
+            R"(400 'chat_template_kwargs.line\x0aend\x1b[2J' is not supported | )"
+            R"(chat_template_kwargs.line\x0aend\x1b[2J | unsupported_parameter)");
 }
 
 TEST(ChatCompletions, DefaultsAreThoseOfGenerate) {

@@ -54,8 +54,10 @@ ApiResult<void> RequestBody::Check() const {
 
 Field Field::operator[](std::string_view key) const {
   const auto* object = As<JsonValue::Object>("an object");
+  // A name may be the client's, and becomes part of a message of one line.
+  const std::string name = Printable(key);
   return {object == nullptr ? nullptr : value_->Find(key),
-          path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key), error_};
+          path_.empty() ? name : fmt::format("{}.{}", path_, name), error_};
 }
 
 std::vector<Field> Field::Items() const {
