@@ -32,6 +32,7 @@ constexpr Kernels kBuilt[] = {
 #endif
 #ifndef BITFETCH_WITHOUT_AVX512VNNI
     BITFETCH_TABLE(kAvx512Vnni, N_AVX3, N_AVX3::vnni, avx512vnni),
+    BITFETCH_TABLE(kAvx512Amx, N_AVX3, N_AVX3::vnni, avx512amx),
 #endif
 #elif defined(__aarch64__)
     BITFETCH_TABLE(kNeon, N_NEON, N_NEON::plain, neon),

@@ -309,6 +309,15 @@ TEST(TernaryMatmul, GivesTheSameBitsForEveryShapeAndSplit) {
     for (const int64_t tokens : {16, 63, 64, 65, 70, 130}) {
       ExpectSameBitsAsScalar(kernels, TernaryCase(packing, 5, 2176, tokens, random), 5);
     }
+    // Whole tiles of rows and what is left of them, split within, times whole tiles of tokens and
+    // what is left.
+    for (const int64_t rows : {31, 32, 33, 81, 165}) {
+      for (const int64_t tokens : {17, 31, 50}) {
+        for (const int64_t split : {rows / 2, rows - 1}) {
+          ExpectSameBitsAsScalar(kernels, TernaryCase(packing, rows, 384, tokens, random), split);
+        }
+      }
+    }
   });
 }
 
@@ -327,8 +336,12 @@ TEST(TernaryMatmul, GivesTheSameBitsByEveryPlan) {
 TEST(TernaryMatmul, HasNoOverflowAtTheMostColumns) {
   OnEveryIsaAndPacking([](const Kernels& kernels, TernaryPacking packing, std::mt19937& random) {
     if (kernels.isa == Isa::kScalar) return;
-    for (const int64_t tokens : {1, 4}) {
+    for (const int64_t tokens : {1, 4, 6}) {
       ExpectSameBitsAsScalar(kernels, TernaryCase(packing, 3, kMaxTernaryCols, tokens, random), 3);
+      // The most that sums of bytes with five rows in them fit in an int32 for, and more.
+      for (const int64_t cols : {1 << 16, (1 << 16) + 128}) {
+        ExpectSameBitsAsScalar(kernels, TernaryCase(packing, 3, cols, tokens, random), 3);
+      }
     }
   });
 }

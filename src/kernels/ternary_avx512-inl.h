@@ -51,10 +51,10 @@ constexpr bool kUnpackOnce = false;
 constexpr int64_t kFivesChunk = int64_t{1} << 16;
 // The byte itself, c0, 64 * c1 + byte % 28, c2 + 4 * c3 + 16 * c4, and c2: what the look-ups give
 // as they go along, and what the codes follow from. To part all five would take twice the masks.
-HWY_INLINE void SplitFives(const uint8_t* bytes, Codes (&parts)[5]) {
+HWY_INLINE void SplitFives(__m512i bytes, Codes (&parts)[5]) {
   constexpr int kThirdChooses = 0xe4;  // of the first two
   const __m512i low = _mm512_set1_epi8(3);
-  parts[0] = _mm512_loadu_si512(bytes);
+  parts[0] = bytes;
   asm("" : "+v"(parts[0]));  // GCC 12 would load it again and again
   const __m512i upper = _mm512_permutexvar_epi8(_mm512_srli_epi16(parts[0], 2),
                                                 _mm512_loadu_si512(kFivesUpper.data()));
@@ -63,6 +63,9 @@ HWY_INLINE void SplitFives(const uint8_t* bytes, Codes (&parts)[5]) {
   // vpermb minds the lower six bits: where c1 stands does not matter.
   parts[3] = _mm512_permutexvar_epi8(parts[2], LoadTwice(kFivesLower.data()));
   parts[4] = _mm512_and_si512(parts[3], low);
+}
+HWY_INLINE void SplitFives(const uint8_t* bytes, Codes (&parts)[5]) {
+  SplitFives(_mm512_loadu_si512(bytes), parts);
 }
 // Divisions that leave nothing, by numbers that are odd but for a power of two.
 HWY_INLINE int32_t DividedBy3(int32_t x) { return static_cast<int32_t>(uint32_t(x) * 0xaaaaaaab); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/ternary_simd.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -37,6 +38,8 @@
 #define BITFETCH_TERNARY_TARGET "avx2,avx512f,avx512bw,avx512vl,avx512vnni,avx512vbmi"
 #define BITFETCH_TERNARY_LEAVES "kernels/ternary_avx512-inl.h"
 #include "kernels/ternary-inl.h"
+
+#include "kernels/ternary_amx-inl.h"
 #endif
 
 #elif defined(__aarch64__)

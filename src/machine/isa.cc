@@ -9,7 +9,11 @@
 #include <optional>
 
 #if defined(__x86_64__)
+#include <asm/prctl.h>
+#include <cpuid.h>
 #include <hwy/targets.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
@@ -17,8 +21,8 @@
 namespace bitfetch {
 namespace {
 
-constexpr std::array<std::string_view, 7> kNames = {
-    "scalar", "avx2", "avx512", "avx512vnni", "neon", "neon-dotprod", "neon-i8mm"};
+constexpr std::array<std::string_view, 8> kNames = {
+    "scalar", "avx2", "avx512", "avx512vnni", "avx512amx", "neon", "neon-dotprod", "neon-i8mm"};
 
 std::string NamesOf(std::span<const Isa> isas) {
   std::vector<std::string_view> names;
@@ -29,6 +33,19 @@ std::string NamesOf(std::span<const Isa> isas) {
 bool Contains(std::span<const Isa> isas, Isa isa) {
   return std::find(isas.begin(), isas.end(), isa) != isas.end();
 }
+
+#if defined(__x86_64__)
+// Whether the CPU has products of bytes in tiles (Intel's manual, volume 2, CPUID leaf 7), and the
+// system gives leave to use them: without it the first such instruction ends the program.
+bool MayUseAmx() {
+  constexpr unsigned kAmxTileAndInt8 = 3u << 24;
+  constexpr long kTileData = 18;  // XFEATURE_XTILEDATA
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 &&
+         (edx & kAmxTileAndInt8) == kAmxTileAndInt8 &&
+         syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, kTileData) == 0;
+}
+#endif
 
 }  // namespace
 
@@ -47,9 +64,11 @@ std::vector<Isa> SupportedIsas() {
 #if defined(__x86_64__)
   // A hypervisor takes tens of microseconds to answer, and each new sequence asks.
   static const int64_t targets = hwy::SupportedTargets();
+  static const bool amx = MayUseAmx();
   if (targets & HWY_AVX2) isas.push_back(Isa::kAvx2);
   if (targets & HWY_AVX3) isas.push_back(Isa::kAvx512);
   if (targets & HWY_AVX3_DL) isas.push_back(Isa::kAvx512Vnni);
+  if ((targets & HWY_AVX3_DL) && amx) isas.push_back(Isa::kAvx512Amx);
 #elif defined(__aarch64__)
   // Not Highway's answer: it wants AES for NEON, which no kernel uses and some cores lack.
   isas.push_back(Isa::kNeon);

@@ -16,18 +16,20 @@ enum class Isa {
   kAvx2,        // with FMA and F16C (Highway's AVX2)
   kAvx512,      // F, BW, CD, DQ, VL (Highway's AVX3)
   kAvx512Vnni,  // with VNNI, VBMI, VBMI2 and BITALG: Ice Lake, Zen 4 (Highway's AVX3_DL)
+  kAvx512Amx,   // with AMX-TILE and AMX-INT8: Sapphire Rapids
   kNeon,        // ARMv8.0
   kNeonDotprod,
   kNeonI8mm,  // with the dot products
 };
 
-// scalar, avx2, avx512, avx512vnni, neon, neon-dotprod, neon-i8mm.
+// scalar, avx2, avx512, avx512vnni, avx512amx, neon, neon-dotprod, neon-i8mm.
 std::string_view IsaName(Isa isa);
 
 // Fails for any other name, and lists these.
 Result<Isa> ParseIsa(std::string_view name);
 
-// What this CPU and its operating system can run, best last; never empty.
+// What this CPU and its operating system can run, best last; never empty. The first call asks the
+// system's leave for AMX's tiles, for all threads.
 std::vector<Isa> SupportedIsas();
 
 // The best of `built` that this machine can run, or the one that the environment variable

@@ -16,8 +16,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Isa kAll[] = {Isa::kScalar, Isa::kAvx2,        Isa::kAvx512,  Isa::kAvx512Vnni,
-                        Isa::kNeon,   Isa::kNeonDotprod, Isa::kNeonI8mm};
+constexpr Isa kAll[] = {Isa::kScalar,    Isa::kAvx2, Isa::kAvx512,      Isa::kAvx512Vnni,
+                        Isa::kAvx512Amx, Isa::kNeon, Isa::kNeonDotprod, Isa::kNeonI8mm};
 
 TEST(Isa, NamesParseBack) {
   for (Isa isa : kAll) EXPECT_EQ(ParseIsa(IsaName(isa)).value(), isa);

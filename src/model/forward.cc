@@ -155,7 +155,7 @@ void ForwardPass::RunAttention(int layer) {
   std::array qkv = {ProductOf(plan.attn_q, q_), ProductOf(plan.attn_k, k_),
                     ProductOf(plan.attn_v, v_)};
   Quantize(residual_, plan.attn_norm, qkv);
-  AimCursors(layer, Products::RowsAStep(qkv[1]));
+  AimCursors(layer, Products::RowsAStep(qkv[1], rows_));
   qkv[1].fetches = qkv[2].fetches = !aims_.empty();
   products_.Multiply(qkv, [&](int thread) { aims_[thread].cursor.Fetch(lines_a_step_); });
   CountFetched();

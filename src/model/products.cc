@@ -51,13 +51,13 @@ void Products::Quantize(const float* x, int64_t tokens, std::span<const float> n
     if (!products[i].norm.empty()) RoomFor(tokens * cols, own_normed_);
     Input& input = inputs_[FirstWithInputOf(products, i)];
     const bool by_group = ByGroup(products[i]);
-    const int8_t* values = RoomFor(tokens * stride, input.values);
+    RoomFor(Runs(tokens * stride, kLineValues), input.lines);
     const int32_t* sums = RoomFor(tokens * (by_group ? groups : 1), input.sums);
     const float* scales = RoomFor(tokens * (by_group ? groups : 1), input.scales);
     if (by_group) {
-      products[i].input = QuantizedGroups{values, scales, sums, tokens, cols};
+      products[i].input = QuantizedGroups{input.values(), scales, sums, tokens, cols};
     } else {
-      products[i].input = QuantizedRows{values, sums, scales, tokens, stride};
+      products[i].input = QuantizedRows{input.values(), sums, scales, tokens, stride};
     }
   }
   const auto normed = [&](const float* row, std::span<const float> by, std::vector<float>& to,
@@ -75,19 +75,20 @@ void Products::Quantize(const float* x, int64_t tokens, std::span<const float> n
       if (!AllFinite(std::span(own, cols))) finite[t] = false;
       Input& input = inputs_[i];
       if (ByGroup(products[i])) {
-        kernels_.quantize_groups(own, cols, input.values.data() + t * cols,
+        kernels_.quantize_groups(own, cols, input.values() + t * cols,
                                  input.scales.data() + t * groups, input.sums.data() + t * groups);
       } else {
-        kernels_.quantize(own, cols, stride, input.values.data() + t * stride, &input.sums[t],
+        kernels_.quantize(own, cols, stride, input.values() + t * stride, &input.sums[t],
                           &input.scales[t]);
       }
     }
   });
 }
 
-int64_t Products::RowsAStep(const Product& product) {
-  constexpr int64_t kFourFives = 20;
-  return product.in_fives() ? kFourFives : kStripRows;
+int64_t Products::RowsAStep(const Product& product, int64_t tokens) {
+  const bool many = tokens > kFewTokens;
+  if (product.in_fives()) return 5 * (many ? kStripRows : 4);
+  return many ? 2 * kStripRows : kStripRows;
 }
 
 void Products::Multiply(std::span<const Product> products, FunctionRef<void(int)> fetch) const {
@@ -104,7 +105,7 @@ void Products::Multiply(std::span<const Product> products, FunctionRef<void(int)
     while (run >= runs_of(*product)) run -= runs_of(*product++);
     const int64_t begin = run * at_a_time(*product);
     const int64_t end = std::min(begin + at_a_time(*product), product->rows());
-    const int64_t step = product->fetches ? RowsAStep(*product) : end - begin;
+    const int64_t step = product->fetches ? RowsAStep(*product, tokens_) : end - begin;
     for (int64_t row = begin; row < end; row += step) {
       MultiplyRows(*product, row, std::min(row + step, end));
       if (product->fetches) fetch(thread);

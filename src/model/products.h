@@ -11,6 +11,7 @@
 #include "base/function_ref.h"
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
+#include "prefetch/instruction.h"
 
 namespace bitfetch {
 
@@ -58,8 +59,9 @@ int64_t ProductRowsAtATime(const Product& product, int64_t tokens, int threads);
 class Products {
  public:
   static constexpr size_t kMaxTogether = 3;  // of the same activations: Q, K and V
-  // Between which a thread fetches what comes after: few, since a burst only stalls.
-  static int64_t RowsAStep(const Product& product);
+  // Between which a thread fetches what comes after: few, since a burst only stalls, but of many
+  // tokens as many as kernels take together.
+  static int64_t RowsAStep(const Product& product, int64_t tokens);
 
   Products(const Kernels& kernels, ThreadPool& pool, float rms_epsilon)
       : kernels_(kernels), pool_(pool), rms_epsilon_(rms_epsilon) {}
@@ -79,10 +81,17 @@ class Products {
   void MultiplyRows(const Product& product, int64_t begin, int64_t end) const;
 
  private:
+  // So aligned because a row of a tile (kernels/ternary_amx-inl.h) that lies in two lines costs
+  // four times as much.
+  static constexpr int64_t kLineValues = kCacheLineBytes;
+  struct alignas(kLineValues) Line {
+    int8_t values[kLineValues];
+  };
   // [tokens], and what a token has one of or, for weights by group, one for each kQuantizedGroup
   // columns.
   struct Input {
-    std::vector<int8_t> values;  // [padded]
+    int8_t* values() { return reinterpret_cast<int8_t*>(lines.data()); }
+    std::vector<Line> lines;  // [padded] of values
     std::vector<int32_t> sums;
     std::vector<float> scales;
   };
