@@ -10,11 +10,11 @@
 namespace bitfetch {
 namespace {
 
-#define BITFETCH_TABLE(name, target, dot, ternary)                                                 \
+#define BITFETCH_TABLE(name, target, dot, ternary, groups)                                         \
   {                                                                                                \
     .isa = Isa::name, .rms_norm = target::RmsNorm, .quantize = target::Quantize,                   \
     .ternary_matmul = ternary::TernaryMatmul, .quantize_groups = target::QuantizeGroups,           \
-    .ternary_groups_matmul = dot::TernaryGroupsMatmul, .dense_matmul = target::DenseMatmul,        \
+    .ternary_groups_matmul = groups::TernaryGroupsMatmul, .dense_matmul = target::DenseMatmul,     \
     .screen_row = target::ScreenRow, .screen = dot::Screen, .rope = target::Rope,                  \
     .relu2_gate = target::Relu2Gate, .silu_gate = target::SiluGate, .gelu_gate = target::GeluGate, \
     .add = target::Add, .attend = dot::Attend, .fold = target::Fold                                \
@@ -22,22 +22,22 @@ namespace {
 
 // What is built, best last.
 constexpr Kernels kBuilt[] = {
-    BITFETCH_TABLE(kScalar, scalar, scalar, scalar),
+    BITFETCH_TABLE(kScalar, scalar, scalar, scalar, scalar),
 #if defined(__x86_64__)
 #ifndef BITFETCH_WITHOUT_AVX2
-    BITFETCH_TABLE(kAvx2, N_AVX2, N_AVX2::plain, avx2),
+    BITFETCH_TABLE(kAvx2, N_AVX2, N_AVX2::plain, avx2, N_AVX2::plain),
 #endif
 #ifndef BITFETCH_WITHOUT_AVX512
-    BITFETCH_TABLE(kAvx512, N_AVX3, N_AVX3::plain, avx512),
+    BITFETCH_TABLE(kAvx512, N_AVX3, N_AVX3::plain, avx512, N_AVX3::plain),
 #endif
 #ifndef BITFETCH_WITHOUT_AVX512VNNI
-    BITFETCH_TABLE(kAvx512Vnni, N_AVX3, N_AVX3::vnni, avx512vnni),
-    BITFETCH_TABLE(kAvx512Amx, N_AVX3, N_AVX3::vnni, avx512amx),
+    BITFETCH_TABLE(kAvx512Vnni, N_AVX3, N_AVX3::vnni, avx512vnni, N_AVX3::vnni),
+    BITFETCH_TABLE(kAvx512Amx, N_AVX3, N_AVX3::vnni, avx512amx, avx512amx),
 #endif
 #elif defined(__aarch64__)
-    BITFETCH_TABLE(kNeon, N_NEON, N_NEON::plain, neon),
-    BITFETCH_TABLE(kNeonDotprod, N_NEON, N_NEON::dotprod, neon_dotprod),
-    BITFETCH_TABLE(kNeonI8mm, N_NEON, N_NEON::i8mm, neon_i8mm),
+    BITFETCH_TABLE(kNeon, N_NEON, N_NEON::plain, neon, N_NEON::plain),
+    BITFETCH_TABLE(kNeonDotprod, N_NEON, N_NEON::dotprod, neon_dotprod, N_NEON::dotprod),
+    BITFETCH_TABLE(kNeonI8mm, N_NEON, N_NEON::i8mm, neon_i8mm, N_NEON::i8mm),
 #endif
 };
 #undef BITFETCH_TABLE

@@ -2,78 +2,22 @@
 // Ternary products of many tokens in AMX's tiles, exact in integers as those of ternary-inl.h.
 // Included by ternary_simd.cc behind the products of AVX-512 VNNI, which fewer tokens keep.
 //
-// A product of tiles adds, to sums of 16 tokens with 16 rows of weights, what 64 columns give. It
-// takes activations as they lie, and of the weights four columns of 16 rows side by side: rows are
-// turned so while four columns, or five rows, still share a byte.
+// Rows of weights are turned, so that four columns of 16 rows lie side by side, while four columns,
+// or five rows, still share a byte.
 
 HWY_PUSH_ATTRIBUTES("avx2,avx512f,avx512bw,avx512vl,avx512vnni,avx512vbmi,amx-tile,amx-int8")
 namespace bitfetch::avx512amx {
 
 using avx512vnni::kFive;
 
-constexpr int64_t kSide = 16;  // of a tile: tokens, or rows of weights
-constexpr int64_t kTileColumns = kCacheLineBytes;
-constexpr int64_t kTileBytes = kSide * kTileColumns;
+#include "kernels/amx_tiles-inl.h"
+
 // Steps of 64 columns: codes of so many leave most of L1 to the activations.
 constexpr int64_t kChunkSteps = 4;
 constexpr int64_t kChunkColumns = kChunkSteps * kTileColumns;
-constexpr int64_t kTokensOfBlock = 2 * kSide;
-constexpr int64_t kTokensAtOnce = 64;
 
 // With fewer tokens turning the rows takes longer than tiles save.
 constexpr int64_t kLeastTokens = 6;
-
-// Tokens that are multiplied together: as many blocks as need be, of one or two tiles of equal
-// height. The last of them begin earlier than the one before ends, where tokens leave a rest.
-struct TokenTiles {
-  explicit TokenTiles(int64_t tokens)
-      : tokens(tokens),
-        blocks((tokens + kTokensOfBlock - 1) / kTokensOfBlock),
-        of_block((tokens + blocks - 1) / blocks),
-        tiles(of_block > kSide ? 2 : 1),
-        height((of_block + tiles - 1) / tiles) {}
-
-  // Where a tile of a block begins.
-  int64_t First(int64_t block, int64_t tile) const {
-    const int64_t begin = HWY_MIN(block * of_block, tokens - of_block);
-    return begin + tile * (of_block - height);
-  }
-
-  int64_t tokens;
-  int64_t blocks;
-  int64_t of_block;
-  int64_t tiles;
-  int64_t height;
-};
-
-// The tiles' shapes, for as long as it lives: all as high as `height`, but for tiles 6 and 7.
-class Tiles {
- public:
-  explicit Tiles(int64_t height) {
-    Shapes shapes;
-    for (int tile = 0; tile < 8; ++tile) {
-      shapes.row_bytes[tile] = kTileColumns;
-      shapes.rows[tile] = static_cast<uint8_t>(tile < 6 ? height : kSide);
-    }
-    _tile_loadconfig(&shapes);
-  }
-  Tiles(const Tiles&) = delete;
-  Tiles& operator=(const Tiles&) = delete;
-  ~Tiles() { _tile_release(); }
-
- private:
-  // As the instruction wants it (Intel's manual, volume 2, LDTILECFG).
-  struct alignas(64) Shapes {
-    uint8_t palette = 1;
-    uint8_t start_row = 0;
-    uint8_t reserved[14] = {};
-    uint16_t row_bytes[16] = {};
-    uint8_t rows[16] = {};
-  };
-};
-
-// Sums of a tile of tokens with 16 rows.
-using TileTotals = int32_t[kSide][kSide];
 
 // Adds to the sums of kTokenTiles tiles of tokens and kRowTiles of weights what `steps` steps give.
 // x: [kTokenTiles]; codes: a chunk of a tile, [kChunkSteps] of them; totals: [kTokenTiles] lie
@@ -117,9 +61,6 @@ HWY_INLINE void AddTiles(const int8_t* const (&x)[2], int64_t stride, const uint
     _tile_stored(3, totals[apart + 1], kTotalsStride);
   }
 }
-
-// GCC 12 does not know that the instructions on tiles read and write memory.
-HWY_INLINE void MemoryMeetsTiles() { asm volatile("" ::: "memory"); }
 
 // What kRowTiles times 16 rows and some tokens have in common.
 template <int kRowTiles>
@@ -256,13 +197,6 @@ HWY_INLINE FetchInto IntoNextBlock(const PrefetchPlan& plan) {
   return plan.on ? FetchInto::kL2 : FetchInto::kNowhere;
 }
 
-// Products of a block are written all at once in the end, which would wait for each line of them.
-HWY_INLINE void FetchProducts(const float* out, int64_t out_stride, int64_t rows, int64_t tokens) {
-  for (int64_t t = 0; t < tokens; ++t) {
-    PrefetchBytes(out + t * out_stride, rows * static_cast<int64_t>(sizeof(float)));
-  }
-}
-
 HWY_INLINE __m512 ProductsOf(const TernaryRows& w, const QuantizedRows& x, int64_t token,
                              __m512i totals) {
   const __m512i sums = _mm512_sub_epi32(totals, _mm512_set1_epi32(x.sums[token]));
@@ -379,7 +313,7 @@ void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const Quant
   const int64_t together = fives ? kSide * kFive : 2 * kSide;
   for (int64_t token = 0; token < x.tokens; token += kTokensAtOnce) {
     const TokenTiles tokens(HWY_MIN(kTokensAtOnce, x.tokens - token));
-    const Tiles tiles(tokens.height);
+    const Tiles tiles(tokens.height, kTileColumns);
     for (int64_t row = begin, next; row < end; row = next) {
       next = HWY_MIN((row / together + 1) * together, end);
       if (fives) {

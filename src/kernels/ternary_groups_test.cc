@@ -250,6 +250,10 @@ TEST(TernaryGroupsMatmul, GivesTheSameBitsForEveryShapeAndSplit) {
         }
       }
       ExpectSameBitsAsScalar(kernels, GroupsCase(16, 6144, group, 70, random), 16);
+      // Whole tiles of tokens and what is left of them.
+      for (const int64_t tokens : {31, 50, 64, 130}) {
+        ExpectSameBitsAsScalar(kernels, GroupsCase(33, 1152, group, tokens, random), 16);
+      }
     }
   });
 }

@@ -10,13 +10,7 @@
 #include "kernels/ternary_fives.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
-
-#if HWY_COMPILER_GCC_ACTUAL
-// GCC bug 105593: its own header passes an undefined vector where a mask leaves nothing of it.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
+#include "kernels/intrinsics.h"
 
 #ifndef BITFETCH_WITHOUT_AVX2
 #define BITFETCH_TERNARY_ISA avx2

@@ -24,6 +24,14 @@ BITFETCH_DECLARE_TERNARY_MATMUL(neon_i8mm)
 #endif
 #undef BITFETCH_DECLARE_TERNARY_MATMUL
 
+#if defined(__x86_64__)
+// The same of Kernels::ternary_groups_matmul.
+namespace avx512amx {
+void TernaryGroupsMatmul(const TernaryGroups& w, int64_t begin, int64_t end,
+                         const QuantizedGroups& x, float* out, int64_t out_stride);
+}
+#endif
+
 }  // namespace bitfetch
 
 #endif  // BITFETCH_KERNELS_TERNARY_SIMD_H_
