@@ -13,9 +13,9 @@ namespace {
 // Of weights in one pass: as much as of KV.
 constexpr size_t kWeightsBytes = size_t{32} << 20;
 
-// Weights are walked by the kernel's own rule.
-DistanceSweep AlongOneStream(DistanceSweep sweep) {
-  sweep.streams = {1};
+// Of the numbers of streams those that kernels of weights can walk.
+DistanceSweep OfWeights(DistanceSweep sweep) {
+  std::erase_if(sweep.streams, [](int streams) { return streams > kMaxRowStreams; });
   return sweep;
 }
 
@@ -55,7 +55,7 @@ class DistanceBench {
              1e-9;
     };
     return Add(place, kind,
-               SweepDistances(AlongOneStream(options_.sweep),
+               SweepDistances(OfWeights(options_.sweep),
                               ChoosePrefetch(profile_, weights.Access(place.pages)), pass, read,
                               on_round_));
   }

@@ -65,7 +65,7 @@ TEST_F(EngineProbeTest, MeasuresEveryKernel) {
       seen.insert({gain.threads, gain.hint, gain.streams});
     }
     // With one thread and with two, into L1 and into L2.
-    EXPECT_EQ(seen.size(), 2u * 2 * (kernel->data == KernelData::kKv ? 5 : 1)) << name;
+    EXPECT_EQ(seen.size(), 2u * 2 * (kernel->data == KernelData::kKv ? 5 : 3)) << name;
     EXPECT_EQ(seen.size(), kernel->gains.size());
   }
 }

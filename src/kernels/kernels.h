@@ -59,6 +59,9 @@ struct AttendJob {
 // --- linear layers
 // -------------------------------------------------------------------------------------------------
 
+// The streams of a plan for weights are rows that a single token meets side by side, as far apart
+// as those that are asked for allow; along one stream they follow each other.
+
 // How many ternary codes a byte has. kFours: of a row, 128 elements in 32 bytes as in I2_S, element
 // j in byte j % 32 at bit 6 - 2 * (j / 32). kFives: of five rows, one column (ternary_fives.h).
 enum class TernaryPacking { kFours, kFives };
@@ -72,7 +75,7 @@ struct TernaryRows {
   size_t row_bytes = 0;  // ceil(cols / 128) * 32, of five rows four times as many
   float scale = 0;
   TernaryPacking packing = TernaryPacking::kFours;
-  PrefetchPlan prefetch = {};  // in the order of addresses, whatever its streams
+  PrefetchPlan prefetch = {};
 
   int64_t lines() const { return packing == TernaryPacking::kFours ? rows : (rows + 4) / 5; }
   int64_t bytes() const { return lines() * static_cast<int64_t>(row_bytes); }
@@ -106,9 +109,9 @@ constexpr int64_t StripBytes(int64_t cols, int group) {
 struct TernaryGroups {
   const std::byte* strips = nullptr;  // any alignment
   int64_t rows = 0;
-  int64_t cols = 0;            // a multiple of group
-  int group = 0;               // 64 or 128
-  PrefetchPlan prefetch = {};  // in the order of addresses
+  int64_t cols = 0;  // a multiple of group
+  int group = 0;     // 64 or 128
+  PrefetchPlan prefetch = {};
 
   int64_t bytes() const { return (rows + kStripRows - 1) / kStripRows * StripBytes(cols, group); }
 };
@@ -147,7 +150,7 @@ struct ScreenRows {
   const uint8_t* codes = nullptr;
   int bits = 4;                // or 2
   int64_t stride = 0;          // a multiple of kScreenLineBytes
-  PrefetchPlan prefetch = {};  // in the order of addresses, but for rows that are asked for alone
+  PrefetchPlan prefetch = {};  // but for rows that are asked for alone
 };
 inline constexpr int64_t kScreenLineBytes = 64;
 

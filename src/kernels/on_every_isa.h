@@ -25,7 +25,10 @@ void OnEveryIsa(const Check& check) {
 inline constexpr PrefetchPlan kPlansOfWeights[] = {{},
                                                    {true, 64, 1, PrefetchHint::kL1},
                                                    {true, 4096, 1, PrefetchHint::kL2},
-                                                   {true, 1 << 20, 1, PrefetchHint::kL1}};
+                                                   {true, 1 << 20, 1, PrefetchHint::kL1},
+                                                   {true, 8192, 2, PrefetchHint::kL2},
+                                                   {true, 4096, 4, PrefetchHint::kL1},
+                                                   {true, 256, 16, PrefetchHint::kL2}};
 
 }  // namespace bitfetch
 

@@ -51,16 +51,25 @@ HWY_INLINE Codes Field(Codes packed) {
 
 // Rows side by side share what is read of the activations, which costs as much as reading the rows.
 constexpr int kRows = 4;
+using Streams = RowStreams<kRows>;
 
-// kCount rows, which follow each other, times kTokens tokens. Of the rows to come, this fetches as
-// many lines as it reads of these, but in the order of addresses: that leads the hardware's
-// prefetcher on, which rows in turn don't. A row alone may have no other near it.
+// Row r of kCount, `row` + (r / each) * apart + r % each, times kTokens tokens: `each` neighbours
+// of every stream. Of the rows to come, this fetches as many lines as it reads of these, but in the
+// order of addresses in each stream: that leads the hardware's prefetcher on, which neighbours in
+// turn don't. A row alone may have no other near it. to: less than a row's number, where its
+// product goes.
 template <int kBits, int kCount, int kTokens>
-HWY_INLINE void ScreenTile(const ScreenRows& w, int64_t row, const ScreenToken* tokens,
-                           int64_t to) {
+HWY_INLINE void ScreenTile(const ScreenRows& w, int64_t row, Streams streams, int64_t apart,
+                           const ScreenToken* tokens, int64_t to) {
   const int64_t stride = w.stride;
-  const uint8_t* const rows = w.codes + row * stride;
   const FetchInto into = kCount > 1 ? IntoOf(w.prefetch) : FetchInto::kNowhere;
+  const int64_t distance = w.prefetch.distance_bytes / streams.count();
+  int64_t number[kCount];
+  const uint8_t* rows[kCount];
+  for (int r = 0; r < kCount; ++r) {
+    number[r] = row + streams.Row(r, apart);
+    rows[r] = w.codes + number[r] * stride;
+  }
   constexpr int kFields = 8 / kBits;
   constexpr int kVectorBytes = kLanes * sizeof(int32_t);
   Sums high[kTokens][kCount];
@@ -68,13 +77,16 @@ HWY_INLINE void ScreenTile(const ScreenRows& w, int64_t row, const ScreenToken* 
   UnrollGrid<kTokens, kCount>([&](auto t, auto r)
                                   BITFETCH_LAMBDA { high[t][r] = low[t][r] = hn::Zero(Ints()); });
   for (int64_t at = 0; at < stride; at += kScreenLineBytes) {
-    Unroll<kCount>([&](auto r) BITFETCH_LAMBDA {
-      FetchLine(into, rows + w.prefetch.distance_bytes + at * kCount + r * kScreenLineBytes);
-    });
+    if (into != FetchInto::kNowhere) {
+      for (int line = 0; line < kCount; ++line) {
+        FetchLine(into, rows[streams.StreamOf(line) * streams.each()] + distance +
+                            at * streams.each() + streams.BytesBefore(line));
+      }
+    }
     Unroll<kScreenLineBytes / kVectorBytes>([&](auto v) BITFETCH_LAMBDA {
       Codes packed[kCount];
       Unroll<kCount>([&](auto r) BITFETCH_LAMBDA {
-        packed[r] = hn::LoadU(Bytes(), rows + r * stride + at + v * kVectorBytes);
+        packed[r] = hn::LoadU(Bytes(), rows[r] + at + v * kVectorBytes);
       });
       Unroll<kFields>([&](auto f) BITFETCH_LAMBDA {
         Codes codes[kCount];
@@ -94,29 +106,32 @@ HWY_INLINE void ScreenTile(const ScreenRows& w, int64_t row, const ScreenToken* 
   }
   UnrollGrid<kTokens, kCount>([&](auto t, auto r) BITFETCH_LAMBDA {
     const Sums sum = hn::Add(hn::ShiftLeft<8>(high[t][r]), low[t][r]);
-    tokens[t].out[to + r] = hn::GetLane(hn::SumOfLanes(Ints(), sum));
+    tokens[t].out[number[r] - to] = hn::GetLane(hn::SumOfLanes(Ints(), sum));
   });
 }
 
 template <int kBits, int kCount>
-HWY_INLINE void ScreenRowsOnce(const ScreenRows& w, int64_t row, const ScreenToken* tokens,
-                               int64_t count, int64_t to) {
+HWY_INLINE void ScreenRowsOnce(const ScreenRows& w, int64_t row, Streams streams, int64_t apart,
+                               const ScreenToken* tokens, int64_t count, int64_t to) {
   for (; count >= kTokensAtOnce; count -= kTokensAtOnce, tokens += kTokensAtOnce) {
-    ScreenTile<kBits, kCount, kTokensAtOnce>(w, row, tokens, to);
+    ScreenTile<kBits, kCount, kTokensAtOnce>(w, row, streams, apart, tokens, to);
   }
   if constexpr (kTokensAtOnce > 1) {
-    if (count > 0) ScreenTile<kBits, kCount, 1>(w, row, tokens, to);
+    if (count > 0) ScreenTile<kBits, kCount, 1>(w, row, streams, apart, tokens, to);
   }
 }
 
 template <int kBits>
 void ScreenBits(const ScreenRows& w, int64_t begin, int64_t end, const ScreenToken* tokens,
                 int64_t count) {
-  int64_t row = begin;
-  for (; row + kRows <= end; row += kRows) {
-    ScreenRowsOnce<kBits, kRows>(w, row, tokens, count, row - begin);
+  const Streams streams(w.prefetch);
+  const int64_t apart = (end - begin) / kRows * streams.each();
+  for (int64_t row = begin; row < begin + apart; row += streams.each()) {
+    ScreenRowsOnce<kBits, kRows>(w, row, streams, apart, tokens, count, begin);
   }
-  for (; row < end; ++row) ScreenRowsOnce<kBits, 1>(w, row, tokens, count, row - begin);
+  for (int64_t row = begin + streams.count() * apart; row < end; ++row) {
+    ScreenRowsOnce<kBits, 1>(w, row, streams, 0, tokens, count, begin);
+  }
 }
 
 void Screen(const ScreenRows& w, int64_t begin, int64_t end, const ScreenToken* tokens,

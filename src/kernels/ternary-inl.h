@@ -14,6 +14,7 @@ namespace bitfetch::BITFETCH_TERNARY_ISA {
 #include BITFETCH_TERNARY_LEAVES
 
 constexpr int kRows = 4;
+using Streams = RowStreams<kRows>;
 
 // Activations of these stay in L2 while all rows pass by.
 constexpr int64_t kTokensAtOnce = 64;
@@ -28,16 +29,19 @@ struct PackedRows {
   static constexpr int kStepsAtOnce = kParts;
   const uint8_t* row[kRows];
   FetchInto into;
-  const uint8_t* ahead;  // what lies in memory the plan's distance after these rows
+  Streams streams;
+  const uint8_t* ahead[kRows];  // what lies in memory the plan's distance after those of a stream
   template <int kSums>
   HWY_INLINE Codes At(int64_t step, int part, int r) const {
     return LoadPart<kSums>(row[r] + step * kStep / 4, part);
   }
-  // Of the four rows to come as many lines as a pack of these has, but in the order of addresses:
-  // that leads the hardware's prefetcher on, which four rows in turn don't.
+  // Of the four rows to come as many lines as a pack of these has, but in the order of addresses in
+  // each stream: that leads the hardware's prefetcher on, which neighbours in turn don't.
   HWY_INLINE void Prefetch(int64_t step) const {
-    for (int64_t at = 0; at < kRows * kPackBytes; at += kCacheLineBytes) {
-      FetchLine(into, ahead + step * kRows * kStep / 4 + at);
+    if (into == FetchInto::kNowhere) return;
+    constexpr int64_t kLines = kRows * kPackBytes / kCacheLineBytes;
+    for (int64_t line = step / kParts * kLines, end = line + kLines; line < end; ++line) {
+      FetchLine(into, ahead[streams.StreamOf(line)] + streams.BytesBefore(line));
     }
   }
 };
@@ -146,24 +150,27 @@ HWY_INLINE void WriteProducts(const TernaryRows& w, const QuantizedRows& x, int6
   for (int64_t r = 0; r < rows; ++r) to[r] = products[r];
 }
 
-// Rows [row, row + rows), at most four, for at most kTokensAtOnce tokens; too few rows repeat the
-// last.
-HWY_INLINE void MultiplyRows(const TernaryRows& w, int64_t row, int64_t rows,
-                             const QuantizedRows& x, int64_t token, int64_t tokens, float* out,
-                             int64_t out_stride) {
+// Four rows, of which the first `rows` are written, for at most kTokensAtOnce tokens; too few
+// repeat the last.
+HWY_INLINE void MultiplyRows(const TernaryRows& w, const int64_t (&row)[kRows], int64_t rows,
+                             Streams streams, const QuantizedRows& x, int64_t token, int64_t tokens,
+                             float* out, int64_t out_stride) {
   alignas(64) Totals totals;
   for (int64_t t = 0; t < tokens; ++t) {
     for (int32_t& total : totals[t]) total = 0;
   }
   const int64_t packs = static_cast<int64_t>(w.row_bytes) / kPackBytes;
+  const int64_t each = streams.each();
+  const int64_t distance = w.prefetch.distance_bytes / streams.count();
   for (int64_t first = 0; first < packs; first += kChunkPacks) {
     const int64_t steps = HWY_MIN(kChunkPacks, packs - first) * kParts;
-    PackedRows packed;
-    packed.into = IntoOf(w.prefetch);
-    packed.ahead =
-        w.codes + row * w.row_bytes + first * kRows * kPackBytes + w.prefetch.distance_bytes;
+    PackedRows packed{.row = {}, .into = IntoOf(w.prefetch), .streams = streams, .ahead = {}};
+    for (int64_t stream = 0; stream < streams.count(); ++stream) {
+      packed.ahead[stream] =
+          w.codes + row[stream * each] * w.row_bytes + first * each * kPackBytes + distance;
+    }
     for (int64_t r = 0; r < kRows; ++r) {
-      packed.row[r] = w.codes + (row + HWY_MIN(r, rows - 1)) * w.row_bytes + first * kPackBytes;
+      packed.row[r] = w.codes + row[r] * w.row_bytes + first * kPackBytes;
     }
     const int8_t* values = x.values + token * x.stride + first * kTernaryPack;
     if constexpr (kUnpackOnce) {
@@ -184,7 +191,38 @@ HWY_INLINE void MultiplyRows(const TernaryRows& w, int64_t row, int64_t rows,
     AddTiles(packed, steps, values, x.stride, tokens, totals);
   }
   for (int64_t t = 0; t < tokens; ++t) {
-    WriteProducts(w, x, token + t, totals[t], rows, out + (token + t) * out_stride + row);
+    float* const to = out + (token + t) * out_stride;
+    if (streams.count() == 1) {
+      WriteProducts(w, x, token + t, totals[t], rows, to + row[0]);
+      continue;
+    }
+    float products[kRows];
+    WriteProducts(w, x, token + t, totals[t], kRows, products);
+    for (int r = 0; r < kRows; ++r) to[row[r]] = products[r];
+  }
+}
+
+// Rows [begin, end) for at most kTokensAtOnce tokens: of each stream as many side by side.
+HWY_INLINE void FoursMatmul(const TernaryRows& w, int64_t begin, int64_t end,
+                            const QuantizedRows& x, int64_t token, int64_t tokens, float* out,
+                            int64_t out_stride) {
+  const Streams streams(w.prefetch);
+  int64_t first = begin;
+  if (streams.count() > 1) {
+    const int64_t apart = (end - begin) / kRows * streams.each();
+    for (int64_t i = begin; i < begin + apart; i += streams.each()) {
+      int64_t row[kRows];
+      for (int r = 0; r < kRows; ++r) row[r] = i + streams.Row(r, apart);
+      MultiplyRows(w, row, kRows, streams, x, token, tokens, out, out_stride);
+    }
+    first += streams.count() * apart;
+  }
+  for (; first < end; first += kRows) {
+    const int64_t last = end - 1;
+    const int64_t row[kRows] = {first, HWY_MIN(first + 1, last), HWY_MIN(first + 2, last),
+                                HWY_MIN(first + 3, last)};
+    MultiplyRows(w, row, HWY_MIN(kRows, end - first), Streams({}), x, token, tokens, out,
+                 out_stride);
   }
 }
 
@@ -195,10 +233,7 @@ void TernaryMatmul(const TernaryRows& w, int64_t begin, int64_t end, const Quant
                    float* out, int64_t out_stride) {
   if (w.packing == TernaryPacking::kFives) return FivesMatmul(w, begin, end, x, out, out_stride);
   for (int64_t token = 0; token < x.tokens; token += kTokensAtOnce) {
-    const int64_t tokens = HWY_MIN(kTokensAtOnce, x.tokens - token);
-    for (int64_t row = begin; row < end; row += kRows) {
-      MultiplyRows(w, row, HWY_MIN(kRows, end - row), x, token, tokens, out, out_stride);
-    }
+    FoursMatmul(w, begin, end, x, token, HWY_MIN(kTokensAtOnce, x.tokens - token), out, out_stride);
   }
 }
 

@@ -10,14 +10,13 @@ constexpr int64_t kFive = 5;
 constexpr int64_t kFivesAtOnce = 16;
 using FivesTotals = int32_t[kFive][kFivesAtOnce];
 
-// What some columns of five rows, number `five` of those at once, give with kTokens tokens.
-template <int kTokens>
-HWY_INLINE void SumFives(const uint8_t* bytes, int64_t columns, const PrefetchPlan& prefetch,
-                         const int8_t* x, int64_t stride, int64_t five, FivesTotals* totals) {
-  const FetchInto into = IntoOf(prefetch);
-  const uint8_t* const ahead = bytes + prefetch.distance_bytes;
-  // Five of each token, and as many more as make whole fours.
-  constexpr int kCount = kTokens * static_cast<int>(kFive);
+// What some columns of kLines lines, for sums from number `five` on, give with kTokens tokens.
+template <int kTokens, int kLines>
+HWY_INLINE void SumFives(const uint8_t* const (&line)[kLines], int64_t columns, FetchInto into,
+                         int64_t distance, const int8_t* x, int64_t stride, int64_t five,
+                         FivesTotals* totals) {
+  // Five of each token and line, and as many more as make whole fours.
+  constexpr int kCount = kTokens * kLines * static_cast<int>(kFive);
   constexpr int kPadded = (kCount + kRows - 1) / kRows * kRows;
   Sums sums[kPadded];
 #pragma GCC unroll 20
@@ -27,19 +26,26 @@ HWY_INLINE void SumFives(const uint8_t* bytes, int64_t columns, const PrefetchPl
     // Two lines, as a pack of fours has columns: fetched by one branch, beside which GCC 12 still
     // finds registers for all sums.
     if (into != FetchInto::kNowhere) {
-      FetchLine(into, ahead + column);
-      FetchLine(into, ahead + column + kCacheLineBytes);
+#pragma GCC unroll 4
+      for (const uint8_t* bytes : line) {
+        FetchLine(into, bytes + distance + column);
+        FetchLine(into, bytes + distance + column + kCacheLineBytes);
+      }
     }
 #pragma GCC unroll 8
     for (int part = 0; part < kTernaryPack / kStep; ++part, column += kStep) {
-      Codes parts[kFive];
-      SplitFives(bytes + column, parts);
 #pragma GCC unroll 4
-      for (int t = 0; t < kTokens; ++t) {
-        const Values values = LoadValues(x + t * stride + column);
+      for (int l = 0; l < kLines; ++l) {
+        Codes parts[kFive];
+        SplitFives(line[l] + column, parts);
+#pragma GCC unroll 4
+        for (int t = 0; t < kTokens; ++t) {
+          const Values values = LoadValues(x + t * stride + column);
 #pragma GCC unroll 5
-        for (int n = 0; n < kFive; ++n) {
-          sums[t * kFive + n] = Accumulate(sums[t * kFive + n], parts[n], values);
+          for (int n = 0; n < kFive; ++n) {
+            Sums& sum = sums[(t * kLines + l) * kFive + n];
+            sum = Accumulate(sum, parts[n], values);
+          }
         }
       }
     }
@@ -50,28 +56,40 @@ HWY_INLINE void SumFives(const uint8_t* bytes, int64_t columns, const PrefetchPl
     AddTotals(sums[i], sums[i + 1], sums[i + 2], sums[i + 3], sum + i);
   }
 #pragma GCC unroll 20
-  for (int i = 0; i < kCount; ++i) totals[i / kFive][i % kFive][five] = sum[i];
+  for (int i = 0; i < kCount; ++i) {
+    totals[i / kFive / kLines][i % kFive][five + i / kFive % kLines] = sum[i];
+  }
 }
 
-// Rows [begin, end) of kFivesAtOnce fives, for kTokens tokens.
-template <int kTokens>
-HWY_INLINE void MultiplyFives(const TernaryRows& w, int64_t begin, int64_t end,
-                              const QuantizedRows& x, int64_t token, float* out,
+// Lines whose products are computed together, in the order in which their sums lie.
+struct FivesLines {
+  int64_t line[kFivesAtOnce];
+  int64_t count;
+};
+
+// Of the rows in such lines those in [begin, end), for kTokens tokens.
+template <int kTokens, int kLines>
+HWY_INLINE void MultiplyFives(const TernaryRows& w, const FivesLines& lines, int64_t begin,
+                              int64_t end, const QuantizedRows& x, int64_t token, float* out,
                               int64_t out_stride) {
   const auto columns = static_cast<int64_t>(w.row_bytes);
-  const int64_t first_five = begin / kFive;
-  const int64_t fives = (end - 1) / kFive + 1 - first_five;
+  const int64_t streams = kLines == 1 ? 1 : Streams(w.prefetch).count();
+  const int64_t distance = w.prefetch.distance_bytes / streams;
   alignas(64) FivesTotals totals[kTokens] = {};
   // Written all at once in the end, which would wait for each line of it.
-  const int64_t out_bytes = (end - begin) * static_cast<int64_t>(sizeof(float));
-  for (int t = 0; t < kTokens; ++t)
-    PrefetchBytes(out + (token + t) * out_stride + begin, out_bytes);
+  for (int t = 0; t < kTokens; ++t) {
+    for (int64_t i = 0; i < lines.count; i += kLines) {
+      PrefetchLine(out + (token + t) * out_stride + HWY_MAX(lines.line[i] * kFive, begin));
+    }
+  }
   for (int64_t first = 0; first < columns; first += kFivesChunk) {
     alignas(64) FivesTotals parts[kTokens] = {};
-    for (int64_t five = 0; five < fives; ++five) {
-      SumFives<kTokens>(w.codes + (first_five + five) * columns + first,
-                        HWY_MIN(kFivesChunk, columns - first), w.prefetch,
-                        x.values + token * x.stride + first, x.stride, five, parts);
+    for (int64_t five = 0; five < lines.count; five += kLines) {
+      const uint8_t* line[kLines];
+      for (int l = 0; l < kLines; ++l) line[l] = w.codes + lines.line[five + l] * columns + first;
+      SumFives<kTokens, kLines>(line, HWY_MIN(kFivesChunk, columns - first), IntoOf(w.prefetch),
+                                distance, x.values + token * x.stride + first, x.stride, five,
+                                parts);
     }
     for (int t = 0; t < kTokens; ++t) {
       FromParts(parts[t]);
@@ -86,8 +104,11 @@ HWY_INLINE void MultiplyFives(const TernaryRows& w, int64_t begin, int64_t end,
       WriteProducts(w, x, token + t, totals[t][n], kFivesAtOnce, products[n]);
     }
     float* const to = out + (token + t) * out_stride;
-    for (int64_t row = begin, five = 0; row < end; ++five) {
-      for (int64_t n = row % kFive; n < kFive && row < end; ++n) to[row++] = products[n][five];
+    for (int64_t five = 0; five < lines.count; ++five) {
+      const int64_t row = lines.line[five] * kFive;
+      for (int64_t n = HWY_MAX(begin - row, 0); n < HWY_MIN(kFive, end - row); ++n) {
+        to[row + n] = products[n][five];
+      }
     }
   }
 }
@@ -136,41 +157,71 @@ HWY_INLINE void MultiplyUnpackedFives(const TernaryRows& w, int64_t begin, int64
 }
 
 // The same for `tokens` of them, in as many as leave registers for the sums.
-HWY_INLINE void MultiplyFives(const TernaryRows& w, int64_t begin, int64_t end,
-                              const QuantizedRows& x, int64_t token, int64_t tokens, float* out,
-                              int64_t out_stride) {
+HWY_INLINE void MultiplyFives(const TernaryRows& w, const FivesLines& lines, int64_t begin,
+                              int64_t end, const QuantizedRows& x, int64_t token, int64_t tokens,
+                              float* out, int64_t out_stride) {
   const int64_t last = token + tokens;
   if constexpr (!kUnpackOnce) {
     for (; token + kTileTokensMax <= last; token += kTileTokensMax) {
-      MultiplyFives<kTileTokensMax>(w, begin, end, x, token, out, out_stride);
+      MultiplyFives<kTileTokensMax, 1>(w, lines, begin, end, x, token, out, out_stride);
     }
     switch (last - token) {
       case 3:
-        return MultiplyFives<3>(w, begin, end, x, token, out, out_stride);
+        return MultiplyFives<3, 1>(w, lines, begin, end, x, token, out, out_stride);
       case 2:
-        return MultiplyFives<2>(w, begin, end, x, token, out, out_stride);
+        return MultiplyFives<2, 1>(w, lines, begin, end, x, token, out, out_stride);
       default:
         break;
     }
   }
-  if (token < last) MultiplyFives<1>(w, begin, end, x, token, out, out_stride);
+  if (token < last) MultiplyFives<1, 1>(w, lines, begin, end, x, token, out, out_stride);
+}
+
+// Rows [begin, end) for tokens from `token` on: where a token is alone, four lines side by side, of
+// each stream as many.
+HWY_INLINE void MultiplyFives(const TernaryRows& w, int64_t begin, int64_t end,
+                              const QuantizedRows& x, int64_t token, int64_t tokens, float* out,
+                              int64_t out_stride) {
+  int64_t line = begin / kFive;
+  const int64_t end_line = (end - 1) / kFive + 1;
+  FivesLines lines;
+  if constexpr (!kUnpackOnce) {
+    const Streams streams(w.prefetch);
+    if (tokens == 1 && streams.count() > 1) {
+      const int64_t apart = (end_line - line) / kRows * streams.each();
+      const int64_t end_stream = line + apart;
+      while (line < end_stream) {
+        for (lines.count = 0; line < end_stream && lines.count < kFivesAtOnce;
+             line += streams.each()) {
+          for (int r = 0; r < kRows; ++r) lines.line[lines.count++] = line + streams.Row(r, apart);
+        }
+        MultiplyFives<1, kRows>(w, lines, begin, end, x, token, out, out_stride);
+      }
+      line += (streams.count() - 1) * apart;
+    }
+  }
+  while (line < end_line) {
+    for (lines.count = 0; line < end_line && lines.count < kFivesAtOnce;) {
+      lines.line[lines.count++] = line++;
+    }
+    MultiplyFives(w, lines, begin, end, x, token, tokens, out, out_stride);
+  }
 }
 
 HWY_INLINE void FivesMatmul(const TernaryRows& w, int64_t begin, int64_t end,
                             const QuantizedRows& x, float* out, int64_t out_stride) {
-  const bool unpack = kUnpackOnce && x.tokens > 1;
-  const int64_t together = unpack ? kRows * kFive : kFivesAtOnce * kFive;
   for (int64_t token = 0; token < x.tokens; token += kTokensAtOnce) {
     const int64_t tokens = HWY_MIN(kTokensAtOnce, x.tokens - token);
-    for (int64_t row = begin, next; row < end; row = next) {
-      next = HWY_MIN((row / together + 1) * together, end);
-      if constexpr (kUnpackOnce) {
-        if (unpack) {
+    if constexpr (kUnpackOnce) {
+      if (x.tokens > 1) {
+        constexpr int64_t kTogether = kRows * kFive;
+        for (int64_t row = begin, next; row < end; row = next) {
+          next = HWY_MIN((row / kTogether + 1) * kTogether, end);
           MultiplyUnpackedFives(w, row, next, x, token, tokens, out, out_stride);
-          continue;
         }
+        continue;
       }
-      MultiplyFives(w, row, next, x, token, tokens, out, out_stride);
     }
+    MultiplyFives(w, begin, end, x, token, tokens, out, out_stride);
   }
 }

@@ -53,7 +53,8 @@ PrefetchAccess WeightsAccess(Isa isa, WeightsKind kind, PageSize pages, int thre
           .threads = threads,
           .data = KernelData::kWeights,
           .run_bytes = kind == WeightsKind::kScreen ? kScreenRunBytes
-                                                    : kStageBytes / (kRunsOfAThread * threads)};
+                                                    : kStageBytes / (kRunsOfAThread * threads),
+          .max_streams = kMaxRowStreams};
 }
 
 WeightsPlans ChooseWeightsPlans(const MachineProfile& profile, Isa isa, int threads) {

@@ -25,6 +25,9 @@ Result<WeightsKind> ParseWeightsKind(std::string_view text);
 // Their kernel on that ISA as the machine profile names it: "avx2 fours".
 std::string WeightsName(Isa isa, WeightsKind kind);
 
+// Rows, or strips of them, that kernels take side by side for a single token, each from a stream.
+inline constexpr int kMaxRowStreams = 4;
+
 // How a token reads them: what the prefetch law is to be asked with.
 PrefetchAccess WeightsAccess(Isa isa, WeightsKind kind, PageSize pages, int threads);
 

@@ -14,7 +14,7 @@ namespace bitfetch {
 namespace {
 
 // Rises with every change of the fields or of what they mean.
-constexpr int kFormat = 5;
+constexpr int kFormat = 6;
 
 std::string Writer(std::string_view version) {
   return fmt::format("{}, format {}", version, kFormat);

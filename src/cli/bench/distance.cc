@@ -116,7 +116,8 @@ void AddBenchDistance(Command& bench) {
 Attention of one token is measured without prefetching, with every distance from 64 bytes to 64 KiB
 along 1 to 16 streams into L1 and into L2, and with what --prefetch auto chooses. In the end auto is
 measured in turn with the best of all these, and the last lines say what came of it. `bitfetch bench
-report` draws the figures. With --weights it is weights that are measured, along one stream.
+report` draws the figures. With --weights it is weights that are measured, along 1 to 4 streams:
+rows that are multiplied side by side, as far apart as what a thread takes at a time allows.
 
 examples:
   bitfetch bench distance
