@@ -129,6 +129,48 @@ TEST_F(ApiServerTest, AnswersHaveTheTextOfGenerateStreamedOrNot) {
   EXPECT_EQ(TextOf(streamed), alone);
 }
 
+// Drafts of one answer follow from its text: pass by pass it is replayed.
+TEST_F(ApiServerTest, MetricsTellHowManyGuessesStood) {
+  constexpr int kDraft = 4, kTokens = 60;
+  Open({.draft = kDraft});
+  const auto session = Session::Open(kTiny, QuietOptions()).value();
+  const Tokenizer tokenizer = ReadTokenizer(session->model().file()).value();
+  Sampler greedy = Sampler::Create({}).value();
+  const std::vector<int> prompt = tokenizer.Encode("And God said, And God", true).value();
+  const auto made = Generate(
+      *session, tokenizer, greedy, prompt, {.max_tokens = kTokens, .draft = kDraftOff},
+      [](std::string_view) { return true; }, {}, false);
+  ASSERT_TRUE(made);
+  std::vector<int> text = session->tokens();
+  text.insert(text.end(), made->tail.begin(), made->tail.end());
+  Drafter drafter(kDraft);
+  int64_t drafts = 0, guessed = 0, stood = 0;
+  drafter.Append(prompt);
+  for (int64_t drawn = std::ssize(prompt); drawn + 1 < std::ssize(text);) {
+    drafter.Append({&text[drawn], 1});
+    const std::vector<int> guesses = drafter.Guess(std::ssize(text) - drawn - 2, PassCost());
+    drafts += guesses.empty() ? 0 : 1;
+    guessed += std::ssize(guesses);
+    ++drawn;
+    for (size_t i = 0; i < guesses.size() && guesses[i] == text[drawn]; ++i, ++drawn) {
+      drafter.Append({&text[drawn], 1});
+      ++stood;
+    }
+  }
+  ASSERT_GT(stood, 0);
+  ASSERT_GT(guessed, stood);
+
+  Post("/v1/completions",
+       fmt::format(R"({{"prompt": "And God said, And God", "max_tokens": {}, "temperature": 0}})",
+                   kTokens));
+  WaitForMetric("bitfetch_num_requests_running 0");
+  const std::string metrics = Get("/metrics");
+  for (const auto& [name, value] :
+       {std::pair("drafts", drafts), {"draft_tokens", guessed}, {"accepted_tokens", stood}}) {
+    EXPECT_THAT(metrics, HasSubstr(fmt::format("_spec_decode_num_{}_total {}\n", name, value)));
+  }
+}
+
 TEST_F(ApiServerTest, AnswersMeetTheSchemaStreamedOrNot) {
   Open();
   const std::string schema =

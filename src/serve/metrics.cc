@@ -129,6 +129,12 @@ std::string Metrics::Text(const SchedulerStats& scheduler) const {
                scheduler.cached_tokens) +
          Value("prompt_tokens_total", "counter", "Tokens of prompts.", scheduler.prompt_tokens) +
          Value("generation_tokens_total", "counter", "Tokens written.", scheduler.tokens) +
+         Value("spec_decode_num_drafts_total", "counter",
+               "Times that tokens of a text were guessed ahead.", scheduler.drafts) +
+         Value("spec_decode_num_draft_tokens_total", "counter", "Tokens that were guessed.",
+               scheduler.guesses) +
+         Value("spec_decode_num_accepted_tokens_total", "counter",
+               "Of them, tokens that were drawn as guessed.", scheduler.accepted) +
          StoreText(scheduler.store) +
          first_token_.Text("time_to_first_token_seconds", "From a request to its first text.") +
          next_token_.Text("inter_token_latency_seconds", "From one piece of text to the next.") +

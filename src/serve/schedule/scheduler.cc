@@ -138,7 +138,7 @@ bool Scheduler::Wait() {
   for (const Entry& entry : dropped) {
     OrFail(*entry.task, [&] { entry.task->End(StopReason::kInterrupted); });
   }
-  Count(dropped, 0);
+  Count(dropped);
   return go_on;
 }
 
@@ -229,14 +229,18 @@ void Scheduler::Step() {
   if (pieces.size() == 1 && pieces[0].tokens.size() == queries.size()) {
     engine_.pass_cost().Measured(std::ssize(queries), ns);
   }
-  int64_t tokens = 0;
+  SchedulerStats pass;
   for (size_t i = 0, begin = 0; i < takers.size(); begin = ends[i++]) {
     const int64_t before = takers[i]->counts().tokens;
     const std::span<LogitsQuery> own = std::span(queries).subspan(begin, ends[i] - begin);
     OrFail(*takers[i], [&] { takers[i]->OnLogits(engine_, own); });
-    tokens += takers[i]->counts().tokens - before;
+    const int64_t tokens = takers[i]->counts().tokens - before;
+    pass.tokens += tokens;
+    pass.drafts += own.size() > 1 ? 1 : 0;
+    pass.guesses += std::ssize(own) - 1;
+    pass.accepted += std::max<int64_t>(tokens - 1, 0);
   }
-  Count({}, tokens);
+  Count({}, pass);
 }
 
 // What these rows leave of the pool; none where a prompt has the rest of the pass.
@@ -290,15 +294,18 @@ void Scheduler::Forget() {
   const auto over = std::stable_partition(
       running_.begin(), running_.end(), [](const Entry& entry) { return !entry.task->is_over(); });
   if (over == running_.begin()) engine_.StopFetchingKv();
-  Count({over, running_.end()}, 0);
+  Count({over, running_.end()});
   running_.erase(over, running_.end());
 }
 
-void Scheduler::Count(std::span<const Entry> over, int64_t tokens) {
+void Scheduler::Count(std::span<const Entry> over, const SchedulerStats& pass) {
   const BlockPool& pool = engine_.pool();
   const std::lock_guard lock(mutex_);
   stats_.kv_usage = 1 - static_cast<double>(pool.Available()) / pool.limit();
-  stats_.tokens += tokens;
+  stats_.tokens += pass.tokens;
+  stats_.drafts += pass.drafts;
+  stats_.guesses += pass.guesses;
+  stats_.accepted += pass.accepted;
   for (const Entry& entry : over) {
     stats_.prompt_tokens += entry.task->counts().prompt_tokens;
     stats_.cached_tokens += entry.task->counts().cached_tokens;

@@ -32,7 +32,10 @@ struct SchedulerStats {
   // Since the start; of prompts when their task is over.
   int64_t prompt_tokens = 0;
   int64_t cached_tokens = 0;
-  int64_t tokens = 0;  // generated
+  int64_t tokens = 0;    // generated
+  int64_t drafts = 0;    // passes of an answer that guessed ahead
+  int64_t guesses = 0;   // tokens
+  int64_t accepted = 0;  // of them, those that were drawn
   int64_t preemptions = 0;
   double kv_usage = 0;  // share of the KV blocks that running tasks hold
   std::optional<KvTier::Stats> store = {};
@@ -92,7 +95,7 @@ class Scheduler {
   void ReturnLast();
   void GiveWay();
   void Forget();
-  void Count(std::span<const Entry> over, int64_t tokens);
+  void Count(std::span<const Entry> over, const SchedulerStats& pass = {});
 
   Engine& engine_;
   const SchedulerOptions options_;
