@@ -7,7 +7,6 @@
 
 #include "bench/engine_for_bench.h"
 #include "engine/session.h"
-#include "machine/clock.h"
 #include "machine/stream_read.h"
 
 namespace bitfetch {
@@ -23,9 +22,9 @@ struct ModelSeries {
   StageProfile profile = {};
 };
 
-// Time and the streaming reads beside it, of one measurement.
+// Where the time went, and the streaming reads beside it, of one measurement.
 struct Measured {
-  double ns = 0;
+  StageProfile profile = {};
   std::vector<double> reads = {};
 };
 
@@ -39,10 +38,10 @@ Result<Measured> Decode(Session& session, int64_t tokens, StreamRead& read) {
   Measured measured;
   int next = 0;
   for (int64_t i = 0; i < tokens; ++i) {
-    const double begin = NowNs();
+    session.ResetProfile();
     BITFETCH_RETURN_IF_ERROR(session.Append(std::span(&next, 1)));
     BITFETCH_ASSIGN_OR_RETURN(next, Likeliest(session));
-    measured.ns += NowNs() - begin;
+    measured.profile.Add(session.profile());
     measured.reads.push_back(read.Once());
   }
   return measured;
@@ -51,10 +50,10 @@ Result<Measured> Decode(Session& session, int64_t tokens, StreamRead& read) {
 Result<Measured> Prefill(Session& session, int64_t tokens, StreamRead& read) {
   const std::vector<int> prompt = ScatteredTokens(tokens, session.model().config().vocab);
   Measured measured;
-  const double begin = NowNs();
+  session.ResetProfile();
   BITFETCH_RETURN_IF_ERROR(session.Append(prompt));
   BITFETCH_RETURN_IF_ERROR(Likeliest(session));
-  measured.ns = NowNs() - begin;
+  measured.profile = session.profile();
   measured.reads.push_back(read.Once());
   return measured;
 }
@@ -63,13 +62,13 @@ Status MeasureOnce(ModelBench bench, int64_t tokens, Engine& engine, Session& se
                    StreamRead& read, ModelSeries& series) {
   const int64_t before = session.length();
   EngineForBench(engine).SetPrefetch(series.prefetch, series.ahead);
-  session.ResetProfile();
   const auto run = bench == ModelBench::kDecode ? Decode : Prefill;
   BITFETCH_ASSIGN_OR_RETURN(const Measured measured, run(session, tokens, read));
   session.Truncate(before);
-  series.profile.Add(session.profile());
-  series.tokens_per_s.push_back(static_cast<double>(tokens) / measured.ns * 1e9);
-  series.gb_per_s.push_back(static_cast<double>(session.profile().Sum().bytes) / measured.ns);
+  series.profile.Add(measured.profile);
+  const StageProfile::Total sum = measured.profile.Sum();
+  series.tokens_per_s.push_back(static_cast<double>(tokens) / sum.ns * 1e9);
+  series.gb_per_s.push_back(static_cast<double>(sum.bytes) / sum.ns);
   series.read_gb_per_s.push_back(SpreadOf(measured.reads).median);
   return {};
 }

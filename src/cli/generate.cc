@@ -80,7 +80,7 @@ Result<int> RunGenerate(const GenerateArguments& options) {
   timings.Add(generated);
   Say(timings.Line(sampler_options));
   if (options.profile && generated.tokens > 1) {
-    Say(StageTable(session.profile(), generated.tokens - 1, session.ReadBytesPerSecond() * 1e-9));
+    Say(StageTable(generated.profile, generated.tokens - 1, session.ReadBytesPerSecond() * 1e-9));
     const KvTraffic& traffic = session.cache().traffic();
     Say(fmt::format("KV cache: {:.2f} MB stored, {:.2f} MB fetched a stage ahead\n",
                     static_cast<double>(traffic.appended_bytes) * 1e-6,

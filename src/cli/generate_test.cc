@@ -59,8 +59,8 @@ TEST_F(GenerateTest, TextGoesToStdoutAndTimingsToStderr) {
 
 TEST_F(GenerateTest, TheProfileTellsOfEveryStage) {
   const Finished finished = Generate({"-p", "And", "-n", "4", "--profile"});
-  for (const char* part :
-       {"\nnorm ", "\nqkv ", "\nattention ", "\nhead ", "\nall ", "\nKV cache: ", "\ndraft: "}) {
+  for (const char* part : {"\nnorm ", "\nqkv ", "\nattention ", "\nhead ", "\nbetween ", "\nall ",
+                           "\nKV cache: ", "\ndraft: "}) {
     EXPECT_THAT(finished.err, HasSubstr(part));
   }
 }

@@ -133,8 +133,8 @@ class Engine {
   // An error if so many more tokens do not fit in the sequence's context.
   Status CheckRoom(const Sequence& sequence, size_t count) const;
 
-  // Where the time went since the last reset.
-  const StageProfile& profile() const { return forward_->profile(); }
+  // Where the time went from the last reset until now.
+  StageProfile profile() const { return forward_->profile().UntilNow(); }
   void ResetProfile() { forward_->ResetProfile(); }
 
   // How long passes take, for those who measure them and those who plan them.

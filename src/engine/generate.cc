@@ -86,6 +86,7 @@ Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler
   show(out.Finish());
   result.draft = text.counts();
   result.generate_seconds = generate_time.Seconds();
+  result.profile = session.profile();
   return result;
 }
 

@@ -33,15 +33,15 @@ struct Generated {
   int64_t tokens = 0;           // generated, a stop token included
   double prompt_seconds = 0;    // for the prompt, until the first token was known
   double generate_seconds = 0;  // for all tokens after the first
+  StageProfile profile;         // of that time
   DraftCounts draft;
   std::vector<int> tail;  // generated, but not in the session: what a next prompt must begin with
 };
 
 // Appends `prompt` to the session and lets the model go on. `on_text` gets the text as it is made,
 // whole characters only, and says whether to go on (false: as if interrupted). `interrupted` is
-// looked at after every token. The session's profile is then of all tokens after the first. Whether
-// tokens are guessed ahead changes nothing but the time that it takes. Errors: those of
-// Session::Append; an empty prompt in an empty session.
+// looked at after every token. Whether tokens are guessed ahead changes nothing but the time that
+// it takes. Errors: those of Session::Append; an empty prompt in an empty session.
 Result<Generated> Generate(Session& session, const Tokenizer& tokenizer, Sampler& sampler,
                            std::span<const int> prompt, const GenerateOptions& options,
                            const std::function<bool(std::string_view)>& on_text,

@@ -49,8 +49,8 @@ class Session {
   // Forgets all but the first `length` tokens; there are no Logits() then, until the next Append.
   void Truncate(int64_t length) { sequence_.Truncate(length); }
 
-  // Where the time went since the last reset.
-  const StageProfile& profile() const { return engine_->profile(); }
+  // Where the time went from the last reset until now.
+  StageProfile profile() const { return engine_->profile(); }
   void ResetProfile() { engine_->ResetProfile(); }
 
   // What this machine reads in a stream with the session's threads, as far as it is known.

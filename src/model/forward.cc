@@ -33,7 +33,6 @@ ForwardPass::ForwardPass(const Model& model, const Kernels& kernels, ThreadPool&
       products_(kernels, pool, model.config().rms_epsilon) {}
 
 void ForwardPass::Run(RowBatch batch) {
-  profile_.Begin();
   batch_.clear();
   rows_ = 0;
   for (RowPiece& piece : batch) {
@@ -45,6 +44,7 @@ void ForwardPass::Run(RowBatch batch) {
   }
   if (batch_.empty()) return;
   watched_ = IsWatched();
+  profile_.Begin();
   RunLayers();
   for (const PieceRows& rows : batch_) {
     if (rows.piece->status) {
@@ -88,6 +88,7 @@ void ForwardPass::RunLayers() {
     FindDamage([&] {
       return fmt::format("activations of layer {} are not finite: its weights are damaged", layer);
     });
+    profile_.Begin();
   }
 }
 
@@ -122,6 +123,7 @@ void ForwardPass::Embed() {
     return fmt::format("the embedding of a token is not finite: tensor {} is damaged",
                        model_.embedding().name);
   });
+  profile_.Begin();
 }
 
 // Gives the pieces with a row that is not finite this error, if they have none yet.
@@ -157,9 +159,11 @@ void ForwardPass::RunAttention(int layer) {
   Quantize(residual_, plan.attn_norm, qkv);
   AimCursors(layer, Products::RowsAStep(qkv[1], rows_));
   qkv[1].fetches = qkv[2].fetches = !aims_.empty();
+  profile_.Begin();
   products_.Multiply(qkv, [&](int thread) { aims_[thread].cursor.Fetch(lines_a_step_); });
-  CountFetched();
   profile_.End(Stage::kQkv, BytesOf(qkv));
+  CountFetched();
+  profile_.Begin();
   Turn(plan);
   for (const auto& [piece, first, count, position] : batch_) {
     if (!piece->status) continue;

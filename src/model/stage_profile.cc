@@ -5,7 +5,8 @@ namespace bitfetch {
 namespace {
 
 constexpr std::array<std::string_view, kStages> kNames = {
-    "embed", "norm", "qkv", "store", "attention", "attn_output", "gate_up", "down", "head", "move"};
+    "embed",   "norm", "qkv",  "store", "attention", "attn_output",
+    "gate_up", "down", "head", "move",  "between"};
 
 }  // namespace
 

@@ -23,13 +23,14 @@ enum class Stage {
   kDown,        // the last product of a layer, and the residual
   kHead,        // the last norm, and logits
   kMove,        // weights to huge pages, while the first tokens are computed
+  kBetween,     // none of these: what plans, checks and publishes, and whoever draws tokens
 };
-inline constexpr size_t kStages = static_cast<size_t>(Stage::kMove) + 1;
+inline constexpr size_t kStages = static_cast<size_t>(Stage::kBetween) + 1;
 
 std::string_view StageName(Stage stage);  // "embed", "norm", "qkv", ...
 
-// Where the time went, and what was read from weights and KV cache meanwhile. A clock reading for
-// each stage of each layer, some 25 ns.
+// Where the time went since it was made, all of it, and what was read from weights and KV cache
+// meanwhile. Some clock readings for each stage of each layer, of 25 ns or so.
 class StageProfile {
  public:
   struct Total {
@@ -39,8 +40,8 @@ class StageProfile {
     Total& operator+=(const Total& other);
   };
 
-  // The next stage begins now.
-  void Begin() { begin_ns_ = NowNs(); }
+  // The next stage begins now; what came since the last has ended was between stages.
+  void Begin() { End(Stage::kBetween); }
   // It ends now, and another may begin; returns how many nanoseconds it took.
   double End(Stage stage, int64_t bytes = 0) {
     const double now = NowNs();
@@ -53,13 +54,20 @@ class StageProfile {
     return ns;
   }
 
+  // With what came since the last stage has ended.
+  StageProfile UntilNow() const {
+    StageProfile profile = *this;
+    profile.Begin();
+    return profile;
+  }
+
   void Add(const StageProfile& other);
 
   const Total& at(Stage stage) const { return totals_[static_cast<size_t>(stage)]; }
   Total Sum() const;
 
  private:
-  double begin_ns_ = 0;
+  double begin_ns_ = NowNs();
   std::array<Total, kStages> totals_ = {};
 };
 

@@ -78,7 +78,7 @@ TEST_F(BenchModelTest, DecodeHasARowForEachCombination) {
 
 TEST_F(BenchModelTest, ProfileAddsARowForEachStage) {
   const Json rows = Rows({"decode", "--profile"});
-  ASSERT_EQ(rows.size(), 1u + 9 + 1);
+  ASSERT_EQ(rows.size(), 1u + 10 + 1);
   double share = 0;
   for (size_t i = 1; i < rows.size(); ++i) {
     EXPECT_EQ(rows[i].at("bench"), "decode");
@@ -87,6 +87,11 @@ TEST_F(BenchModelTest, ProfileAddsARowForEachStage) {
   }
   EXPECT_NEAR(share, 1, 1e-6);
   EXPECT_EQ(rows.back().at("stage"), "all");
+  EXPECT_EQ(rows[rows.size() - 2].at("stage"), "between");
+  // The stages are all of a token's time.
+  const double us_per_token = rows.back().at("us_per_token");
+  EXPECT_GE(us_per_token * 1.001, 1e6 / rows[0].at("tokens_per_s_max").get<double>());
+  EXPECT_LE(us_per_token * 0.999, 1e6 / rows[0].at("tokens_per_s_min").get<double>());
   EXPECT_NEAR(rows.back().at("bytes_per_token").get<double>(),
               rows[0].at("bytes_per_token").get<double>(), 1);
 }
@@ -106,7 +111,7 @@ TEST_F(BenchModelTest, EveryListIsOne) {
 
 TEST_F(BenchModelTest, PrefillReadsTheHeadOnce) {
   const Json rows = Rows({"prefill", "--n-kv", "20", "--profile"});
-  ASSERT_EQ(rows.size(), 1u + 9 + 1);
+  ASSERT_EQ(rows.size(), 1u + 10 + 1);
   EXPECT_EQ(rows[0].at("bench"), "prefill");
   for (const Json& row : rows) {
     if (row.value("stage", "") != "head") continue;
