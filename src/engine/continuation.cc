@@ -5,8 +5,6 @@
 #include <iterator>
 #include <utility>
 
-#include "machine/clock.h"
-
 namespace bitfetch {
 
 Continuation::Continuation(Engine& engine, Sequence& sequence, int draft, Wanted wanted)
@@ -35,10 +33,8 @@ Status Continuation::Append(int token, int64_t max_guesses) {
 
 Status Continuation::Run(std::span<const int> tokens) {
   SequencePiece piece{.sequence = &sequence_, .tokens = tokens, .guesses = std::ssize(tokens) - 1};
-  const double begin = NowNs();
   BITFETCH_RETURN_IF_ERROR(engine_.Run({&piece, 1}));
   BITFETCH_RETURN_IF_ERROR(piece.status);
-  run_ns_ = NowNs() - begin;
   rows_ = 0;
   ++counts_.passes;
   counts_.drafted += piece.guesses;
@@ -50,7 +46,6 @@ Result<std::span<const Logit>> Continuation::Logits() {
   if (rows_ == 0) {
     rows_ = 1 + std::ssize(guesses);
     if (std::ssize(queries_) < rows_) queries_.resize(rows_);
-    const double begin = NowNs();
     std::vector<int> tokens = sequence_.tokens();
     for (int64_t row = 0; row < rows_; ++row) {
       if (row > 0) tokens.push_back(guesses[row - 1]);
@@ -60,7 +55,6 @@ Result<std::span<const Logit>> Continuation::Logits() {
       query.wanted = wanted_(tokens);
     }
     engine_.Logits(std::span(queries_).first(rows_));
-    if (run_ns_ > 0) engine_.pass_cost().Measured(rows_, run_ns_ + NowNs() - begin);
   }
   const LogitsQuery& query = queries_[rows_ - 1 - std::ssize(guesses)];
   BITFETCH_RETURN_IF_ERROR(query.status);

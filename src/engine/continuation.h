@@ -54,8 +54,7 @@ class Continuation {
   Sequence& sequence_;
   Wanted wanted_;
   Drafter drafter_;
-  int64_t rows_ = 0;  // of the last pass, whose logits are in queries_; 0: not yet
-  double run_ns_ = 0;
+  int64_t rows_ = 0;                  // of the last pass, whose logits are in queries_; 0: not yet
   std::vector<LogitsQuery> queries_;  // [rows] or more
   DraftCounts counts_;
 };

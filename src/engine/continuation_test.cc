@@ -171,6 +171,34 @@ TEST_F(ContinuationTest, BlocksOfGuessesAreNotAdoptedAndThoseThatStoodAre) {
   EXPECT_EQ(sequence.cache().length(), 40);
 }
 
+TEST_F(ContinuationTest, WhatRowsCostIsToldByPassesAllOfWhoseLogitsWereAskedFor) {
+  const auto session = Open("f16", 300);
+  Engine& engine = session->engine();
+  Sequence& sequence = session->sequence();
+  Sequence other = engine.NewSequence().value();
+  const std::vector<int> tokens(3, 7);
+  const auto run = [&](int64_t rows, int64_t asked, bool with_other = false) {
+    std::vector<SequencePiece> pieces = {
+        {.sequence = &sequence, .tokens = std::span(tokens).first(rows), .guesses = rows - 1}};
+    if (with_other) pieces.push_back({.sequence = &other, .tokens = std::span(tokens).first(1)});
+    ASSERT_TRUE(engine.Run(pieces));
+    std::vector<LogitsQuery> queries;
+    for (int64_t row = 0; row < asked; ++row) {
+      queries.push_back({.sequence = &sequence, .guesses = row});
+    }
+    engine.Logits(queries);
+  };
+  const double unknown = PassCost().row();
+  run(1, 1);
+  run(3, 0);
+  run(3, 2);
+  run(3, 3, /*with_other=*/true);
+  run(1, 1);
+  EXPECT_EQ(engine.pass_cost().row(), unknown);
+  run(3, 3);
+  EXPECT_NE(engine.pass_cost().row(), unknown);
+}
+
 TEST_F(ContinuationTest, GuessesTakeNoRoomThatTokensNeed) {
   std::mt19937 random(2);
   const auto session = Open("q8_0", 64, /*kv_tokens=*/96);

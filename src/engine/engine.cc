@@ -37,6 +37,8 @@ struct Engine::Work {
 
 Result<bool> Engine::Run(std::span<SequencePiece> pieces, const Progress& progress,
                          const std::atomic<bool>* interrupted) {
+  const Stopwatch time;
+  lone_pass_ = {};
   BITFETCH_RETURN_IF_ERROR(CheckPieces(pieces));
   HeedWatch();
   // What is left here is given up, however this ends.
@@ -76,6 +78,10 @@ Result<bool> Engine::Run(std::span<SequencePiece> pieces, const Progress& progre
     int64_t left = 0;
     for (const Work& work : works) left += work.left();
     if (progress) progress(total - left, total);
+  }
+  if (pieces.size() == 1 && pieces[0].logits == nullptr &&
+      std::ssize(pieces[0].tokens) == 1 + pieces[0].guesses) {
+    lone_pass_ = {.rows = std::ssize(pieces[0].tokens), .ns = time.Seconds() * 1e9};
   }
   return true;
 }
@@ -240,6 +246,7 @@ void Engine::AllLogits(std::span<Work* const> works, std::span<RowPiece> batch) 
 }
 
 void Engine::Logits(std::span<LogitsQuery> queries) {
+  const Stopwatch time;
   std::vector<HeadQuery> asked;
   for (LogitsQuery& query : queries) {
     query.status = {};
@@ -254,6 +261,8 @@ void Engine::Logits(std::span<LogitsQuery> queries) {
   forward_->profile().Begin();
   head_->Wanted(asked);
   forward_->profile().End(Stage::kHead, head_->bytes_read());
+  const auto [rows, ns] = std::exchange(lone_pass_, {});
+  if (rows > 0 && rows == std::ssize(asked)) pass_cost_.Measured(rows, ns + time.Seconds() * 1e9);
   for (LogitsQuery& query : queries) {
     const auto is_finite = [](const Logit& logit) { return std::isfinite(logit.value); };
     if (query.status && !std::ranges::all_of(query.logits, is_finite)) {

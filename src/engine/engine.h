@@ -137,8 +137,8 @@ class Engine {
   StageProfile profile() const { return forward_->profile().UntilNow(); }
   void ResetProfile() { forward_->ResetProfile(); }
 
-  // How long passes take, for those who measure them and those who plan them.
-  PassCost& pass_cost() { return pass_cost_; }
+  // What rows cost in the passes of one sequence alone, all of whose logits were asked for.
+  const PassCost& pass_cost() const { return pass_cost_; }
 
   // What this machine reads in a stream with the engine's threads, as far as it is known.
   double ReadBytesPerSecond() const;
@@ -185,6 +185,10 @@ class Engine {
   int64_t context_ = 0;
   bool share_prefixes_ = true;
   PassCost pass_cost_;
+  struct LonePass {
+    int64_t rows = 0;
+    double ns = 0;
+  } lone_pass_;                // the last, if it was one and no logits were asked for yet
   std::vector<float> states_;  // of a pass, of the pieces of which all logits are wanted
 };
 

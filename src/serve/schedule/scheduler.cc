@@ -204,11 +204,9 @@ void Scheduler::Step() {
     blocks -= BlocksFor(pieces.back().guesses);
   }
   if (pieces.empty() && kv_is_coming) engine_.WaitForKv();
-  const Stopwatch run_time;
   if (const auto ran = engine_.Run(pieces); !ran) {
     for (SequencePiece& piece : pieces) piece.status = tl::unexpected(ran.error());
   }
-  double ns = run_time.Seconds() * 1e9;
   for (size_t i = 0; i < pieces.size(); ++i) {
     OrFail(*takers[i], [&] { takers[i]->OnRun(pieces[i]); });
   }
@@ -222,13 +220,7 @@ void Scheduler::Step() {
     ends.push_back(queries.size());
     takers.push_back(entry.task.get());
   }
-  const Stopwatch logits_time;
   engine_.Logits(queries);
-  ns += logits_time.Seconds() * 1e9;
-  // Of one sequence, whose every row was asked for.
-  if (pieces.size() == 1 && pieces[0].tokens.size() == queries.size()) {
-    engine_.pass_cost().Measured(std::ssize(queries), ns);
-  }
   SchedulerStats pass;
   for (size_t i = 0, begin = 0; i < takers.size(); begin = ends[i++]) {
     const int64_t before = takers[i]->counts().tokens;
