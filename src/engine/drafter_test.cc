@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -108,6 +109,46 @@ TEST(DrafterTest, LearnsThatATextDoesNotGoOnAsItDid) {
     guessed += std::ssize(drafter.Guess(100, cost));
   }
   EXPECT_LT(guessed, tokens / 50);
+}
+
+std::vector<int> Numbers(int first, int count) {
+  std::vector<int> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), first);
+  return numbers;
+}
+
+TEST(DrafterTest, GuessesWhatPastTextsSaidWhereItsOwnSaysLess) {
+  PastTexts past;
+  past.Add({}, Numbers(0, 30));
+  Drafter drafter(kDraftAuto, PastTexts::Trail(past, {}));
+  drafter.Append(Numbers(3, 3));
+  EXPECT_EQ(drafter.Guess(3, CostOf(0.2)), std::vector<int>()) << "too short to be compared";
+  drafter.Append(Numbers(6, 12));
+  EXPECT_EQ(drafter.Guess(3, CostOf(0.2)), Numbers(18, 3));
+  Drafter many(20, PastTexts::Trail(past, {}));
+  many.Append(Numbers(3, 15));
+  EXPECT_EQ(many.Guess(100, CostOf(0.2)), Numbers(18, 12)) << "up to that text's end";
+  Drafter off(kDraftOff, PastTexts::Trail(past, {}));
+  off.Append(Numbers(3, 9));
+  EXPECT_EQ(off.Guess(3, CostOf(0.2)), std::vector<int>());
+}
+
+TEST(DrafterTest, LearnsThatATextDoesNotGoOnAsPastOnesDid) {
+  std::mt19937 random(1);
+  PastTexts past;
+  std::vector<int> text(30000);
+  for (int& token : text) token = static_cast<int>(random() % 10);
+  past.Add({}, text);
+  text.resize(3000);
+  Drafter drafter(kDraftAuto, PastTexts::Trail(past, {}));
+  const PassCost cost = CostOf(0.3);
+  int64_t guessed = 0;
+  for (int& token : text) {
+    token = static_cast<int>(random() % 10);
+    drafter.Append({&token, 1});
+    guessed += std::ssize(drafter.Guess(100, cost));
+  }
+  EXPECT_LT(guessed, std::ssize(text) / 50);
 }
 
 TEST(DrafterTest, GuessesSoManyWhereItIsTold) {

@@ -31,6 +31,8 @@ class Sequence {
   int64_t length() const { return static_cast<int64_t>(tokens_.size()); }
   int64_t context() const { return context_; }  // tokens that it may hold
   const KvCache& cache() const { return cache_; }
+  // Of the keys of its blocks: sequences with different ones know nothing of each other.
+  const BlockKey& root() const { return root_; }
 
   // What was computed behind the tokens, and has its KV in the cache, but is no part of the text
   // yet (SequencePiece, Engine::Accept).

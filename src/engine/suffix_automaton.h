@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <span>
 #include <vector>
 
 namespace bitfetch {
@@ -17,7 +19,8 @@ class SuffixAutomaton {
   // The text goes on with this token. O(1), amortised; a token takes at most 110 bytes or so.
   void Append(int token);
 
-  int64_t length() const { return static_cast<int64_t>(text_.size()); }  // of the text
+  std::span<const int> text() const { return text_; }
+  int64_t length() const { return std::ssize(text_); }
 
   // How many of the last tokens stand earlier in the text, too, one behind the other; as many as
   // possible. 0: the last token is new.

@@ -18,8 +18,12 @@ Result<std::unique_ptr<RunningTask>> RunningTask::Create(
                                                       AnswerText(std::move(stops))));
 }
 
-Status RunningTask::Start(Engine& engine) {
+Status RunningTask::Start(Engine& engine, PastTexts* past) {
   BITFETCH_ASSIGN_OR_RETURN(sequence_, engine.NewSequence(task_.salt));
+  past_ = past;
+  if (!drafter_) {
+    drafter_.emplace(task_.generate.draft, PastTexts::Trail(*past, sequence_->root()));
+  }
   Adopt(engine);
   return {};
 }
@@ -44,12 +48,12 @@ bool RunningTask::MayWaitFor(const RunningTask& other) const {
 
 // And which logits are wanted behind them.
 std::vector<int> RunningTask::Guess(Engine& engine, int64_t max, int64_t others) {
-  drafter_.Append(std::span(tokens_).subspan(drafter_.length()));
+  drafter_->Append(std::span(tokens_).subspan(drafter_->length()));
   max = std::min(max, sequence_->context() - std::ssize(tokens_));
   if (task_.generate.max_tokens >= 0) {
     max = std::min(max, task_.generate.max_tokens - end_.tokens - 1);
   }
-  std::vector<int> guesses = drafter_.Guess(max, engine.pass_cost(), others);
+  std::vector<int> guesses = drafter_->Guess(max, engine.pass_cost(), others);
   wanted_.clear();
   if (guesses.empty()) return guesses;
   std::vector<int> tokens = tokens_;
@@ -194,12 +198,21 @@ void RunningTask::Fail(Error error) {
   Finish();
 }
 
+// For texts to come. What was in the KV cache is part of another text, which they know, too.
+void RunningTask::Remember() const {
+  if (!sequence_ || task_.embeds || task_.generate.draft == kDraftOff) return;
+  const int64_t known = std::max<int64_t>(end_.cached_tokens - PastTexts::kCounted, 0);
+  const std::span<const int> text = sequence_->tokens();
+  if (known < std::ssize(text)) past_->Add(sequence_->root(), text.subspan(known));
+}
+
 void RunningTask::Finish() {
   double& stage = !was_started_      ? end_.queue_seconds
                   : end_.tokens == 0 ? end_.prompt_seconds
                                      : end_.generate_seconds;
   stage = since_.Seconds();
   const auto listener = std::move(listener_);
+  Remember();
   Stop();
   listener->OnEnd(end_);
 }

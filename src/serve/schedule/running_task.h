@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "engine/drafter.h"
 #include "engine/engine.h"
+#include "engine/past_texts.h"
 #include "engine/sequence.h"
 #include "machine/clock.h"
 #include "serve/schedule/completion.h"
@@ -32,8 +33,9 @@ class RunningTask {
                                                      std::unique_ptr<CompletionListener> listener,
                                                      const Tokenizer& tokenizer);
 
-  // From now on it has a sequence, with what KV there is for its tokens.
-  Status Start(Engine& engine);
+  // From now on it has a sequence, with what KV there is for its tokens. Its text is guessed from
+  // past ones, too, and becomes one of them when it is over.
+  Status Start(Engine& engine, PastTexts* past);
   // Gives the KV back.
   void Stop() { sequence_.reset(); }
   const Sequence& sequence() const { return *sequence_; }
@@ -73,7 +75,6 @@ class RunningTask {
         tokenizer_(tokenizer),
         sampler_(std::move(sampler)),
         text_(std::move(text)),
-        drafter_(task_.generate.draft),
         tokens_(task_.prompt) {
     if (task_.constraint != nullptr) constrained_.emplace(task_.constraint);
   }
@@ -85,6 +86,7 @@ class RunningTask {
   LogitsWanted Wanted(std::span<const int> tokens, std::optional<ConstrainedText>& text) const;
   void Draw(LogitsQuery& query);
   void Tell(std::string text);
+  void Remember() const;
   void Finish();
 
   CompletionTask task_;
@@ -93,7 +95,8 @@ class RunningTask {
   Sampler sampler_;
   AnswerText text_;
   std::optional<ConstrainedText> constrained_;
-  Drafter drafter_;
+  std::optional<Drafter> drafter_;  // from the first start on
+  PastTexts* past_ = nullptr;
   std::vector<int> tokens_;           // the prompt, and those drawn that the answer goes on from
   std::optional<Sequence> sequence_;  // has the first of them
   std::vector<int> piece_;            // a token and guesses behind it

@@ -152,7 +152,7 @@ bool Scheduler::Admit() {
     waiting_.erase(next);
   }
   RunningTask& task = *running_.back().task;
-  if (Status started = task.Start(engine_); !started) {
+  if (Status started = task.Start(engine_, &past_); !started) {
     task.Fail(std::move(started).error());
     Forget();
     return true;

@@ -111,7 +111,9 @@ class Scheduler {
   bool draining_ = false;
   bool stopping_ = false;
 
-  std::vector<Entry> running_;  // the first to have come first; the thread's own
+  // The thread's own.
+  std::vector<Entry> running_;  // the first to have come first
+  PastTexts past_;
   std::thread thread_;
 };
 

@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -128,6 +129,26 @@ TEST_F(SchedulerDraftsTest, GuessesChangeNoText) {
        {StopReason::kTokens, StopReason::kStopString, StopReason::kStopToken}) {
     EXPECT_GT(ends[reason], 0) << static_cast<int>(reason);
   }
+}
+
+TEST_F(SchedulerDraftsTest, WhatWasSaidBeforeIsGuessedForThoseWithTheSameSalt) {
+  Open({.parallel = 1});
+  CompletionTask task{.prompt = Ids("In the beginning"), .generate = {.max_tokens = 60}};
+  task.sampling.seed = 3;
+  task.generate.draft = kDraftOff;
+  const std::string text = Run(task).text;
+  task.generate.draft = 8;
+  const auto accepted = [&](const std::string& salt) {
+    task.salt = salt;
+    const int64_t before = scheduler_->Stats().accepted;
+    EXPECT_EQ(Run(task).text, text);
+    while (scheduler_->Stats().running > 0) std::this_thread::yield();
+    return scheduler_->Stats().accepted - before;
+  };
+  const int64_t alone = accepted("a");
+  EXPECT_LT(alone, 20);
+  EXPECT_GE(accepted("a"), 50) << "seven passes of nine tokens";
+  EXPECT_EQ(accepted("b"), alone);
 }
 
 }  // namespace
