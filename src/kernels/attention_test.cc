@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <random>
+#include <utility>
 #include <vector>
 
 #include "kernels/exp2.h"
@@ -71,6 +75,48 @@ TEST(Attention, GivesTheSameBitsForAnyThreadsBatchesAndPlaces) {
           EXPECT_TRUE(SameBits(RunLast(*c, kLast, run), want))
               << KvTypesName(types) << " " << threads << " threads, batches of " << batch;
         }
+      }
+    }
+  }
+}
+
+// Writes codes to one part of a tile, with scales of 1.
+template <class NextCode>
+void FillCodes(std::byte* part, size_t scales_bytes, size_t bytes, const NextCode& next_code) {
+  const uint16_t one = 0x3c00;
+  for (size_t i = 0; i < scales_bytes; i += sizeof(one)) std::memcpy(part + i, &one, sizeof(one));
+  for (size_t i = scales_bytes; i < bytes; ++i) part[i] = next_code();
+}
+
+// Also of -128, which no cache stores, where all sums are as large as they can be.
+TEST(Attention, OfAnyCodesGivesTheSameBitsOnEveryIsa) {
+  std::mt19937 random(5);
+  const auto lowest = [] { return std::byte{0x80}; };
+  const auto any = [&] { return static_cast<std::byte>(random()); };
+  for (const KvTypes types : {kQ8, kQ4}) {
+    for (const bool largest : {true, false}) {
+      Input input = RandomInput({1, 4, 64}, 200, 0.1f, 8);
+      if (largest) std::fill(input.queries.begin(), input.queries.end(), 0.1f);
+      const Case c(std::move(input), types);
+      const KvView view = *c.cache.View(0);
+      const KvLayout& layout = view.layout;
+      for (int64_t tile = 0; tile * kTileTokens < view.length; ++tile) {
+        auto* k = const_cast<std::byte*>(view.Block(tile));
+        std::byte* v = k + layout.k_tile_bytes();
+        const auto fill = [&](const auto& next_code) {
+          FillCodes(k, layout.k_scales_bytes(), layout.k_tile_bytes(), next_code);
+          FillCodes(v, layout.v_scales_bytes(), layout.v_tile_bytes(), next_code);
+        };
+        if (largest) {
+          fill(lowest);
+        } else {
+          fill(any);
+        }
+      }
+      const auto want = RunLast(c, 3, {.batch = 3});
+      for (const Kernels* kernels : SupportedKernels()) {
+        EXPECT_TRUE(SameBits(RunLast(c, 3, {.kernels = kernels, .batch = 3}), want))
+            << IsaName(kernels->isa) << " " << KvTypesName(types) << (largest ? " largest" : "");
       }
     }
   }
