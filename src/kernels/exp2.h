@@ -19,6 +19,10 @@ inline constexpr std::array<float, 6> kExp2Coefficients = {0x1.62e430p-1f,  0x1.
 inline constexpr float kExp2Lowest = -125.0f;
 inline constexpr float kExp2Highest = 127.0f;
 
+// A float that is far smaller, added to it, becomes a whole number in the low bits of the sum, half
+// to even; those above them are gone when the sum's bits are shifted to where an exponent is.
+inline constexpr float kExp2Rounder = 0x1.8p23f;
+
 inline constexpr float kLog2E = 0x1.715476p+0f;
 
 // x / 2 * (1 + tanh(u)) with u = sqrt(2 / pi) * (x + 0.044715 x^3), which is GELU, is x / (1 +
