@@ -21,22 +21,25 @@ HWY_BEFORE_NAMESPACE();
 namespace bitfetch {
 namespace HWY_NAMESPACE {
 
-// Where sixteen floats fill one register there are registers enough for a whole chunk of scores,
-// and for four groups of V's dims. Elsewhere one tile and one group fill them.
-constexpr int kScoreTiles = kVectors == 1 ? kChunkTiles : 1;
-constexpr int kValueGroups = kVectors == 1 ? 4 : 1;
+// Panels of rows that are taken together, for which an element is turned into a float once. Where
+// sixteen sums fill more than one register, those of one panel leave no room for others.
+constexpr int kTogether = kVectors == 1 ? kMaxPanels : 1;
+
+// So many tiles, or groups of V's dims, have their sums in registers at once.
+template <int kQueries>
+constexpr int kSideBySide = kVectors > 1 ? 1 : kChunkTiles / (kQueries > kQueryPanel ? 2 : 1);
 
 // So many lines are sixteen rows of a tile.
 template <class Element>
 constexpr int kRowLines = static_cast<int>(16 * 16 * sizeof(Element) / kCacheLineBytes);
 
 // Adds to the scores of kQueries rows against kTiles tiles what `dims` dims give; `fresh` ones
-// begin at zero. tiles: a row of sixteen keys for each dim; queries: [dims][kQueryPanel]; scores:
-// [kQueries][kChunkTokens].
+// begin at zero. tiles: a row of sixteen keys for each dim; queries: panels of [dims][kQueryPanel],
+// `panel_floats` apart; scores: [kQueries][kChunkTokens].
 template <int kQueries, int kTiles, class Lines, class Element>
 HWY_INLINE void ScoreTiles(bool fresh, const Element* const (&tiles)[kTiles], int dims,
-                           const float* HWY_RESTRICT queries, Lookahead& lookahead,
-                           float* HWY_RESTRICT scores) {
+                           const float* HWY_RESTRICT queries, size_t panel_floats,
+                           Lookahead& lookahead, float* HWY_RESTRICT scores) {
   Vec16 sums[kQueries][kTiles];
   constexpr auto& for_each = UnrollGrid<kQueries, kTiles>;
   for_each([&](auto q, auto i) BITFETCH_LAMBDA {
@@ -46,7 +49,11 @@ HWY_INLINE void ScoreTiles(bool fresh, const Element* const (&tiles)[kTiles], in
   constexpr int kLines = kRowLines<Element>;
   for (int first = 0; first < dims; first += 16) {
     AheadLines<kLines * kTiles> ahead(lookahead);
-    const float* HWY_RESTRICT query_rows = Opaque(queries + size_t{kQueryPanel} * first);
+    constexpr int kPanels = (kQueries + kQueryPanel - 1) / kQueryPanel;
+    const float* query_rows[kPanels];
+    for (int panel = 0; panel < kPanels; ++panel) {
+      query_rows[panel] = Opaque(queries + panel * panel_floats + size_t{kQueryPanel} * first);
+    }
     const Element* key_rows[kTiles];
     for (int i = 0; i < kTiles; ++i) key_rows[i] = tiles[i] + size_t{kTileTokens} * first;
 #pragma GCC unroll 16
@@ -61,7 +68,9 @@ HWY_INLINE void ScoreTiles(bool fresh, const Element* const (&tiles)[kTiles], in
       }
       Vec16 query;
       for_each([&](auto q, auto i) BITFETCH_LAMBDA {
-        if (i == 0) query = Set16(query_rows[d * kQueryPanel + q]);
+        if (i == 0) {
+          query = Set16(query_rows[q / kQueryPanel][d * kQueryPanel + q % kQueryPanel]);
+        }
         sums[q][i] = MulAdd16(query, keys[i], sums[q][i]);
       });
     }
@@ -71,27 +80,32 @@ HWY_INLINE void ScoreTiles(bool fresh, const Element* const (&tiles)[kTiles], in
   });
 }
 
-// Scores of kQueries rows against a chunk. queries: [head_dim][kQueryPanel], from the first row on;
-// scores: [kQueries][kChunkTokens].
+// Scores of kQueries rows against a chunk. queries: panels of [head_dim][kQueryPanel], of which
+// those from `row` on; scores: [kQueries][kChunkTokens].
 template <int kQueries, class Lines, class Element>
 void ScoreFloats(const KvLayout& layout, const Chunk& chunk, const float* queries, int row,
                  Lookahead& lookahead, float* scores) {
   const auto keys = [&](int tile, int d) {
     return reinterpret_cast<const Element*>(chunk.tiles[tile]) + d * kTileTokens;
   };
+  const size_t panel_floats = size_t{kQueryPanel} * layout.head_dim;
   const int tiles = chunk.count();
-  if constexpr (kScoreTiles == kChunkTiles) {
-    if (HWY_LIKELY(tiles == kChunkTiles)) {
-      return ScoreTiles<kQueries, kChunkTiles, Lines, Element>(
-          /*fresh=*/true, {keys(0, 0), keys(1, 0), keys(2, 0), keys(3, 0)}, layout.head_dim,
-          queries + row, lookahead, scores);
+  constexpr int kTiles = kSideBySide<kQueries>;
+  int whole = 0;
+  if constexpr (kTiles > 1) {
+    for (; whole + kTiles <= tiles; whole += kTiles) {
+      const Element* rows[kTiles];
+      for (int i = 0; i < kTiles; ++i) rows[i] = keys(whole + i, 0);
+      ScoreTiles<kQueries, kTiles, Lines, Element>(/*fresh=*/true, rows, layout.head_dim,
+                                                   queries + row, panel_floats, lookahead,
+                                                   scores + whole * kTileTokens);
     }
   }
-  for (int d = 0; d < layout.head_dim; d += 16) {
-    for (int tile = 0; tile < tiles; ++tile) {
+  for (int d = 0; d < layout.head_dim && whole < tiles; d += 16) {
+    for (int tile = whole; tile < tiles; ++tile) {
       ScoreTiles<kQueries, 1, Lines, Element>(d == 0, {keys(tile, d)}, 16,
-                                              queries + d * kQueryPanel + row, lookahead,
-                                              scores + tile * kTileTokens);
+                                              queries + d * kQueryPanel + row, panel_floats,
+                                              lookahead, scores + tile * kTileTokens);
     }
   }
 }
@@ -148,10 +162,11 @@ void SumFloats(const KvLayout& layout, const Chunk& chunk, const float* weights,
   const auto offset = [&](int d) {
     return layout.k_tile_bytes() + d * kTileTokens * sizeof(Element);
   };
+  constexpr int kGroups = kSideBySide<kQueries>;
   int d = 0;
-  for (; d + kValueGroups * 16 <= layout.head_dim; d += kValueGroups * 16) {
-    SumGroups<kQueries, kValueGroups, Lines, Element>(chunk, offset(d), weights, lookahead,
-                                                      partials + d, partial_floats);
+  for (; d + kGroups * 16 <= layout.head_dim; d += kGroups * 16) {
+    SumGroups<kQueries, kGroups, Lines, Element>(chunk, offset(d), weights, lookahead, partials + d,
+                                                 partial_floats);
   }
   for (; d < layout.head_dim; d += 16) {
     SumGroups<kQueries, 1, Lines, Element>(chunk, offset(d), weights, lookahead, partials + d,
@@ -164,7 +179,10 @@ constexpr TileProducts kFloatProducts = {
     .score = {&ScoreFloats<1, Lines, Element>, &ScoreFloats<2, Lines, Element>,
               &ScoreFloats<3, Lines, Element>, &ScoreFloats<4, Lines, Element>},
     .sum = {&SumFloats<1, Lines, Element>, &SumFloats<2, Lines, Element>,
-            &SumFloats<3, Lines, Element>, &SumFloats<4, Lines, Element>}};
+            &SumFloats<3, Lines, Element>, &SumFloats<4, Lines, Element>},
+    .together = kTogether,
+    .score_together = &ScoreFloats<kTogether * kQueryPanel, Lines, Element>,
+    .sum_together = &SumFloats<kTogether * kQueryPanel, Lines, Element>};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace bitfetch

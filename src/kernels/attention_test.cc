@@ -45,8 +45,11 @@ TEST(Attention, GivesTheSameBitsOnEveryIsa) {
 
 TEST(Attention, GivesTheSameBitsForEveryNumberOfTokens) {
   constexpr int64_t kTokens = 333;
-  for (const KvTypes types : {kF16, kQ8, kQ4}) {
-    const Case c(RandomInput({1, 3, 32}, kTokens, 1.0f, 7), types, BlockPlacement::kShuffled);
+  std::vector<KvTypes> all = kFloatTypes;
+  all.insert(all.end(), {kQ8, kQ4});
+  for (const KvTypes types : all) {
+    const int head_dim = IsQuantized(types.k) ? 32 : 48;
+    const Case c(RandomInput({1, 3, head_dim}, kTokens, 1.0f, 7), types, BlockPlacement::kShuffled);
     const auto want = RunLast(c, kTokens, {});
     for (const Kernels* kernels : SupportedKernels()) {
       for (const int64_t batch : {1, 50}) {

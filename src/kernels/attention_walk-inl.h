@@ -87,6 +87,8 @@ class Walk {
         heads_(job.end_head - job.first_head),
         partial_floats_(PartialFloats(layout_.head_dim)),
         products_(products),
+        together_(kQueryPanel * HWY_MIN(products[static_cast<size_t>(layout_.types.k)]->together,
+                                        products[static_cast<size_t>(layout_.types.v)]->together)),
         watch_(watch),
         lookahead_(job) {}
 
@@ -124,9 +126,9 @@ class Walk {
       const ProductsByType* products = watch_.Due(chunk.count() * layout_.head_bytes());
       if (products == nullptr) products = &products_;
       lookahead_.Resume();
-      for (int row = 0; row < job_.rows; row += kQueryPanel) {
-        Panel(first, chunk, queries + int64_t{row} * layout_.head_dim, row, products,
-              partials + row * partial_floats_);
+      for (int row = 0; row < job_.rows;) {
+        row += Panel(first, chunk, queries + int64_t{row} * layout_.head_dim, row, products,
+                     partials + row * partial_floats_);
       }
     }
   }
@@ -136,13 +138,16 @@ class Walk {
     return HWY_MIN(job_.visible + row / job_.group - first, int64_t{tokens});
   }
 
-  // A panel of query rows: together where they see as much of the chunk, else one by one.
-  void Panel(int64_t first, Chunk chunk, const float* queries, int row,
-             const ProductsByType*& products, float* partials) {
-    const int rows = HWY_MIN(job_.rows - row, kQueryPanel);
-    const int64_t min = Visible(row, first, chunk.tokens);
-    const int64_t max = Visible(row + rows - 1, first, chunk.tokens);
-    const int step = min == max ? rows : 1;
+  // The next panel of query rows, or several; returns how many rows that are. Together where they
+  // see as much of the chunk, else one by one.
+  int Panel(int64_t first, const Chunk& chunk, const float* queries, int row,
+            const ProductsByType*& products, float* partials) {
+    const auto alike = [&](int rows) HWY_ATTR {
+      return row + rows <= job_.rows &&
+             Visible(row, first, chunk.tokens) == Visible(row + rows - 1, first, chunk.tokens);
+    };
+    const int rows = alike(together_) ? together_ : HWY_MIN(job_.rows - row, kQueryPanel);
+    const int step = alike(rows) ? rows : 1;
     for (int r = 0; r < rows; r += step) {
       const int64_t visible = Visible(row + r, first, chunk.tokens);
       if (visible <= 0) continue;
@@ -152,19 +157,22 @@ class Walk {
       products = &products_;
       lookahead_.Pause();
     }
+    return rows;
   }
 
   void Rows(const Chunk& chunk, const float* queries, int row, int rows,
             const ProductsByType& products, float* partials) {
-    alignas(64) float scores[kQueryPanel * kChunkTokens];
-    products[static_cast<size_t>(layout_.types.k)]->score[rows - 1](layout_, chunk, queries, row,
-                                                                    lookahead_, scores);
+    alignas(64) float scores[kMaxPanels * kQueryPanel * kChunkTokens];
+    const TileProducts& k = *products[static_cast<size_t>(layout_.types.k)];
+    const TileProducts& v = *products[static_cast<size_t>(layout_.types.v)];
+    const bool together = rows > kQueryPanel;
+    (together ? k.score_together : k.score[rows - 1])(layout_, chunk, queries, row, lookahead_,
+                                                      scores);
     for (int r = 0; r < rows; ++r) {
       WeighChunk(chunk.tokens, layout_.head_dim, scores + r * kChunkTokens,
                  partials + r * partial_floats_);
     }
-    products[static_cast<size_t>(layout_.types.v)]->sum[rows - 1](layout_, chunk, scores,
-                                                                  lookahead_, partials);
+    (together ? v.sum_together : v.sum[rows - 1])(layout_, chunk, scores, lookahead_, partials);
   }
 
   const AttendJob& job_;
@@ -172,6 +180,7 @@ class Walk {
   int heads_;
   size_t partial_floats_;
   const ProductsByType& products_;
+  int together_;  // rows of the panels that are taken together
   Watch watch_;
   Lookahead lookahead_;
 };

@@ -24,10 +24,17 @@ using ScoreFunction = void (*)(const KvLayout&, const Chunk&, const float* queri
 using SumFunction = void (*)(const KvLayout&, const Chunk&, const float* weights, Lookahead&,
                              float* partials);
 
-// Both for one KV type, by the number of rows less one. Both prefetch as Lookahead says.
+// Panels that may be taken together.
+inline constexpr int kMaxPanels = 3;
+
+// Both for one KV type, by the number of rows less one; and for `together` whole panels, if that is
+// more than one. All prefetch as Lookahead says.
 struct TileProducts {
   ScoreFunction score[kQueryPanel];
   SumFunction sum[kQueryPanel];
+  int together = 1;
+  ScoreFunction score_together = nullptr;
+  SumFunction sum_together = nullptr;
 };
 
 }  // namespace bitfetch
