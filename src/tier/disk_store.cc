@@ -49,6 +49,12 @@ int64_t Now() {
   return Nanoseconds(now);
 }
 
+// What a file of so many bytes takes of a disk, which is given away by pages.
+int64_t OnDisk(int64_t bytes) {
+  constexpr int64_t kPage = 4096;
+  return (bytes + kPage - 1) / kPage * kPage;
+}
+
 // For utimensat: a file was wanted then. The system's own times tick some hundred times a second,
 // in which many are wanted.
 std::array<timespec, 2> WantedAt(int64_t ns) {
@@ -209,7 +215,7 @@ Result<bool> DiskStore::ReadOne(const BlockKey& key, std::span<std::byte> block)
 }
 
 Status DiskStore::Write(const BlockName& name, std::span<const std::byte> block) {
-  const auto bytes = static_cast<int64_t>(kRecordHeaderBytes + block.size());
+  const int64_t bytes = OnDisk(static_cast<int64_t>(kRecordHeaderBytes + block.size()));
   if (bytes > max_bytes_) return {};
   if (Count({&name.key, 1}) == 1) {
     Touch({&name.key, 1});
@@ -289,7 +295,7 @@ Result<std::vector<DiskStore::Record>> DiskStore::List() const {
       continue;
     }
     records.push_back({.file = entry->d_name,
-                       .bytes = status.st_size,
+                       .bytes = OnDisk(status.st_size),
                        .used_ns = Nanoseconds(status.st_mtim),
                        .is_whole = std::string_view(entry->d_name).ends_with(kEnding)});
   }

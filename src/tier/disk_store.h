@@ -29,9 +29,9 @@ class DiskStore final : public BlockStore {
   // Of a block's record, in the folder.
   static std::string FileName(const BlockKey& key);
 
-  // Makes the folder where it is not there. `max_bytes`: of all its records; 0: kDefaultMaxBytes,
-  // but at most half of what is free. Errors: it can't be made or read, it is no folder, others may
-  // write to it.
+  // Makes the folder where it is not there. `max_bytes`: that all its records take of the disk; 0:
+  // kDefaultMaxBytes, but at most half of what is free. Errors: it can't be made or read, it is no
+  // folder, others may write to it.
   static Result<DiskStore> Open(const std::string& folder, int64_t max_bytes);
 
   // Costs some microseconds for each key that is there.
@@ -48,7 +48,7 @@ class DiskStore final : public BlockStore {
 
   struct Record {
     std::string file;
-    int64_t bytes = 0;
+    int64_t bytes = 0;      // that it takes of the disk: whole pages
     int64_t used_ns = 0;    // when it was wanted last, since 1970
     bool is_whole = false;  // not what a writer that was ended left, or one writes just now
   };
