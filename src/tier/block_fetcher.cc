@@ -12,9 +12,9 @@
 namespace bitfetch {
 namespace {
 
-// A disk has so many blocks to read at a time; one thread would leave it, or a network, idle while
-// it checks.
-constexpr size_t kThreads = 4;
+// A disk has so many blocks to read at a time. Threads also check what came, and give the memory
+// for it that the pool has not touched yet, and the disk must not be idle meanwhile.
+constexpr size_t kThreads = 8;
 
 }  // namespace
 
@@ -65,11 +65,14 @@ BlockFetcher::State BlockFetcher::Look(Id id) const {
   return Find(id).state;
 }
 
-void BlockFetcher::Wait(Id id, const State& seen, double max_seconds) const {
+void BlockFetcher::Wait(Id id, const State& seen, double max_seconds) {
   std::unique_lock lock(mutex_);
   const Entry& entry = Find(id);
+  ++waiting_;
+  work_.notify_all();
   arrived_.wait_for(lock, std::chrono::duration<double>(max_seconds),
                     [&] { return entry.state != seen; });
+  --waiting_;
 }
 
 void BlockFetcher::Stop(Id id) {
@@ -85,18 +88,39 @@ void BlockFetcher::Forget(Id id) {
   std::erase_if(entries_, [id](const auto& entry) { return entry->id == id; });
 }
 
+void BlockFetcher::SetBlockSeconds(double seconds) {
+  const std::lock_guard lock(mutex_);
+  share_.SetBlockSeconds(seconds);
+}
+
 int64_t BlockFetcher::faults() const {
   const std::lock_guard lock(mutex_);
   return faults_;
 }
 
+// What is to be done next, as soon as there is something; null: nothing ever.
+BlockFetcher::Entry* BlockFetcher::Next(std::unique_lock<std::mutex>& lock) {
+  while (!stopping_) {
+    const auto question =
+        std::ranges::find_if(entries_, [](const auto& entry) { return entry->has_question(); });
+    if (question != entries_.end()) return question->get();
+    const auto blocks =
+        std::ranges::find_if(entries_, [](const auto& entry) { return entry->has_blocks(); });
+    if (blocks == entries_.end()) {
+      work_.wait(lock);
+    } else if (waiting_ > 0 || TimeShare::Clock::now() >= share_.rests_until()) {
+      return blocks->get();
+    } else {
+      work_.wait_until(lock, share_.rests_until());
+    }
+  }
+  return nullptr;
+}
+
 void BlockFetcher::Work() {
-  const auto has_work = [](const auto& entry) { return entry->has_work(); };
   std::unique_lock lock(mutex_);
-  while (true) {
-    work_.wait(lock, [&] { return stopping_ || std::ranges::any_of(entries_, has_work); });
-    if (stopping_) return;
-    Entry& entry = **std::ranges::find_if(entries_, has_work);
+  while (Entry* const next = Next(lock)) {
+    Entry& entry = *next;
     ++entry.busy;
     if (entry.is_asked) {
       ReadSome(entry, lock);
@@ -125,9 +149,12 @@ void BlockFetcher::ReadSome(Entry& entry, std::unique_lock<std::mutex>& lock) {
   const size_t first = entry.begun;
   const size_t left = entry.to.size() - first;
   // All threads have something to do as long as there is something.
-  const size_t count = std::min(store_.Ahead(block_bytes_), (left + kThreads - 1) / kThreads);
+  const size_t even = (left + kThreads - 1) / kThreads;
+  // Many at once would be followed by a long rest.
+  const size_t count = waiting_ > 0 ? std::min(store_.Ahead(block_bytes_), even) : 1;
   entry.begun += count;
   lock.unlock();
+  const double begin = ThreadSeconds();
   size_t arrived = 0;
   const auto on_arrival = [&] {
     const std::lock_guard inner(mutex_);
@@ -140,7 +167,9 @@ void BlockFetcher::ReadSome(Entry& entry, std::unique_lock<std::mutex>& lock) {
   const Status read =
       store_.Read(std::span(entry.keys).subspan(first, count),
                   std::span(entry.to).subspan(first, count), block_bytes_, on_arrival);
+  const double used = ThreadSeconds() - begin;
   lock.lock();
+  if (waiting_ == 0) share_.Used(used, static_cast<double>(count));
   if (arrived < count) entry.is_stopped = true;
   if (!read && faults_++ == 0) {
     Warn("a damaged record of KV was removed, and is computed again: {}", read.error().message);

@@ -13,11 +13,13 @@
 #include <vector>
 
 #include "tier/block_store.h"
+#include "tier/time_share.h"
 
 namespace bitfetch {
 
 // Asks a store for blocks on threads of its own, in the order in which they are wanted, so that
-// nobody who computes waits for a disk or a network. A record that is damaged is said once.
+// nobody who computes waits for a disk or a network. While nobody waits for blocks, others compute,
+// and reading takes a small part of a processor (TimeShare). A record that is damaged is said once.
 class BlockFetcher {
  public:
   // Throws std::system_error where the system refuses a thread.
@@ -45,13 +47,16 @@ class BlockFetcher {
   void Read(Id id, std::vector<std::byte*> to);
 
   // Until something has changed since it was `seen`, or for so long.
-  void Wait(Id id, const State& seen, double max_seconds) const;
+  void Wait(Id id, const State& seen, double max_seconds);
 
   // What was not begun is left out.
   void Stop(Id id);
 
   // One that is over is forgotten, or that the store has nothing of.
   void Forget(Id id);
+
+  // How long computing a block takes.
+  void SetBlockSeconds(double seconds);
 
   // Records that were damaged.
   int64_t faults() const;
@@ -68,11 +73,13 @@ class BlockFetcher {
     bool is_asked = false;
     bool is_stopped = false;
 
-    bool has_work() const { return !is_stopped && (!is_asked || begun < to.size()); }
+    bool has_question() const { return !is_stopped && !is_asked; }
+    bool has_blocks() const { return !is_stopped && begun < to.size(); }
   };
 
   Entry& Find(Id id) const;
   void Work();
+  Entry* Next(std::unique_lock<std::mutex>& lock);
   void Count(Entry& entry, std::unique_lock<std::mutex>& lock);
   void ReadSome(Entry& entry, std::unique_lock<std::mutex>& lock);
   void End();
@@ -81,10 +88,12 @@ class BlockFetcher {
   const size_t block_bytes_;
   mutable std::mutex mutex_;
   std::condition_variable work_;
-  mutable std::condition_variable arrived_;
+  std::condition_variable arrived_;
   std::deque<std::unique_ptr<Entry>> entries_;
   Id last_id_ = 0;
   bool stopping_ = false;
+  int waiting_ = 0;  // callers of Wait
+  TimeShare share_;
   int64_t faults_ = 0;
   std::vector<std::thread> threads_;
 };

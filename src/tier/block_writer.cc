@@ -25,6 +25,8 @@ bool BlockWriter::Offer(const BlockName& name, std::span<const std::byte> block)
 
 void BlockWriter::Take(const BlockName& name, std::span<const std::byte> block) {
   std::unique_lock lock(mutex_);
+  is_waited_for_ = true;
+  changed_.notify_all();
   changed_.wait(lock, [&] { return HasRoom(block.size()); });
   Enqueue({.name = name, .block = {block.begin(), block.end()}});
 }
@@ -32,6 +34,11 @@ void BlockWriter::Take(const BlockName& name, std::span<const std::byte> block) 
 void BlockWriter::Touch(std::vector<BlockKey> keys) {
   const std::lock_guard lock(mutex_);
   Enqueue({.touched = std::move(keys)});
+}
+
+void BlockWriter::SetBlockSeconds(double seconds) {
+  const std::lock_guard lock(mutex_);
+  share_.SetBlockSeconds(seconds);
 }
 
 int64_t BlockWriter::written_bytes() const {
@@ -55,16 +62,20 @@ void BlockWriter::Work() {
   while (true) {
     changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
+    changed_.wait_until(lock, share_.rests_until(), [this] { return stopping_ || is_waited_for_; });
     const Job job = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
+    const double begin = ThreadSeconds();
     Status written;
     if (job.touched.empty()) {
       written = store_.Write(job.name, job.block);
     } else {
       store_.Touch(job.touched);
     }
+    const double used = ThreadSeconds() - begin;
     lock.lock();
+    share_.Used(used, 1);
     waiting_bytes_ -= job.block.size();
     if (written) {
       written_bytes_ += std::ssize(job.block);

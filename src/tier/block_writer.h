@@ -12,11 +12,13 @@
 #include <vector>
 
 #include "tier/block_store.h"
+#include "tier/time_share.h"
 
 namespace bitfetch {
 
 // Writes blocks to a store on a thread of its own, so that nobody who computes waits for a disk or
-// a network. What a store can't take is said once.
+// a network, in a small part of a processor (TimeShare) as long as nobody waits for it. What a
+// store can't take is said once.
 class BlockWriter {
  public:
   static constexpr size_t kMaxWaitingBytes = size_t{32} << 20;
@@ -26,11 +28,14 @@ class BlockWriter {
 
   // Takes a copy of a block to write. False: so much waits already that it is not taken.
   bool Offer(const BlockName& name, std::span<const std::byte> block);
-  // The same, after waiting until it may be taken.
+  // The same, after waiting until it may be taken; all is written as fast as it can be from now on.
   void Take(const BlockName& name, std::span<const std::byte> block);
 
   // BlockStore::Touch.
   void Touch(std::vector<BlockKey> keys);
+
+  // How long computing a block takes.
+  void SetBlockSeconds(double seconds);
 
   int64_t written_bytes() const;
   // Blocks that could not be written.
@@ -57,6 +62,8 @@ class BlockWriter {
   int64_t written_bytes_ = 0;
   int64_t faults_ = 0;
   bool stopping_ = false;
+  bool is_waited_for_ = false;
+  TimeShare share_;
   std::thread thread_;
 };
 

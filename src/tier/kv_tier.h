@@ -61,7 +61,11 @@ class KvTier {
   void Wait();
 
   // How long the engine takes to compute a block of a prompt.
-  void SetBlockSeconds(double seconds) { allowance_.SetBlockSeconds(seconds); }
+  void SetBlockSeconds(double seconds) {
+    allowance_.SetBlockSeconds(seconds);
+    fetcher_.SetBlockSeconds(seconds);
+    writer_.SetBlockSeconds(seconds);
+  }
 
   // What is on its way is left out as far as it has not come: nobody waits for it any more.
   void StopFetching();
