@@ -49,7 +49,7 @@ Result<KeptKv> KeptKv::Create(int64_t ram_tokens, int64_t disk_tokens, ScratchFo
                                                           .pages = PageSize::k4K}));
   std::optional<DiskStore> store;
   if (disk_tokens > 0) {
-    const auto record = static_cast<int64_t>(kRecordHeaderBytes + pool->stride_bytes());
+    const int64_t record = DiskStore::BytesOnDisk(pool->stride_bytes());
     BITFETCH_ASSIGN_OR_RETURN(store,
                               DiskStore::Open(folder->path(), BlocksFor(disk_tokens) * record));
   }

@@ -145,6 +145,10 @@ bool WriteUsage(int usage, int64_t bytes) {
 
 std::string DiskStore::FileName(const BlockKey& key) { return HexOf(key.digest).append(kEnding); }
 
+int64_t DiskStore::BytesOnDisk(size_t block_bytes) {
+  return OnDisk(static_cast<int64_t>(kRecordHeaderBytes + block_bytes));
+}
+
 Result<DiskStore> DiskStore::Open(const std::string& folder, int64_t max_bytes) {
   if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return FailErrno(folder);
   Descriptor at(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -215,7 +219,7 @@ Result<bool> DiskStore::ReadOne(const BlockKey& key, std::span<std::byte> block)
 }
 
 Status DiskStore::Write(const BlockName& name, std::span<const std::byte> block) {
-  const int64_t bytes = OnDisk(static_cast<int64_t>(kRecordHeaderBytes + block.size()));
+  const int64_t bytes = BytesOnDisk(block.size());
   if (bytes > max_bytes_) return {};
   if (Count({&name.key, 1}) == 1) {
     Touch({&name.key, 1});

@@ -29,6 +29,9 @@ class DiskStore final : public BlockStore {
   // Of a block's record, in the folder.
   static std::string FileName(const BlockKey& key);
 
+  // What the record of a block of so many bytes takes of the disk.
+  static int64_t BytesOnDisk(size_t block_bytes);
+
   // Makes the folder where it is not there. `max_bytes`: that all its records take of the disk; 0:
   // kDefaultMaxBytes, but at most half of what is free. Errors: it can't be made or read, it is no
   // folder, others may write to it.
