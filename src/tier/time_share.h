@@ -18,7 +18,7 @@ inline double ThreadSeconds() {
 
 // Keeps what is done with blocks behind those who compute to a part of one processor: after what a
 // block took there is a rest. Threads that compute in step wait for the one that is held up, so
-// that part is what they lose at most. A low priority in its place would keep a thread from going
+// that part is what they lose at most. A low priority in its place may keep a thread from going
 // on for as long as any other program likes, also one that holds what others wait for.
 class TimeShare {
  public:
