@@ -112,7 +112,8 @@ TEST_F(BenchTest, DistanceSweepsWeights) {
                                         "--repeats", "1", "--json", "-"});
   ASSERT_EQ(finished.code, 0) << finished.err;
   const Json rows = Json::parse(finished.out);
-  ASSERT_EQ(rows.size(), 2 * (2u + 2 * 11));
+  // Off, auto, and of each hint what are whole lines along one, two and four streams.
+  ASSERT_EQ(rows.size(), 2 * (2u + 2 * (11 + 10 + 9)));
   for (const Json& row : rows) {
     EXPECT_EQ(row.at("bench"), "distance");
     EXPECT_THAT(row.at("weights"), ::testing::AnyOf("fours", "fives"));
