@@ -32,7 +32,6 @@
 #define BITFETCH_TERNARY_TARGET "avx2,avx512f,avx512bw,avx512vl,avx512vnni,avx512vbmi"
 #define BITFETCH_TERNARY_LEAVES "kernels/ternary_avx512-inl.h"
 #include "kernels/ternary-inl.h"
-
 #include "kernels/ternary_amx-inl.h"
 #endif
 

@@ -19,8 +19,7 @@ constexpr TokenStore kBuilt[] = {
     {Isa::kAvx512, N_AVX3::StoreToken},
 #endif
 #ifndef BITFETCH_WITHOUT_AVX512VNNI
-    {Isa::kAvx512Vnni, N_AVX3::StoreToken},
-    {Isa::kAvx512Amx, N_AVX3::StoreToken},
+    {Isa::kAvx512Vnni, N_AVX3::StoreToken}, {Isa::kAvx512Amx, N_AVX3::StoreToken},
 #endif
 #elif defined(__aarch64__)
     {Isa::kNeon, N_NEON::StoreToken},
