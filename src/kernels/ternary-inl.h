@@ -133,7 +133,8 @@ HWY_INLINE void AddTiles(const Rows& rows, int64_t steps, const int8_t* x, int64
   }
 }
 
-// Not inlined: once for both packings.
+// Not inlined: once for both packings. In each namespace, once.
+// NOLINTNEXTLINE(misc-definitions-in-headers)
 HWY_NOINLINE void AddUnpacked(const uint8_t* codes, int64_t steps, const int8_t* x, int64_t stride,
                               int64_t tokens, Totals& totals) {
   AddTiles(UnpackedRows{codes}, steps, x, stride, tokens, totals);

@@ -68,8 +68,12 @@ HWY_INLINE void SplitFives(const uint8_t* bytes, Codes (&parts)[5]) {
   SplitFives(_mm512_loadu_si512(bytes), parts);
 }
 // Divisions that leave nothing, by numbers that are odd but for a power of two.
-HWY_INLINE int32_t DividedBy3(int32_t x) { return static_cast<int32_t>(uint32_t(x) * 0xaaaaaaab); }
-HWY_INLINE int32_t DividedBy5(int32_t x) { return static_cast<int32_t>(uint32_t(x) * 0xcccccccd); }
+HWY_INLINE int32_t DividedBy3(int32_t x) {
+  return static_cast<int32_t>(static_cast<uint32_t>(x) * 0xaaaaaaab);
+}
+HWY_INLINE int32_t DividedBy5(int32_t x) {
+  return static_cast<int32_t>(static_cast<uint32_t>(x) * 0xcccccccd);
+}
 template <int kCount>
 HWY_INLINE void FromParts(int32_t (&totals)[5][kCount]) {
   for (int i = 0; i < kCount; ++i) {

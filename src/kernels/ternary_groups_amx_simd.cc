@@ -14,9 +14,10 @@
 
 HWY_PUSH_ATTRIBUTES("avx2,avx512f,avx512bw,avx512vl,avx512vnni,avx512vbmi,amx-tile,amx-int8")
 namespace bitfetch::avx512amx {
-namespace {
 
 #include "kernels/amx_tiles-inl.h"
+
+namespace {
 
 // With fewer tokens vectors take as long.
 constexpr int64_t kLeastTokens = 8;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <optional>
 
@@ -39,7 +40,7 @@ bool Contains(std::span<const Isa> isas, Isa isa) {
 // system gives leave to use them: without it the first such instruction ends the program.
 bool MayUseAmx() {
   constexpr unsigned kAmxTileAndInt8 = 3u << 24;
-  constexpr long kTileData = 18;  // XFEATURE_XTILEDATA
+  constexpr int64_t kTileData = 18;  // XFEATURE_XTILEDATA
   unsigned eax, ebx, ecx, edx;
   return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 &&
          (edx & kAmxTileAndInt8) == kAmxTileAndInt8 &&

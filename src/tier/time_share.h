@@ -2,10 +2,9 @@
 #ifndef BITFETCH_TIER_TIME_SHARE_H_
 #define BITFETCH_TIER_TIME_SHARE_H_
 
-#include <time.h>
-
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 namespace bitfetch {
 
