@@ -15,6 +15,7 @@
 #include "engine/generate.h"
 #include "engine/read_tokenizer.h"
 #include "engine/session.h"
+#include "text/test_sampling.h"
 
 namespace bitfetch {
 namespace {
@@ -90,24 +91,9 @@ class ContinuationTest : public testing::Test {
   }
 
   Asked AnyAsked(std::mt19937& random) {
-    const std::string story =
-        "And God said, Let there be light: and there was light. And God saw the light, that it was "
-        "good: and God divided the light from the darkness.";
     Asked asked;
-    const size_t begin = random() % (story.size() - 20);
-    std::string text = story.substr(begin, 1 + random() % 60);
-    if (random() % 2 == 0) text += " " + text;
-    asked.prompt = tokenizer_.Encode(text, true).value();
-    SamplerOptions& sampling = asked.sampling;
-    sampling.seed = random();
-    if (random() % 2 == 0) sampling.temperature = 0.1 + 0.3 * static_cast<double>(random() % 4);
-    if (random() % 2 == 0) sampling.top_k = 1 + static_cast<int>(random() % 40);
-    if (random() % 3 == 0) sampling.top_p = 0.9;
-    if (random() % 3 == 0) sampling.min_p = 0.05;
-    if (random() % 4 == 0) sampling.repeat_penalty = 1.1;
-    if (random() % 4 == 0) sampling.frequency_penalty = 0.1;
-    if (random() % 4 == 0) sampling.repeat_window = 5;
-    if (random() % 4 == 0) sampling.bias = {{.id = 300, .value = 1}};
+    asked.prompt = tokenizer_.Encode(AnyPrompt(random), true).value();
+    asked.sampling = AnySampling(random);
     asked.options.max_tokens = static_cast<int64_t>(random() % 40) - 1;
     if (random() % 3 == 0) asked.options.stops = {"LORD", " th"};
     return asked;

@@ -16,6 +16,7 @@
 #include "serve/schedule/scheduler.h"
 #include "serve/schedule/test_scheduler.h"
 #include "text/constraint/constraint.h"
+#include "text/test_sampling.h"
 
 namespace bitfetch {
 namespace {
@@ -41,24 +42,9 @@ class SchedulerDraftsTest : public SchedulerFixture {
   }
 
   CompletionTask AnyTask(std::mt19937& random) {
-    const std::string story =
-        "And God said, Let there be light: and there was light. And God saw the light, that it was "
-        "good: and God divided the light from the darkness.";
     CompletionTask task;
-    std::string text = story.substr(random() % (story.size() - 20), 1 + random() % 60);
-    if (random() % 2 == 0) text += " " + text;
-    task.prompt = Ids(text);
-    SamplerOptions& sampling = task.sampling;
-    sampling = {.seed = random()};
-    if (random() % 2 == 0) sampling.temperature = 0.1 + 0.3 * static_cast<double>(random() % 4);
-    if (random() % 2 == 0) sampling.top_k = 1 + static_cast<int>(random() % 40);
-    if (random() % 3 == 0) sampling.top_p = 0.9;
-    if (random() % 3 == 0) sampling.min_p = 0.05;
-    if (random() % 4 == 0) sampling.repeat_penalty = 1.1;
-    if (random() % 4 == 0) sampling.frequency_penalty = 0.1;
-    if (random() % 4 == 0) sampling.presence_penalty = 0.1;
-    if (random() % 4 == 0) sampling.repeat_window = 5;
-    if (random() % 4 == 0) sampling.bias = {{.id = 300, .value = 1}};
+    task.prompt = Ids(AnyPrompt(random));
+    task.sampling = AnySampling(random);
     task.generate.max_tokens = static_cast<int64_t>(random() % 40);
     if (random() % 3 == 0) task.generate.stops = {"LORD", " th"};
     if (random() % 3 == 0) task.constraint = constraints_[random() % constraints_.size()];
