@@ -53,11 +53,10 @@ HWY_INLINE Codes Field(Codes packed) {
 constexpr int kRows = 4;
 using Streams = RowStreams<kRows>;
 
-// Row r of kCount, `row` + (r / each) * apart + r % each, times kTokens tokens: `each` neighbours
-// of every stream. Of the rows to come, this fetches as many lines as it reads of these, but in the
-// order of addresses in each stream: that leads the hardware's prefetcher on, which neighbours in
-// turn don't. A row alone may have no other near it. to: less than a row's number, where its
-// product goes.
+// Rows from `row` on, of streams that begin `apart` rows from each other, times kTokens tokens. Of
+// the rows to come, this fetches as many lines as it reads of these, but in the order of addresses
+// in each stream: that leads the hardware's prefetcher on, which neighbours in turn don't. A row
+// alone may have no other near it. to: less than a row's number, where its product goes.
 template <int kBits, int kCount, int kTokens>
 HWY_INLINE void ScreenTile(const ScreenRows& w, int64_t row, Streams streams, int64_t apart,
                            const ScreenToken* tokens, int64_t to) {
