@@ -13,6 +13,10 @@ namespace {
 
 constexpr auto kSpinTime = std::chrono::microseconds(50);
 
+// How many of the shortest runs a thread's share of all would be: what a run costs to begin is
+// still small against it.
+constexpr int64_t kShortestRuns = 16;
+
 // The pool whose body this thread is running, and as which of its threads: how a nested call is
 // known.
 struct Running {
@@ -185,6 +189,29 @@ void ThreadPool::ParallelPieces(int64_t count, int64_t at_a_time,
   ParallelFor((count + at_a_time - 1) / at_a_time, [&](int64_t piece, int thread) {
     const int64_t begin = piece * at_a_time;
     body(begin, std::min(begin + at_a_time, count), thread);
+  });
+}
+
+void ThreadPool::ParallelRuns(int64_t count, int64_t at_a_time,
+                              FunctionRef<void(int64_t, int64_t, int)> body) {
+  const int64_t units = (count + at_a_time - 1) / at_a_time;
+  const bool nested = running.pool == this;
+  if (nested || workers_.empty() || units <= 1) {
+    const int thread = nested ? running.thread : 0;
+    RunningScope scope(this, thread);
+    if (count > 0) body(0, count, thread);
+    return;
+  }
+  const int64_t least = std::max<int64_t>(units / (kShortestRuns * threads()), 1);
+  next_item_.store(0, std::memory_order_relaxed);
+  RunAny([&](int thread) {
+    for (int64_t first = next_item_.load(std::memory_order_relaxed); first < units;) {
+      const int64_t end =
+          std::min(first + std::max((units - first) / (2 * threads()), least), units);
+      if (!next_item_.compare_exchange_weak(first, end, std::memory_order_relaxed)) continue;
+      body(first * at_a_time, std::min(end * at_a_time, count), thread);
+      first = next_item_.load(std::memory_order_relaxed);
+    }
   });
 }
 

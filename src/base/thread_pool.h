@@ -57,6 +57,12 @@ class ThreadPool {
   void ParallelPieces(int64_t count, int64_t at_a_time,
                       FunctionRef<void(int64_t begin, int64_t end, int thread)> body);
 
+  // The same for runs as long as balance allows, for what is read best on end: of whole units of
+  // `at_a_time` items, long ones first, and short ones at the end, so that nobody waits long for a
+  // thread that another program keeps from its core or whose core is slower ("guided" in OpenMP).
+  void ParallelRuns(int64_t count, int64_t at_a_time,
+                    FunctionRef<void(int64_t begin, int64_t end, int thread)> body);
+
  private:
   ThreadPool() = default;
   void Work(int thread);

@@ -8,6 +8,8 @@
 
 #include <chrono>
 #include <csignal>
+#include <map>
+#include <mutex>
 #include <numeric>
 #include <set>
 #include <thread>
@@ -145,6 +147,34 @@ TEST_P(ThreadPoolTest, ParallelPiecesCoverEveryItemOnce) {
       for (int64_t item = begin; item < end; ++item) ++taken[item];
     });
     EXPECT_THAT(taken, Each(1));
+  }
+}
+
+TEST_P(ThreadPoolTest, ParallelRunsCoverEveryItemOnceInWholeUnitsThatGetNoLonger) {
+  const auto pool = MakePool(GetParam());
+  for (const int64_t count : {0, 1, 7, 8, 9, 1000, 100'000}) {
+    std::vector<int> taken(count);
+    std::mutex mutex;
+    std::map<int64_t, int64_t> runs;  // begin to end
+    pool->ParallelRuns(count, 8, [&](int64_t begin, int64_t end, int thread) {
+      EXPECT_LT(thread, pool->threads());
+      for (int64_t item = begin; item < end; ++item) ++taken[item];
+      const std::lock_guard lock(mutex);
+      runs[begin] = end;
+    });
+    EXPECT_THAT(taken, Each(1));
+    int64_t last = count;
+    for (const auto& [begin, end] : runs) {
+      EXPECT_EQ(begin % 8, 0);
+      EXPECT_TRUE(end % 8 == 0 || end == count) << end;
+      EXPECT_LE(end - begin, last);
+      last = end - begin;
+    }
+    EXPECT_GE(static_cast<int64_t>(runs.size()), std::min<int64_t>((count + 7) / 8, GetParam()));
+    // Nobody waits for more than that at the end.
+    if (count == 100'000 && GetParam() > 1) {
+      EXPECT_LE(last, count / (16 * GetParam()) + 8);
+    }
   }
 }
 

@@ -58,13 +58,15 @@ void ColdWeights::Multiply(const std::byte* weights, int64_t rows, const Prefetc
   const auto* codes = reinterpret_cast<const uint8_t*>(weights);
   const auto in_runs = [&](const auto& matrix, const auto& multiply) {
     const Product product{.weights = matrix, .norm = {}, .out = nullptr};
-    pool_.ParallelPieces(rows, ProductRowsAtATime(product, 1, pool_.threads()), multiply);
+    pool_.ParallelRuns(rows, RowsTogether(product), multiply);
   };
   if (kind_ == WeightsKind::kScreen) {
     const ScreenRows matrix{codes, kScreenBits, line_bytes_, plan};
-    pool_.ParallelPieces(rows, HeadScreen::kMaxMaskRows, [&](int64_t begin, int64_t end, int) {
-      const ScreenToken token{columns_.data(), screened_.data() + begin};
-      kernels_.screen(matrix, begin, end, &token, 1);
+    pool_.ParallelRuns(rows, HeadScreen::kMaskRows, [&](int64_t first, int64_t last, int) {
+      for (; first < last; first += HeadScreen::kMaxRows) {
+        const ScreenToken token{columns_.data(), screened_.data() + first};
+        kernels_.screen(matrix, first, std::min(first + HeadScreen::kMaxRows, last), &token, 1);
+      }
     });
   } else if (kind_ == WeightsKind::kGroups) {
     const TernaryGroups matrix{weights, rows, kCols, kGroupCols, plan};

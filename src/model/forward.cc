@@ -246,7 +246,8 @@ void ForwardPass::AimCursors(int layer, int64_t rows_a_step) {
   }
   const int64_t rows = 2 * model_.config().kv_heads * model_.config().head_dim;
   // Of the steps a thread expects its share.
-  lines_a_step_ = Runs(static_cast<int64_t>(max_lines) * pool_.threads(), Runs(rows, rows_a_step));
+  lines_a_step_ =
+      Steps(static_cast<int64_t>(max_lines) * pool_.threads(), Steps(rows, rows_a_step));
 }
 
 void ForwardPass::CountFetched() {
@@ -267,9 +268,8 @@ void ForwardPass::RunFeedForward(int layer) {
                         : plan.activation == Activation::kSilu      ? kernels_.silu_gate
                                                                     : kernels_.gelu_gate;
   // The more of the two, which both can be cut at.
-  const int64_t at_a_time = std::max(ProductRowsAtATime(gate_up[0], rows_, pool_.threads()),
-                                     ProductRowsAtATime(gate_up[1], rows_, pool_.threads()));
-  pool_.ParallelPieces(ffn, at_a_time, [&](int64_t begin, int64_t end, int) {
+  const int64_t together = std::max(RowsTogether(gate_up[0]), RowsTogether(gate_up[1]));
+  pool_.ParallelRuns(ffn, together, [&](int64_t begin, int64_t end, int) {
     for (const Product& product : gate_up) products_.MultiplyRows(product, begin, end);
     for (int64_t t = 0; t < rows_; ++t) {
       float* gate = gate_.data() + t * ffn + begin;

@@ -59,6 +59,17 @@ void Pack(const uint8_t* codes, int first, const ScreenRows& plane, uint8_t* to)
   }
 }
 
+// The first bit from `at` on that is as `set` says, or how many there are.
+int64_t FindBit(std::span<const uint64_t> bits, int64_t at, bool set) {
+  constexpr int64_t kBits = 64;
+  const auto count = static_cast<int64_t>(bits.size()) * kBits;
+  for (; at < count; at = (at / kBits + 1) * kBits) {
+    const uint64_t found = (set ? bits[at / kBits] : ~bits[at / kBits]) >> (at % kBits);
+    if (found != 0) return at + std::countr_zero(found);
+  }
+  return count;
+}
+
 }  // namespace
 
 std::optional<DenseMatrix> DenseRowsOf(const GgufTensor& tensor, int64_t first_row) {
@@ -114,7 +125,7 @@ Result<HeadScreen> HeadScreen::Build(const GgufTensor& output, const Kernels& ke
   std::atomic<int64_t> damaged_row = rows;  // the first that was found
   std::atomic<int64_t> done = 0;
   const double root = std::sqrt(static_cast<double>(dense.cols)) * kUp;
-  pool.ParallelPieces(rows, kMaxMaskRows, [&](int64_t begin, int64_t end, int thread) {
+  pool.ParallelPieces(rows, kMaskRows, [&](int64_t begin, int64_t end, int thread) {
     auto& [codes, largest_norm] = threads[thread];
     for (int64_t r = begin; r < end; ++r) {
       ScreenFit fit;
@@ -205,35 +216,34 @@ void HeadScreen::BoundRow(int level, int64_t row, const Token& token, int64_t at
 
 void HeadScreen::Bounds(const Kernels& kernels, int64_t begin, int64_t end,
                         std::span<const Token> tokens) const {
-  std::array<std::array<int32_t, kMaxMaskRows>, kMaxTokens> sums;
+  std::array<int32_t, kMaxRows> sums;
   std::array<ScreenToken, kMaxTokens> screened;
+  const int64_t rows = end - begin;
   for (size_t t = 0; t < tokens.size(); ++t) {
-    screened[t] = {tokens[t].input->columns.data(), sums[t].data()};
+    screened[t] = {tokens[t].input->columns.data(), sums.data() + t * rows};
   }
   kernels.screen(planes_[0], begin, end, screened.data(), static_cast<int64_t>(tokens.size()));
   for (size_t t = 0; t < tokens.size(); ++t) {
-    for (int64_t at = 0; at < end - begin; ++at) {
-      tokens[t].sums[at] = sums[t][at];
+    for (int64_t at = 0; at < rows; ++at) {
+      tokens[t].sums[at] = screened[t].out[at];
       BoundRow(0, begin + at, tokens[t], at);
     }
   }
 }
 
-void HeadScreen::Refine(const Kernels& kernels, int level, int64_t begin, uint64_t rows,
-                        const Token& token) const {
+void HeadScreen::Refine(const Kernels& kernels, int level, int64_t begin,
+                        std::span<const uint64_t> rows, const Token& token) const {
   const ScreenRows& plane = planes_[level];
-  std::array<int32_t, kMaxMaskRows> sums;
-  while (rows != 0) {
-    const int first = std::countr_zero(rows);
-    const int end = first + std::countr_one(rows >> first);
-    rows &= rows + (uint64_t{1} << first);
-    if (rows != 0) {
-      PrefetchBytes(plane.codes + (begin + std::countr_zero(rows)) * plane.stride, plane.stride);
-    }
-    const ScreenToken screened{token.input->columns.data(), sums.data() + first};
+  const auto count = static_cast<int64_t>(rows.size()) * kMaskRows;
+  std::array<int32_t, kMaxRows> sums;
+  for (int64_t first = FindBit(rows, 0, true), next; first < count; first = next) {
+    const int64_t end = FindBit(rows, first, false);
+    next = FindBit(rows, end, true);
+    if (next < count) PrefetchBytes(plane.codes + (begin + next) * plane.stride, plane.stride);
+    const ScreenToken screened{token.input->columns.data(), sums.data()};
     kernels.screen(plane, begin + first, begin + end, &screened, 1);
-    for (int at = first; at < end; ++at) {
-      token.sums[at] = 4 * token.sums[at] + sums[at];
+    for (int64_t at = first; at < end; ++at) {
+      token.sums[at] = 4 * token.sums[at] + sums[at - first];
       BoundRow(level, begin + at, token, at);
     }
   }

@@ -67,17 +67,18 @@ class HeadScreen {
     double* value;
     double* upper;
   };
-  static constexpr size_t kMaxTokens = 16;     // at once
-  static constexpr int64_t kMaxMaskRows = 64;  // bits of the masks that choose among rows
+  static constexpr size_t kMaxTokens = 16;  // at once
+  // At once, of all tokens together: what is made of them stays in L1.
+  static constexpr int64_t kMaxRows = 1024;
+  static constexpr int64_t kMaskRows = 64;  // whose bits are together in a mask
 
-  // Sums and bounds from four bits for each token and rows [begin, end), at most kMaxMaskRows, with
-  // one read of them.
+  // Sums and bounds from four bits for each token and rows [begin, end), with one read of them.
   void Bounds(const Kernels& kernels, int64_t begin, int64_t end,
               std::span<const Token> tokens) const;
 
-  // Closer ones on level 1 or 2 for one token and those rows from `begin` on whose bits are set,
-  // from its sums on the level before and what this reads, two bits.
-  void Refine(const Kernels& kernels, int level, int64_t begin, uint64_t rows,
+  // Closer ones on level 1 or 2 for one token and those of kMaxRows rows from `begin` on whose bits
+  // are set, from its sums on the level before and what this reads, two bits.
+  void Refine(const Kernels& kernels, int level, int64_t begin, std::span<const uint64_t> rows,
               const Token& token) const;
 
  private:

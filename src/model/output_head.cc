@@ -17,9 +17,8 @@
 namespace bitfetch {
 namespace {
 
-// Rows that a thread takes at a time: enough to hide the hand-out, few enough to share the last
-// ones evenly, and as many as a mask has bits.
-constexpr int64_t kRowsAtATime = HeadScreen::kMaxMaskRows;
+// Rows of which a thread takes some at a time.
+constexpr int64_t kRowsAtATime = HeadScreen::kMaskRows;
 constexpr int64_t kCandidatesAtATime = 8;
 
 // Where four bits leave more rows of so many open, all are read: gaps in a stream cost more.
@@ -45,13 +44,33 @@ std::span<const int> AlwaysOf(const LogitsWanted& wanted, int64_t begin, int64_t
   return {first, std::ranges::lower_bound(first, wanted.always.end(), end)};
 }
 
-// Which of 64 bounds are no less.
-uint64_t RowsReaching(std::span<const double> upper, double threshold) {
-  bool any = false;
-  for (const double bound : upper) any |= bound >= threshold;
-  if (!any) return 0;
-  uint64_t rows = 0;
-  for (size_t i = 0; i < upper.size(); ++i) rows |= uint64_t{upper[i] >= threshold} << i;
+// Which of kMaxRows rows, a bit each.
+using RowMask = std::array<uint64_t, HeadScreen::kMaxRows / kRowsAtATime>;
+
+int64_t Count(const RowMask& rows) {
+  int64_t count = 0;
+  for (const uint64_t some : rows) count += std::popcount(some);
+  return count;
+}
+
+// The bits of word i that stand for any of so many rows.
+uint64_t AllOf(size_t i, int64_t rows) {
+  const int64_t left = rows - static_cast<int64_t>(i) * kRowsAtATime;
+  return left >= kRowsAtATime ? ~uint64_t{0} : (uint64_t{1} << left) - 1;
+}
+
+// Whose bounds are no less.
+RowMask RowsReaching(std::span<const double> upper, double threshold) {
+  RowMask rows = {};
+  for (size_t i = 0; i * kRowsAtATime < upper.size(); ++i) {
+    const std::span some = upper.subspan(
+        i * kRowsAtATime, std::min<size_t>(kRowsAtATime, upper.size() - i * kRowsAtATime));
+    // Where none is, as in most, this is all, many at a time.
+    bool any = false;
+    for (const double bound : some) any |= bound >= threshold;
+    if (!any) continue;
+    for (size_t r = 0; r < some.size(); ++r) rows[i] |= uint64_t{some[r] >= threshold} << r;
+  }
   return rows;
 }
 
@@ -77,9 +96,14 @@ void OutputHead::All(std::span<const HeadRows> all) {
     }
   }
   const auto count = static_cast<int64_t>(tokens.size());
-  const std::optional<DenseMatrix> rows = DenseRowsOf(output_);
+  bytes_read_ = static_cast<int64_t>(output_.data.size());
+  if (const std::optional<DenseMatrix> rows = DenseRowsOf(output_)) {
+    pool_.ParallelRuns(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int) {
+      kernels_.dense_matmul(*rows, begin, end, tokens.data(), count);
+    });
+    return;
+  }
   pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
-    if (rows) return kernels_.dense_matmul(*rows, begin, end, tokens.data(), count);
     dequantized_[thread].resize(kRowsAtATime * hidden);
     float* floats = dequantized_[thread].data();
     for (int64_t r = begin; r < end; ++r) {
@@ -89,7 +113,6 @@ void OutputHead::All(std::span<const HeadRows> all) {
     for (DenseToken& token : here) token.out += begin;
     kernels_.dense_matmul({floats, DenseType::kF32, hidden}, 0, end - begin, here.data(), count);
   });
-  bytes_read_ = static_cast<int64_t>(output_.data.size());
 }
 
 void OutputHead::AllByGroup(std::span<const HeadRows> all) {
@@ -107,7 +130,7 @@ void OutputHead::AllByGroup(std::span<const HeadRows> all) {
     kernels_.quantize_groups(tokens[t], hidden, values_.data() + t * hidden,
                              scales_.data() + t * groups, offsets_.data() + t * groups);
   });
-  pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int) {
+  pool_.ParallelRuns(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int) {
     int64_t first = 0;
     for (const HeadRows& some : all) {
       const QuantizedGroups x{values_.data() + first * hidden, scales_.data() + first * groups,
@@ -184,27 +207,34 @@ void OutputHead::Screen(std::span<Screened> all) {
     one.largest.resize(pool_.threads());
     for (std::vector<ValueOfRow>& heap : one.largest) heap.clear();
   }
-  pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
-    std::array<std::array<double, kRowsAtATime>, kScreenedTogether> values;
-    std::array<HeadScreen::Token, kScreenedTogether> tokens;
-    for (size_t i = 0; i < all.size(); ++i) {
-      tokens[i] = {&all[i].input, all[i].sums.data() + begin, values[i].data(),
-                   all[i].upper.data() + begin};
-    }
-    screen_->Bounds(kernels_, begin, end, std::span(tokens).first(all.size()));
-    for (size_t i = 0; i < all.size(); ++i) {
-      Screened& one = all[i];
-      for (const int id : AlwaysOf(one.query->wanted, begin, end)) {
-        values[i][id - begin] = -kInfinity;
-        one.upper[id] = kInfinity;
-      }
-      for (int64_t r = begin; r < end; ++r) {
-        KeepLargest(static_cast<size_t>(one.query->wanted.top),
-                    {values[i][r - begin], static_cast<int>(r)}, &one.largest[thread]);
-      }
+  const int64_t at_once = HeadScreen::kMaxRows / static_cast<int64_t>(all.size());
+  pool_.ParallelRuns(vocab, kRowsAtATime, [&](int64_t first, int64_t last, int thread) {
+    for (; first < last; first += at_once) {
+      BoundRows(all, first, std::min(first + at_once, last), thread);
     }
   });
   for (Screened& one : all) FindThreshold(one);
+}
+
+void OutputHead::BoundRows(std::span<Screened> all, int64_t begin, int64_t end, int thread) {
+  std::array<double, HeadScreen::kMaxRows> values;
+  std::array<HeadScreen::Token, kScreenedTogether> tokens;
+  for (size_t i = 0; i < all.size(); ++i) {
+    tokens[i] = {&all[i].input, all[i].sums.data() + begin, values.data() + i * (end - begin),
+                 all[i].upper.data() + begin};
+  }
+  screen_->Bounds(kernels_, begin, end, std::span(tokens).first(all.size()));
+  for (size_t i = 0; i < all.size(); ++i) {
+    Screened& one = all[i];
+    for (const int id : AlwaysOf(one.query->wanted, begin, end)) {
+      tokens[i].value[id - begin] = -kInfinity;
+      one.upper[id] = kInfinity;
+    }
+    for (int64_t r = begin; r < end; ++r) {
+      KeepLargest(static_cast<size_t>(one.query->wanted.top),
+                  {tokens[i].value[r - begin], static_cast<int>(r)}, &one.largest[thread]);
+    }
+  }
 }
 
 // At least `top` logits are no less than the least of as many: of those that look largest.
@@ -241,28 +271,9 @@ void OutputHead::Refine(std::span<Screened> all) {
     for (std::vector<int>& ids : one.found) ids.clear();
   }
   std::atomic<int64_t> bytes = vocab * screen_->row_bytes(0);
-  pool_.ParallelPieces(vocab, kRowsAtATime, [&](int64_t begin, int64_t end, int thread) {
-    std::array<uint64_t, kScreenLevelCount> any_read = {};
-    for (Screened& one : all) {
-      const std::span upper(one.upper.data() + begin, one.upper.data() + end);
-      std::array<double, kRowsAtATime> values;
-      uint64_t open = RowsReaching(upper, one.threshold);
-      for (int level = 1; level < kScreenLevelCount && open != 0; ++level) {
-        const uint64_t read =
-            std::popcount(open) > kFewOpen ? ~uint64_t{0} >> (kRowsAtATime - (end - begin)) : open;
-        screen_->Refine(kernels_, level, begin, read,
-                        {&one.input, one.sums.data() + begin, values.data(), upper.data()});
-        for (const int id : AlwaysOf(one.query->wanted, begin, end)) upper[id - begin] = kInfinity;
-        open &= RowsReaching(upper, one.threshold);
-        any_read[level] |= read;
-      }
-      for (; open != 0; open &= open - 1) {
-        one.found[thread].push_back(static_cast<int>(begin + std::countr_zero(open)));
-      }
-    }
-    for (int level = 1; level < kScreenLevelCount; ++level) {
-      const int rows = std::popcount(any_read[level]);
-      if (rows > 0) bytes += rows * screen_->row_bytes(level);
+  pool_.ParallelRuns(vocab, kRowsAtATime, [&](int64_t first, int64_t last, int thread) {
+    for (; first < last; first += HeadScreen::kMaxRows) {
+      bytes += RefineRows(all, first, std::min(first + HeadScreen::kMaxRows, last), thread);
     }
   });
   for (Screened& one : all) {
@@ -272,6 +283,40 @@ void OutputHead::Refine(std::span<Screened> all) {
     std::ranges::sort(one.candidates);
   }
   bytes_read_ = bytes;
+}
+
+// Returns how many bytes that read.
+int64_t OutputHead::RefineRows(std::span<Screened> all, int64_t begin, int64_t end, int thread) {
+  std::array<RowMask, kScreenLevelCount> any_read = {};
+  for (Screened& one : all) {
+    const std::span upper(one.upper.data() + begin, one.upper.data() + end);
+    std::array<double, HeadScreen::kMaxRows> values;
+    RowMask open = RowsReaching(upper, one.threshold);
+    for (int level = 1; level < kScreenLevelCount && Count(open) > 0; ++level) {
+      RowMask read = open;
+      for (size_t i = 0; i < read.size(); ++i) {
+        if (std::popcount(open[i]) > kFewOpen) read[i] = AllOf(i, end - begin);
+        any_read[level][i] |= read[i];
+      }
+      screen_->Refine(kernels_, level, begin, read,
+                      {&one.input, one.sums.data() + begin, values.data(), upper.data()});
+      for (const int id : AlwaysOf(one.query->wanted, begin, end)) upper[id - begin] = kInfinity;
+      const RowMask reach = RowsReaching(upper, one.threshold);
+      for (size_t i = 0; i < open.size(); ++i) open[i] &= reach[i];
+    }
+    for (size_t i = 0; i < open.size(); ++i) {
+      for (uint64_t left = open[i]; left != 0; left &= left - 1) {
+        one.found[thread].push_back(
+            static_cast<int>(begin + i * kRowsAtATime + std::countr_zero(left)));
+      }
+    }
+  }
+  int64_t bytes = 0;
+  for (int level = 1; level < kScreenLevelCount; ++level) {
+    const int64_t rows = Count(any_read[level]);
+    if (rows > 0) bytes += rows * screen_->row_bytes(level);
+  }
+  return bytes;
 }
 
 void OutputHead::ComputeCandidates(std::span<Screened> all) {

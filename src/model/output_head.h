@@ -73,8 +73,10 @@ class OutputHead {
 
   bool CanScreen(const HeadQuery& query, Screened* screened) const;
   void Screen(std::span<Screened> all);
+  void BoundRows(std::span<Screened> all, int64_t begin, int64_t end, int thread);
   void FindThreshold(Screened& screened);
   void Refine(std::span<Screened> all);
+  int64_t RefineRows(std::span<Screened> all, int64_t begin, int64_t end, int thread);
   void ComputeCandidates(std::span<Screened> all);
   void AllByGroup(std::span<const HeadRows> all);
   void ComputeAll(std::span<const HeadQuery* const> queries);

@@ -122,6 +122,9 @@ std::vector<Case> Cases() {
       random_x(1e30f));
   add("huge weights", hidden, RandomFloats(vocab * hidden, random, 1e30f), random_x());
   add("logits near overflow", hidden, RandomFloats(vocab * hidden, random, 1e18f), random_x(1e18f));
+  // Of which a thread bounds more than it can at once.
+  const int64_t many = 9 * HeadScreen::kMaxRows + 7;
+  add("many rows", 16, RandomFloats(many * 16, random), RandomFloats(16, random));
   add("one row above all", hidden, random_head(), random_x());
   std::copy_n(cases.back().x.begin(), hidden, cases.back().weights.begin() + 111 * hidden);
   return cases;
@@ -166,17 +169,22 @@ struct Bounds {
   Bounds(const HeadScreen& screen, const Kernels& kernels, const HeadScreen::Input& input,
          int64_t rows, int level)
       : sums(rows), value(rows), upper(rows) {
-    for (int64_t begin = 0; begin < rows; begin += 40) {  // pieces of any size will do
-      const int64_t count = std::min<int64_t>(40, rows - begin);
+    // Pieces of any size will do, some of more than a mask's bits.
+    for (int64_t begin = 0, count; begin < rows; begin += count) {
+      count = std::min<int64_t>(begin % 3 == 0 ? 40 : 150, rows - begin);
       const HeadScreen::Token token{&input, sums.data() + begin, value.data() + begin,
                                     upper.data() + begin};
       screen.Bounds(kernels, begin, begin + count, {&token, 1});
       for (int finer = 1; finer <= level; ++finer) {
         // Some alone and some in runs.
-        const uint64_t all = (uint64_t{1} << count) - 1;
-        constexpr uint64_t kSome = 0x5a5a0f7f31;
-        screen.Refine(kernels, finer, begin, all & kSome, token);
-        screen.Refine(kernels, finer, begin, all & ~kSome, token);
+        std::array<uint64_t, HeadScreen::kMaxRows / HeadScreen::kMaskRows> some = {}, others = {};
+        for (int64_t row = 0; row < count; ++row) {
+          const bool one = (0x5a5a0f7f31 >> row % 40 & 1) != 0;
+          (one ? some : others)[row / HeadScreen::kMaskRows] |= uint64_t{1}
+                                                                << row % HeadScreen::kMaskRows;
+        }
+        screen.Refine(kernels, finer, begin, some, token);
+        screen.Refine(kernels, finer, begin, others, token);
       }
     }
   }

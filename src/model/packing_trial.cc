@@ -18,10 +18,9 @@ double Time(const TernaryRows& matrix, const QuantizedRows& token, float* out,
             const Kernels& kernels, ThreadPool& pool) {
   const Product product{.weights = matrix, .norm = {}, .out = out};
   const double start = NowNs();
-  pool.ParallelPieces(matrix.rows, ProductRowsAtATime(product, 1, pool.threads()),
-                      [&](int64_t begin, int64_t end, int) {
-                        kernels.ternary_matmul(matrix, begin, end, token, out, matrix.rows);
-                      });
+  pool.ParallelRuns(matrix.rows, RowsTogether(product), [&](int64_t begin, int64_t end, int) {
+    kernels.ternary_matmul(matrix, begin, end, token, out, matrix.rows);
+  });
   return NowNs() - start;
 }
 
@@ -34,7 +33,7 @@ PackingTrial TryPackings(std::span<const TernaryRows> matrices, const WeightsPla
     max_rows = std::max(max_rows, matrix.rows);
     max_cols = std::max(max_cols, matrix.cols);
   }
-  const int64_t stride = Runs(max_cols, kTernaryPack) * kTernaryPack;
+  const int64_t stride = Steps(max_cols, kTernaryPack) * kTernaryPack;
   const std::vector<int8_t> zeros(stride);
   const int32_t sum = 0;
   const float scale = 0;

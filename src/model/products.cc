@@ -29,21 +29,10 @@ size_t FirstWithInputOf(std::span<const Product> products, size_t i) {
 
 }  // namespace
 
-// For a few tokens the longer the run, the better the prefetchers do: four to a thread, so that one
-// which the system keeps waiting, or whose core is slower, leaves the rest to others.
-int64_t ProductRowsAtATime(const Product& product, int64_t tokens, int threads) {
-  constexpr int64_t kMaxOfABatch = 128;
-  constexpr int64_t kRunsOfAThread = 4;
-  int64_t rows = Runs(product.rows(), kRunsOfAThread * threads);
-  if (tokens > kFewTokens) rows = std::min(rows, kMaxOfABatch);
-  const int64_t together = product.in_fives() ? 5 * kStripRows : kStripRows;
-  return Runs(rows, together) * together;
-}
-
 void Products::Quantize(const float* x, int64_t tokens, std::span<const float> norm,
                         std::span<Product> products, std::span<uint8_t> finite) {
   const int64_t cols = products[0].cols();
-  const int64_t stride = Runs(cols, kTernaryPack) * kTernaryPack;
+  const int64_t stride = Steps(cols, kTernaryPack) * kTernaryPack;
   const int64_t groups = cols / kQuantizedGroup;
   tokens_ = tokens;
   if (!norm.empty()) RoomFor(tokens * cols, normed_);
@@ -51,7 +40,7 @@ void Products::Quantize(const float* x, int64_t tokens, std::span<const float> n
     if (!products[i].norm.empty()) RoomFor(tokens * cols, own_normed_);
     Input& input = inputs_[FirstWithInputOf(products, i)];
     const bool by_group = ByGroup(products[i]);
-    RoomFor(Runs(tokens * stride, kLineValues), input.lines);
+    RoomFor(Steps(tokens * stride, kLineValues), input.lines);
     const int32_t* sums = RoomFor(tokens * (by_group ? groups : 1), input.sums);
     const float* scales = RoomFor(tokens * (by_group ? groups : 1), input.scales);
     if (by_group) {
@@ -87,28 +76,24 @@ void Products::Quantize(const float* x, int64_t tokens, std::span<const float> n
 
 int64_t Products::RowsAStep(const Product& product, int64_t tokens) {
   const bool many = tokens > kFewTokens;
-  if (product.in_fives()) return 5 * (many ? kStripRows : 4);
-  return many ? 2 * kStripRows : kStripRows;
+  if (product.in_fives()) return 5 * kStripRows;
+  return many ? 2 * kStripRows : 5 * kStripRows;
 }
 
 void Products::Multiply(std::span<const Product> products, FunctionRef<void(int)> fetch) const {
-  const auto at_a_time = [&](const Product& product) {
-    return ProductRowsAtATime(product, tokens_, pool_.threads());
-  };
-  const auto runs_of = [&](const Product& product) {
-    return Runs(product.rows(), at_a_time(product));
-  };
-  int64_t runs = 0;
-  for (const Product& product : products) runs += runs_of(product);
-  pool_.ParallelFor(runs, [&](int64_t run, int thread) {
-    const Product* product = products.data();
-    while (run >= runs_of(*product)) run -= runs_of(*product++);
-    const int64_t begin = run * at_a_time(*product);
-    const int64_t end = std::min(begin + at_a_time(*product), product->rows());
-    const int64_t step = product->fetches ? RowsAStep(*product, tokens_) : end - begin;
-    for (int64_t row = begin; row < end; row += step) {
-      MultiplyRows(*product, row, std::min(row + step, end));
-      if (product->fetches) fetch(thread);
+  int64_t units = 0;
+  for (const Product& product : products) units += Steps(product.rows(), RowsTogether(product));
+  pool_.ParallelRuns(units, 1, [&](int64_t first, int64_t last, int thread) {
+    for (const Product& product : products) {
+      const int64_t together = RowsTogether(product);
+      const int64_t end = std::min(last * together, product.rows());
+      const int64_t step = product.fetches ? RowsAStep(product, tokens_) : end;
+      for (int64_t row = std::max<int64_t>(first, 0) * together; row < end; row += step) {
+        MultiplyRows(product, row, std::min(row + step, end));
+        if (product.fetches) fetch(thread);
+      }
+      first -= Steps(product.rows(), together);
+      last -= Steps(product.rows(), together);
     }
   });
 }

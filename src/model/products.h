@@ -15,8 +15,8 @@
 
 namespace bitfetch {
 
-// In how many runs of `at_a_time` so many rows come.
-inline int64_t Runs(int64_t rows, int64_t at_a_time) { return (rows + at_a_time - 1) / at_a_time; }
+// In how many steps of `at_a_time` so many rows come.
+inline int64_t Steps(int64_t rows, int64_t at_a_time) { return (rows + at_a_time - 1) / at_a_time; }
 
 // As many tokens take as long as reading the weights; more compute for longer than they read.
 inline constexpr int64_t kFewTokens = 4;
@@ -50,9 +50,11 @@ struct Product {
   }
 };
 
-// Rows of a product that a thread takes at a time: whole strips or, of rows that share bytes, as
-// many as a kernel takes together.
-int64_t ProductRowsAtATime(const Product& product, int64_t tokens, int threads);
+// Of which what a thread takes (ThreadPool::ParallelRuns) has a whole number: the rows of a strip,
+// or as many as share bytes.
+inline int64_t RowsTogether(const Product& product) {
+  return product.in_fives() ? 5 * kStripRows : kStripRows;
+}
 
 // The linear layers of a forward pass: activations become int8, and all threads multiply them with
 // ternary weights. Keeps the memory for what is multiplied next.

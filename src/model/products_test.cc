@@ -91,22 +91,6 @@ TEST(Products, EachReadsWhatItsNormsMakeOfTheSame) {
   }
 }
 
-TEST(Products, LeaveNoThreadWithoutRows) {
-  const std::vector<uint8_t> codes(64);
-  for (const int64_t rows : {640, 2560, 6912}) {
-    const Product product{
-        .weights = TernaryRows{codes.data(), rows, kCols, 64, 1}, .norm = {}, .out = nullptr};
-    for (const int threads : {1, 2, 3, 16, 64}) {
-      for (const int64_t tokens : {1, 4, 5, 64}) {
-        const int64_t at_a_time = ProductRowsAtATime(product, tokens, threads);
-        EXPECT_EQ(at_a_time % kStripRows, 0);
-        EXPECT_GE(Runs(rows, at_a_time), std::min<int64_t>(rows / kStripRows, 2 * threads))
-            << rows << " rows, " << tokens << " tokens, " << threads << " threads";
-      }
-    }
-  }
-}
-
 TEST(Products, ThoseOfTwoKindsReadTheSameInTheirOwnWay) {
   constexpr int64_t kRows = 40, kGroup = 64, kGroupCols = 192, kGroups = kGroupCols / 32;
   const auto pool = ThreadPool::Create(3).value();
