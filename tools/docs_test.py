@@ -28,8 +28,18 @@ def commands():
             stands_for_another = any(argument.isupper() for argument in arguments)
             if not arguments or stands_for_another or any(line.startswith(slow) for slow in SLOW):
                 continue
-            once = ["--repeats", "1"] if arguments[0] == "bench" else []  # no figure is judged
-            yield page, [MODEL.sub(str(ROOT / "models/tiny.gguf"), argument) for argument in arguments] + once
+            yield page, short([MODEL.sub(str(ROOT / "models/tiny.gguf"), argument) for argument in arguments])
+
+
+# Of a benchmark no figure is judged.
+def short(arguments):
+    if arguments[0] != "bench":
+        return arguments
+    if arguments[1] in ("attention", "misses"):
+        if "--n-kv" not in arguments:
+            arguments += ["--n-kv", ""]
+        arguments[arguments.index("--n-kv") + 1] = "256"
+    return arguments + ["--repeats", "1"]
 
 
 def main():
