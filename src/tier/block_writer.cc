@@ -33,7 +33,8 @@ void BlockWriter::Take(const BlockName& name, std::span<const std::byte> block) 
 
 void BlockWriter::Touch(std::vector<BlockKey> keys) {
   const std::lock_guard lock(mutex_);
-  Enqueue({.touched = std::move(keys)});
+  Job job{.touched = std::move(keys)};
+  if (HasRoom(job.bytes())) Enqueue(std::move(job));
 }
 
 void BlockWriter::SetBlockSeconds(double seconds) {
@@ -52,7 +53,7 @@ int64_t BlockWriter::faults() const {
 }
 
 void BlockWriter::Enqueue(Job job) {
-  waiting_bytes_ += job.block.size();
+  waiting_bytes_ += job.bytes();
   waiting_.push_back(std::move(job));
   changed_.notify_all();
 }
@@ -76,7 +77,7 @@ void BlockWriter::Work() {
     const double used = ThreadSeconds() - begin;
     lock.lock();
     share_.Used(used, 1);
-    waiting_bytes_ -= job.block.size();
+    waiting_bytes_ -= job.bytes();
     if (written) {
       written_bytes_ += std::ssize(job.block);
     } else if (faults_++ == 0) {

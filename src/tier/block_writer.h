@@ -31,7 +31,7 @@ class BlockWriter {
   // The same, after waiting until it may be taken; all is written as fast as it can be from now on.
   void Take(const BlockName& name, std::span<const std::byte> block);
 
-  // BlockStore::Touch.
+  // BlockStore::Touch, unless so much waits already that nobody would hear of it in time.
   void Touch(std::vector<BlockKey> keys);
 
   // How long computing a block takes.
@@ -46,6 +46,7 @@ class BlockWriter {
     BlockName name = {};
     std::vector<std::byte> block = {};
     std::vector<BlockKey> touched = {};  // in place of a block
+    size_t bytes() const { return block.size() + touched.size() * sizeof(BlockKey); }
   };
 
   bool HasRoom(size_t bytes) const {
