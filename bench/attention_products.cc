@@ -69,7 +69,7 @@ void Attend(benchmark::State& state, const Kernels& kernels, KvTypes types) {
   const AttendSlice slice{
       .kv = *cache.View(0), .rows = rows, .queries = queries.data(), .out = out.data()};
   const double products = static_cast<double>(2 * kHeadDim * kGroup) *
-                          static_cast<double>(rows * tokens - rows * (rows - 1) / 2);
+                          static_cast<double>(rows * (2 * tokens - rows + 1)) / 2;
   Attention attention(kernels, *pool);
   std::vector<double> speeds;
   std::vector<double> shares;

@@ -129,7 +129,7 @@ TEST_F(TernaryGroupsTest, TellsOfItsProgress) {
   Write({{TensorType::kQ2_0, 16, 64}, {TensorType::kQ2_0, 32, 64}});
   const GgufReader reader = *GgufReader::Open(path());
   std::vector<TernaryGroups> matrices(2);
-  const std::vector<GroupsToRead> to_read = {{&reader.tensors()[0], &matrices[0]},
+  const std::vector<GroupsToRead> to_read = {{reader.tensors().data(), matrices.data()},
                                              {&reader.tensors()[1], &matrices[1]}};
   std::vector<int64_t> told;
   ASSERT_TRUE(ReadTernaryGroups(reader, to_read, *pool_, [&](int64_t done, int64_t total) {
@@ -139,7 +139,7 @@ TEST_F(TernaryGroupsTest, TellsOfItsProgress) {
   EXPECT_EQ(told, (std::vector<int64_t>{320, 320 + 576}));
 }
 
-TEST(PackQ2_0, LiesAsTheFormatSays) {
+TEST(PackGroups, LiesAsTheFormatSays) {
   for (const size_t size : {64, 128}) {
     for (size_t j = 0; j < size; ++j) {
       std::vector<uint8_t> codes(size, 0);

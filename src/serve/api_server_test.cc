@@ -34,7 +34,7 @@ EngineOptions QuietOptions() {
 
 class ApiServerTest : public testing::Test {
  protected:
-  void Open(ApiServerOptions options = {}) {
+  void Open(const ApiServerOptions& options = {}) {
     engine_ = Engine::Open(kTiny, QuietOptions()).value();
     const GgufReader& file = engine_->model().file();
     ServedModel model{.id = "tiny",
@@ -343,8 +343,8 @@ TEST_F(ApiServerTest, MistakesOfAClientAreNamedAndNeverTheServers) {
   Open();
   for (const char* body :
        {"", "{", "[]", "null", "{\"prompt\": 1.5}", "{\"prompt\": \"a\", \"n\": 100000000}",
-        R"({"prompt": "a", "response_format": {"type": "json_schema", "json_schema": {"schema":)"
-        R"({"$ref": "#"}}}})"}) {
+        (R"({"prompt": "a", "response_format": {"type": "json_schema", "json_schema": {"schema":)"
+         R"({"$ref": "#"}}}})")}) {
     const std::string response = Post("/v1/completions", body);
     EXPECT_THAT(response, StartsWith("HTTP/1.1 400")) << body;
     EXPECT_NE(ParseJson(Body(response)).value().Find("error"), nullptr) << response;

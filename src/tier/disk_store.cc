@@ -34,7 +34,8 @@ constexpr int64_t kPartLifeNs = int64_t{3600} * 1'000'000'000;
 
 bool IsOurs(std::string_view file) {
   const std::string_view key = file.substr(0, kKeyDigits);
-  return key.size() == kKeyDigits && key.find_first_not_of("0123456789abcdef") == key.npos &&
+  return key.size() == kKeyDigits &&
+         key.find_first_not_of("0123456789abcdef") == std::string_view::npos &&
          file.substr(kKeyDigits).starts_with(kEnding) &&
          (file.size() == kKeyDigits + kEnding.size() || file.ends_with(kPartEnding));
 }
@@ -232,7 +233,7 @@ Status DiskStore::Write(const BlockName& name, std::span<const std::byte> block)
   // little.
   const int64_t before = ReadUsage(usage_.get()).value_or(max_bytes_);
   if (!WriteUsage(usage_.get(), before + bytes)) return FailErrno(folder_ + "/usage");
-  const Status written = WriteAside(name, block);
+  Status written = WriteAside(name, block);
   if (!written) WriteUsage(usage_.get(), before);
   return written;
 }

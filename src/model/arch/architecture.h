@@ -26,8 +26,8 @@ std::string_view ActivationName(Activation activation);
 // How files call a tensor of a layer: GGUF between "blk.N." and ".weight", Hugging Face's between
 // "model.layers.N." and ".weight".
 struct TensorName {
-  std::string_view gguf = "";
-  std::string_view hf = "";
+  std::string_view gguf = {};
+  std::string_view hf = {};
 };
 
 // A norm without a name is one that the architecture does not have.
@@ -52,7 +52,7 @@ struct LayerNames {
 // A family of models, in what its files don't say themselves.
 struct Architecture {
   std::string_view name;             // in general.architecture, and before the keys of a file
-  std::string_view older_name = "";  // the same in older files
+  std::string_view older_name = {};  // the same in older files
   RopeForm rope_form = RopeForm::kHalfSplit;
   Activation activation = Activation::kSilu;
   LayerNames layer = {};

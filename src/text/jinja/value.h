@@ -54,6 +54,7 @@ struct Function {
 class Value {
  public:
   Value() = default;  // undefined
+  // NOLINTBEGIN(google-explicit-constructor): each stands for what it is made of.
   Value(None none) : is_(none) {}
   Value(bool truth) : is_(truth) {}
   Value(Number number) : is_(number) {}
@@ -62,6 +63,7 @@ class Value {
   Value(Dict dict);
   Value(Dict* name_space) : is_(name_space) {}
   Value(Function function) : is_(std::move(function)) {}
+  // NOLINTEND(google-explicit-constructor)
   // Of other types, pointers above all, none becomes a truth value unasked.
   template <class T>
   Value(T) = delete;
