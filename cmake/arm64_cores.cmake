@@ -9,7 +9,7 @@ function(bitfetch_core core isa)
   add_test(NAME cores.${core}.golden COMMAND engine_test --gtest_filter=*Golden*/bitnet_64x2)
   # Less what tries many inputs rather than many instructions.
   add_test(NAME cores.${core}.kernels
-           COMMAND kernels_test --gtest_filter=-AttentionAccuracy.*:AttentionPlan.*:AttentionSlices.EachRow*)
+           COMMAND kernels_test --gtest_filter=-AttentionAccuracy.*:AttentionPlan.*:AttentionSlices.*:Attention.*EveryNumber*:Attention.*AnyThreads*)
   add_test(NAME cores.${core}.kv COMMAND kv_test --gtest_filter=Store.*:Quantize.*:KvCache.*ReadsBack)
   add_test(NAME cores.${core}.machine COMMAND machine_test --gtest_filter=Isa.*:ChooseIsa.*)
   add_test(NAME cores.${core}.model COMMAND model_test --gtest_filter=*EveryIsa)

@@ -124,12 +124,13 @@ TEST_F(InfoTest, TuneKeepsWhatInfoThenShows) {
   const Finished tune = RunProgram({"tune"});
   EXPECT_EQ(tune.code, 0) << tune.err;
   const std::string profile = dir_.Path("bitfetch/profile.json");
-  for (const char* fact : {"latency", "how sure that is", "choices are surely within 2 % of the best"}) {
-    EXPECT_THAT(tune.out, HasSubstr(fact));
-  }
+  EXPECT_THAT(tune.out, HasSubstr("latency"));
   EXPECT_THAT(tune.out, HasSubstr(profile));
   EXPECT_EQ(access(profile.c_str(), R_OK), 0);
   if (!tune.err.empty()) GTEST_SKIP() << "too busy to measure all of this machine: " << tune.err;
+  for (const char* fact : {"how sure that is", "choices are surely within 2 % of the best"}) {
+    EXPECT_THAT(tune.out, HasSubstr(fact));
+  }
   EXPECT_THAT(RunProgram({"info", "--machine"}).out, HasSubstr("tune (measured by tune)"));
 }
 

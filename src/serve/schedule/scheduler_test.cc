@@ -106,9 +106,9 @@ TEST_F(SchedulerTest, EachGetsWhatItWouldGetAloneFromDiskToo) {
   const TempDir folder;
   EngineOptions options = QuietOptions();
   options.store.cache_dir = folder.Path("kv");
-  for (int run = 0; run < 2; ++run) ExpectEachAsAlone(options, kIsSlow ? 8 : 24);
+  for (int run = 0; run < 2; ++run) ExpectEachAsAlone(options, kIsSlow ? 4 : 24);
   options.store.cache_disk_bytes = 300'000;
-  for (int run = 0; run < 2; ++run) ExpectEachAsAlone(options, kIsSlow ? 8 : 24);
+  for (int run = 0; run < 2; ++run) ExpectEachAsAlone(options, kIsSlow ? 4 : 24);
 }
 
 TEST_F(SchedulerTest, APromptThatWasReadBeforeARestartIsThere) {
