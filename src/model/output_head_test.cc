@@ -123,7 +123,7 @@ std::vector<Case> Cases() {
   add("huge weights", hidden, RandomFloats(vocab * hidden, random, 1e30f), random_x());
   add("logits near overflow", hidden, RandomFloats(vocab * hidden, random, 1e18f), random_x(1e18f));
   // Of which a thread bounds more than it can at once.
-  const int64_t many = 9 * HeadScreen::kMaxRows + 7;
+  const int64_t many = 7 * HeadScreen::kMaxRows + 7;
   add("many rows", 16, RandomFloats(many * 16, random), RandomFloats(16, random));
   add("one row above all", hidden, random_head(), random_x());
   std::copy_n(cases.back().x.begin(), hidden, cases.back().weights.begin() + 111 * hidden);
