@@ -75,9 +75,7 @@ void Products::Quantize(const float* x, int64_t tokens, std::span<const float> n
 }
 
 int64_t Products::RowsAStep(const Product& product, int64_t tokens) {
-  const bool many = tokens > kFewTokens;
-  if (product.in_fives()) return 5 * kStripRows;
-  return many ? 2 * kStripRows : 5 * kStripRows;
+  return tokens > kFewTokens && !product.in_fives() ? 2 * kStripRows : 5 * kStripRows;
 }
 
 void Products::Multiply(std::span<const Product> products, FunctionRef<void(int)> fetch) const {

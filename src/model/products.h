@@ -61,8 +61,9 @@ inline int64_t RowsTogether(const Product& product) {
 class Products {
  public:
   static constexpr size_t kMaxTogether = 3;  // of the same activations: Q, K and V
-  // Between which a thread fetches what comes after: few, since a burst only stalls, but of many
-  // tokens as many as kernels take together.
+  // Between which a thread fetches what comes after: so many that the streams of a kernel are long,
+  // and few enough for it to be no burst, which only stalls; of many tokens as many as kernels take
+  // together.
   static int64_t RowsAStep(const Product& product, int64_t tokens);
 
   Products(const Kernels& kernels, ThreadPool& pool, float rms_epsilon)
