@@ -5,13 +5,20 @@
 #include <fmt/core.h>
 
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <utility>
 
+#include "base/printable.h"
+
 namespace bitfetch {
 
-// What went wrong and where, as one line for a person; no final full stop, no "error:" in front.
+// What went wrong and where, as one line for a person, whatever it quotes: see OneLine. No final
+// full stop, no "error:" in front.
 struct Error {
+  Error() = default;
+  explicit Error(std::string_view text) : message(OneLine(text)) {}
+
   std::string message;
 };
 

@@ -22,7 +22,7 @@ class Builder : public Sax {
   explicit Builder(const JsonLimits& limits) : limits_(limits) {}
 
   JsonValue&& Take() { return std::move(root_); }
-  Error error() const { return {error_}; }
+  Error error() const { return Error(error_); }
 
   bool null() override { return Add(std::monostate()); }
   bool boolean(bool value) override { return Add(value); }

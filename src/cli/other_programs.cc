@@ -19,12 +19,12 @@ Error GoOnAs(const OtherProgram& other, char** argv) {
     error = {errno, std::generic_category()};
   }
   if (error != std::errc::no_such_file_or_directory) {
-    return {fmt::format("{}: {}", path, error.message())};
+    return Error(fmt::format("{}: {}", path, error.message()));
   }
-  return {fmt::format(
+  return Error(fmt::format(
       "`{0}` is not built ({1} is missing): `./run.sh {0} ...` builds it, or `cmake --build "
       "build/release --target {2}`",
-      other.command, path, other.program)};
+      other.command, path, other.program));
 }
 
 }  // namespace bitfetch

@@ -94,7 +94,7 @@ class Fields {
     if (object_ == nullptr) return nullptr;
     const auto at = std::ranges::find(*object_, key, &JsonMember::key);
     if (at == object_->end()) {
-      Refuse({fmt::format("{}: {} is missing", what_, key)});
+      Refuse(Error(fmt::format("{}: {} is missing", what_, key)));
       return nullptr;
     }
     ++found_;
@@ -109,7 +109,7 @@ class Fields {
     return value;
   }
   void RefuseType(const char* key, std::string_view type) {
-    Refuse({fmt::format("{}: {} is not {}", what_, key, type)});
+    Refuse(Error(fmt::format("{}: {} is not {}", what_, key, type)));
   }
 
   const JsonValue::Object* object_;
@@ -129,7 +129,7 @@ void GetNamed(Fields& fields, const char* key, std::initializer_list<T> all, Nam
       return;
     }
   }
-  fields.Refuse({fmt::format("{} is '{}'", key, text)});
+  fields.Refuse(Error(fmt::format("{} is '{}'", key, text)));
 }
 
 // Writes one JSON object.

@@ -314,7 +314,7 @@ Result<const GgufValue*> GgufReader::Find(std::string_view key) const {
 }
 
 Error GgufReader::AboutKey(std::string_view key, const Error& error) const {
-  return {fmt::format("{}: metadata key {} {}", path(), Printable(key), error.message)};
+  return Error(fmt::format("{}: metadata key {} {}", path(), Printable(key), error.message));
 }
 
 const GgufTensor* GgufReader::FindTensor(std::string_view name) const {

@@ -159,6 +159,8 @@ TEST_F(BadRequests, HaveWrongConversations) {
            "messages[0].content[0] | unsupported_value"},
           {R"([{"role": "user", "content": [{"type": "x\r\nSet-Cookie: a", "text": ""}]}])",
            "messages[0].content[0] | unsupported_value"},
+          {R"([{"role": "user", "content": [{"type": "\u007f\u009b2J", "text": ""}]}])",
+           "messages[0].content[0] | unsupported_value"},
           {R"([{"role": "assistant", "tool_calls": [{"function": {}}]}])",
            "messages[0].tool_calls[0].function.name | missing_required_parameter"},
           {R"([{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {}}}]}])",

@@ -131,7 +131,7 @@ ApiResult<void> CheckWrites(const ServedModel& model) {
 ApiResult<TracedText> RenderConversation(const ServedModel& model, const Conversation& conversation,
                                          std::string_view param) {
   if (!model.chat_template) {
-    return Refused(param, {fmt::format("the model {} has no chat template", model.id)});
+    return Refused(param, Error(fmt::format("the model {} has no chat template", model.id)));
   }
   BITFETCH_RETURN_IF_ERROR(CheckBytes(model, conversation.bytes, param));
   const Chat chat(*model.chat_template, &model.tokenizer, conversation.options);

@@ -139,8 +139,9 @@ void Field::RefuseUnsupported() const {
 
 void Field::Refuse(std::string_view message, std::string_view code) const {
   if (*error_) return;
-  *error_ = ApiError{
-      .message = fmt::format("'{}' {}", path_, message), .param = path_, .code = std::string(code)};
+  *error_ = ApiError{.message = fmt::format("'{}' {}", path_, OneLine(message)),
+                     .param = path_,
+                     .code = std::string(code)};
 }
 
 void Field::RefuseType(std::string_view wanted) const {

@@ -21,7 +21,7 @@ int64_t NewBlocks(const RunningTask& task, int64_t rows) {
 
 void FailForMemory(RunningTask& task) {
   try {
-    task.Fail({"out of memory"});
+    task.Fail(Error("out of memory"));
   } catch (const std::bad_alloc&) {  // it is over all the same, and its listener gone
   }
 }
