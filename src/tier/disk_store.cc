@@ -158,6 +158,10 @@ Result<DiskStore> DiskStore::Open(const std::string& folder, int64_t max_bytes) 
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return Fail("{}: others may write to this folder, so what is in it can't be trusted", folder);
   }
+  // Root looks after the folders of others, such as a service's.
+  if (status.st_uid != 0 && status.st_uid != geteuid() && geteuid() != 0) {
+    return Fail("{}: this folder is another user's, so what is in it can't be trusted", folder);
+  }
   Descriptor usage(
       openat(at.get(), "usage", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
   if (usage.get() >= 0 && (fstat(usage.get(), &status) != 0 || !S_ISREG(status.st_mode))) {

@@ -34,7 +34,7 @@ class DiskStore final : public BlockStore {
 
   // Makes the folder where it is not there. `max_bytes`: that all its records take of the disk; 0:
   // kDefaultMaxBytes, but at most half of what is free. Errors: it can't be made or read, it is no
-  // folder, others may write to it.
+  // folder, others may write to it, it is another user's.
   static Result<DiskStore> Open(const std::string& folder, int64_t max_bytes);
 
   // Costs some microseconds for each key that is there.

@@ -228,6 +228,29 @@ TEST_F(DiskStoreTest, WhatIsDamagedIsNeverReadAndRemovedWhenMet) {
   EXPECT_EQ(ReadBlock(store, other), other.bytes);
 }
 
+// As root alone, who may give folders away: a folder's mode does not tell that its owner is
+// another.
+TEST_F(DiskStoreTest, AFolderOfAnotherUserIsRefusedButNotToRoot) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can make another user's folder";
+  constexpr uid_t kUser = 65534, kOther = 65533;
+  ASSERT_EQ(chmod(dir_.Path("").c_str(), 0755), 0);
+  const std::string theirs = dir_.Path("theirs");
+  std::filesystem::create_directory(theirs);
+  ASSERT_EQ(chmod(theirs.c_str(), 0755), 0);
+  const auto is_open_to_user = [&](uid_t owner) {
+    EXPECT_EQ(chown(theirs.c_str(), owner, 0), 0);
+    EXPECT_EQ(seteuid(kUser), 0);
+    const auto opened = DiskStore::Open(theirs, 1);
+    EXPECT_EQ(seteuid(0), 0);
+    return opened || opened.error().message.find("another user's") == std::string::npos;
+  };
+  EXPECT_FALSE(is_open_to_user(kOther));
+  EXPECT_TRUE(is_open_to_user(kUser));
+  EXPECT_TRUE(is_open_to_user(0));
+  EXPECT_EQ(chown(theirs.c_str(), kOther, 0), 0);
+  EXPECT_TRUE(DiskStore::Open(theirs, 1));
+}
+
 TEST_F(DiskStoreTest, AFolderThatIsGoneOrNotOursIsAnErrorAndNothingElse) {
   const TestBlock block = TestChain(1, kBytes, 7).front();
   DiskStore store = Open(folder_);
