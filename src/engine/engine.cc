@@ -132,6 +132,10 @@ void Engine::StopFetchingKv() const {
   if (tier_) tier_->StopFetching();
 }
 
+void Engine::EndFetchingKv() const {
+  if (tier_) tier_->EndFetching();
+}
+
 // The tokens of a sequence, the last of them guesses, that blocks may be adopted for. Those and the
 // one before are computed in any case: what they lead to is no part of a block.
 std::span<const int> Engine::AdoptableTokens(const Sequence& sequence, int64_t guesses) {

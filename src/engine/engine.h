@@ -120,6 +120,8 @@ class Engine {
   void WaitForKv() const;
   // What is on its way is left out: no sequence waits for it any more.
   void StopFetchingKv() const;
+  // The same, and waits until their blocks are free.
+  void EndFetchingKv() const;
 
   // Answers each query, with one read of the output head, or of its screen, for all of them.
   // Errors, in the status of the query: logits that are not finite; nothing was appended yet, or a

@@ -32,7 +32,7 @@ Result<std::unique_ptr<KvTier>> KvTier::Open(std::unique_ptr<BlockStore> store, 
 }
 
 KvTier::~KvTier() {
-  StopFetching();
+  EndFetching();
   for (const BlockName& name : unwritten_) {
     if (const std::optional<uint32_t> block = pool_->index().Find(name.key)) {
       writer_.Take(name, {pool_->Block(0, *block), pool_->stride_bytes()});
@@ -118,7 +118,9 @@ void KvTier::TakeWhatCame() {
   }
   hit_blocks_ += static_cast<int64_t>(arrived);
   if (arrived > 0) allowance_.Arrived(now, static_cast<double>(arrived));
-  const bool waits = std::ranges::any_of(coming_, &Coming::waits_for_store);
+  const bool waits = std::ranges::any_of(coming_, [](const Coming& coming) {
+    return coming.waits_for_store() && !coming.is_given_up;
+  });
   if (waits && now > allowance_.until()) {
     allowance_.GiveUp(now);
     GiveUp();
@@ -184,6 +186,11 @@ void KvTier::Wait() {
 
 void KvTier::StopFetching() {
   GiveUp();
+  TakeWhatCame();
+}
+
+void KvTier::EndFetching() {
+  StopFetching();
   while (!coming_.empty()) Wait();
 }
 

@@ -67,8 +67,11 @@ class KvTier {
     writer_.SetBlockSeconds(seconds);
   }
 
-  // What is on its way is left out as far as it has not come: nobody waits for it any more.
+  // What is on its way is left out as far as it has not come: nobody waits for it any more. What is
+  // being read just now holds its blocks until the store has answered.
   void StopFetching();
+  // The same, and waits until all blocks are free.
+  void EndFetching();
 
   // KvCache::Publish; what is new is written. Costs a copy of it, at the memory's speed.
   void Publish(KvCache& cache, const BlockKey& root, std::span<const int> tokens);

@@ -243,7 +243,7 @@ TEST_F(KvTierTimesTest, ASlowStoreIsGivenUpAndLeftAlone) {
   KvCache cache = KvCache::Open(pool_, 40 * 16).value();
   StoreCursor cursor;
   EXPECT_LE(AdoptAll(cache, cursor), 2 * 16);
-  tier_->StopFetching();
+  tier_->EndFetching();
   const int counts = store_->counts;
   KvCache other = KvCache::Open(pool_, 40 * 16).value();
   StoreCursor other_cursor;
@@ -281,7 +281,7 @@ TEST_F(KvTierTimesTest, WhatIsComputedBeforeTheStoreAnswersIsNotRead) {
   KvCache cache = KvCache::Open(pool_, 40 * 16).value();
   StoreCursor cursor;
   EXPECT_EQ(AdoptAll(cache, cursor), 0);
-  tier_->StopFetching();
+  tier_->EndFetching();
   EXPECT_EQ(tier_->stats().hit_tokens, 0);
 }
 

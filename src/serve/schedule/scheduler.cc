@@ -252,7 +252,7 @@ void Scheduler::MakeRoom(std::vector<int64_t>& rows) {
     for (size_t i = 0; i < rows.size(); ++i) needed += NewBlocks(*running_[i].task, rows[i]);
     if (needed <= engine_.pool().Available()) return;
     // Of the first task alone: what is on its way to those who gave way holds the rest.
-    if (running_.size() == 1) return engine_.StopFetchingKv();
+    if (running_.size() == 1) return engine_.EndFetchingKv();
     Preempt();
     rows.pop_back();
   }
