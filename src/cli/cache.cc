@@ -22,7 +22,7 @@ using Record = DiskStore::Record;
 // Of a folder that is there: none is made for who only asks.
 Result<DiskStore> OpenStore(const std::string& folder) {
   std::error_code error;
-  if (!std::filesystem::is_directory(folder, error)) {
+  if (!std::filesystem::exists(folder, error)) {
     return Fail("{}: there is no such folder", folder);
   }
   return DiskStore::Open(folder, DiskStore::kDefaultMaxBytes);
@@ -86,7 +86,9 @@ void AddAction(Command& cache, const std::string& name, const std::string& summa
       name, {.usage = "--cache-dir DIR",
              .summary = summary,
              .more = "example:\n  bitfetch cache " + name + " --cache-dir ~/.cache/bitfetch/kv"});
-  command.AddPath("--cache-dir", "DIR", "the folder, as generate, chat and serve have it", folder.get())
+  command
+      .AddPath("--cache-dir", "DIR", "the folder, as generate, chat and serve have it",
+               folder.get())
       .Required();
   command.SetRun([folder, run] { return run(*folder); });
 }

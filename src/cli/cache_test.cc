@@ -100,7 +100,16 @@ TEST_F(CacheTest, WhatCantBeIsOneLine) {
   const Finished file = RunProgram(With({"generate"}, {"-p", "x", "--cache-dir", prompt_}));
   EXPECT_EQ(file.code, 1);
   EXPECT_THAT(file.err, HasSubstr(prompt_));
-  EXPECT_EQ(RunProgram(With({"generate"}, {"-p", "x", "--cache-disk", "0"})).code, 2);
+  EXPECT_THAT(RunProgram({"cache", "info", "--cache-dir", prompt_}).err,
+              HasSubstr("Not a directory"));
+  const auto with_room = [](const std::string& room, const std::string& folder) {
+    return RunProgram(With({"generate", "-p", "x", "--cache-disk", room, "--cache-dir", folder}));
+  };
+  EXPECT_EQ(with_room("0", folder_).code, 2);
+  EXPECT_THAT(with_room("G", folder_).err, HasSubstr("'G' is no size"));
+  EXPECT_THAT(with_room("4", folder_).err, HasSubstr("no room for a block"));
+  EXPECT_THAT(RunProgram(With({"generate", "-p", "x", "--cache-disk", "1G"})).err,
+              HasSubstr("no folder for it"));
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ Result<double> ParseSize(std::string_view text) {
   double factor = 1;
   if (!unit.empty()) {
     const size_t power = std::string_view("KMGT").find(unit.front());
-    if (power == std::string_view::npos || !(unit.size() == 1 || unit.substr(1) == "iB")) {
+    if (end == 0 || power == std::string_view::npos ||
+        !(unit.size() == 1 || unit.substr(1) == "iB")) {
       return Fail("'{}' is no size: wanted a number and K, M, G or T, as in 4G", text);
     }
     factor = static_cast<double>(uint64_t{1} << (10 * (power + 1)));

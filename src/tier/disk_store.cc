@@ -14,11 +14,13 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <ctime>
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <thread>
 
 #include "base/errno_text.h"
 #include "base/temporary_file.h"
@@ -29,6 +31,9 @@ namespace {
 constexpr std::string_view kEnding = ".kv";
 constexpr std::string_view kPartEnding = ".part";
 constexpr size_t kKeyDigits = 2 * sizeof(Digest);
+constexpr auto kLockPatience = std::chrono::seconds(5);
+// As 1000 layers with 32 heads of 256 dimensions have in f32.
+constexpr int64_t kMaxBlockBytes = int64_t{1} << 30;
 // After so long, what was written aside is nobody's any more.
 constexpr int64_t kPartLifeNs = int64_t{3600} * 1'000'000'000;
 
@@ -117,20 +122,6 @@ bool ReadDirect(int fd, std::span<std::byte> block, RecordHeader& header) {
   return is_read;
 }
 
-// The lock of a folder, which the system lets go of with the process.
-class FolderLock {
- public:
-  explicit FolderLock(int usage) : usage_(usage) {
-    while (flock(usage_, LOCK_EX) != 0 && errno == EINTR) continue;
-  }
-  ~FolderLock() { flock(usage_, LOCK_UN); }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  int usage_;
-};
-
 // Nothing: never counted.
 std::optional<int64_t> ReadUsage(int usage) {
   int64_t bytes;
@@ -143,6 +134,36 @@ bool WriteUsage(int usage, int64_t bytes) {
 }
 
 }  // namespace
+
+// The lock of a folder, which the system lets go of with the process. Others hold it for as long as
+// they write a record or look through the folder; one that is stopped holds it for ever.
+class DiskStore::FolderLock {
+ public:
+  // Waits at most so long for it. Errors: another process has it.
+  static Result<FolderLock> Take(int usage, std::chrono::milliseconds patience,
+                                 const std::string& folder) {
+    using Clock = std::chrono::steady_clock;
+    const auto until = Clock::now() + patience;
+    for (auto pause = std::chrono::milliseconds(1); flock(usage, LOCK_EX | LOCK_NB) != 0;
+         pause = std::min(2 * pause, std::chrono::milliseconds(32))) {
+      if (errno != EINTR && errno != EWOULDBLOCK) return FailErrno(folder + "/usage");
+      if (Clock::now() >= until)
+        return Fail("{}: another process keeps this folder locked", folder);
+      std::this_thread::sleep_for(pause);
+    }
+    return FolderLock(usage);
+  }
+  ~FolderLock() {
+    if (usage_ >= 0) flock(usage_, LOCK_UN);
+  }
+  FolderLock(FolderLock&& other) noexcept : usage_(std::exchange(other.usage_, -1)) {}
+  FolderLock& operator=(FolderLock&&) = delete;
+
+ private:
+  explicit FolderLock(int usage) : usage_(usage) {}
+
+  int usage_;
+};
 
 std::string DiskStore::FileName(const BlockKey& key) { return HexOf(key.digest).append(kEnding); }
 
@@ -226,35 +247,57 @@ Result<bool> DiskStore::ReadOne(const BlockKey& key, std::span<std::byte> block)
 Status DiskStore::Write(const BlockName& name, std::span<const std::byte> block) {
   const int64_t bytes = BytesOnDisk(block.size());
   if (bytes > max_bytes_) return {};
-  if (Count({&name.key, 1}) == 1) {
+  const RecordHeader header = MakeRecordHeader(name, block);
+  if (HasRecord(name.key, header, block.size())) {
     Touch({&name.key, 1});
     return {};
   }
   if (usage_.get() < 0) return Fail("{}: nothing can be written there", folder_);
-  const FolderLock lock(usage_.get());
+  BITFETCH_ASSIGN_OR_RETURN(const FolderLock lock, Lock());
   BITFETCH_RETURN_IF_ERROR(MakeRoom(bytes));
   // Counted before it is there: a process that is ended here has counted too much, never too
   // little.
   const int64_t before = ReadUsage(usage_.get()).value_or(max_bytes_);
   if (!WriteUsage(usage_.get(), before + bytes)) return FailErrno(folder_ + "/usage");
-  Status written = WriteAside(name, block);
+  Status written = WriteAside(name.key, header, block);
   if (!written) WriteUsage(usage_.get(), before);
   return written;
 }
 
-Status DiskStore::WriteAside(const BlockName& name, std::span<const std::byte> block) const {
+// Who was kept waiting does not wait again until the folder is free: there may be many records.
+Result<DiskStore::FolderLock> DiskStore::Lock() {
+  auto lock = FolderLock::Take(usage_.get(), kLockPatience * (is_locked_out_ ? 0 : 1), folder_);
+  is_locked_out_ = !lock;
+  return lock;
+}
+
+// A record that was cut or never came to the disk, as after a crash of the system, is none.
+bool DiskStore::HasRecord(const BlockKey& key, const RecordHeader& header,
+                          size_t block_bytes) const {
+  const Descriptor fd = OpenRecord(FileName(key).c_str());
+  struct stat status;
+  RecordHeader found;
+  return fd.get() >= 0 && fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+         CheckRecordBytes(status.st_size, block_bytes) &&
+         pread(fd.get(), found.data(), found.size(), static_cast<off_t>(block_bytes)) ==
+             std::ssize(found) &&
+         found == header;
+}
+
+Status DiskStore::WriteAside(const BlockKey& key, RecordHeader header,
+                             std::span<const std::byte> block) const {
   static std::atomic<int> number;
-  const std::string path = folder_ + "/" + FileName(name.key);
+  // By the folder that was opened, whatever has its name by now.
+  const std::string path = fmt::format("/proc/self/fd/{}/{}", at_.get(), FileName(key));
   int fd = -1;
   const std::unique_ptr<TemporaryFile> part = TemporaryFile::Create(
       fmt::format("{}.{}-{}{}", path, getpid(), number++, kPartEnding), 0600, &fd);
-  if (part == nullptr) return FailErrno(path);
+  if (part == nullptr) return FailErrno(folder_);
   const Descriptor closed(fd);
-  RecordHeader header = MakeRecordHeader(name, block);
   if (!TransferAll(fd, {const_cast<std::byte*>(block.data()), block.size()},
                    {header.data(), header.size()}, pwritev) ||
       futimens(fd, WantedAt(Now()).data()) != 0 || !part->MoveTo(path)) {
-    return FailErrno(path);
+    return FailErrno(folder_);
   }
   return {};
 }
@@ -300,7 +343,8 @@ Result<std::vector<DiskStore::Record>> DiskStore::List() const {
   while (const dirent* entry = readdir(all.get())) {
     struct stat status;
     if (!IsOurs(entry->d_name) ||
-        fstatat(at_.get(), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        fstatat(at_.get(), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        S_ISDIR(status.st_mode)) {
       continue;
     }
     records.push_back({.file = entry->d_name,
@@ -322,6 +366,7 @@ Result<BlockName> DiskStore::Check(const Record& record) const {
       RecordBlockBytes(header) != static_cast<uint64_t>(bytes)) {
     return Fail("{}: is not a whole record", record.file);
   }
+  if (bytes > kMaxBlockBytes) return Fail("{}: is larger than any block", record.file);
   std::vector<std::byte> block(bytes);
   if (!ReadAll(fd.get(), block, header)) return FailErrno(record.file);
   auto name = ReadRecord(header, block);
@@ -332,7 +377,7 @@ Result<BlockName> DiskStore::Check(const Record& record) const {
 
 Status DiskStore::Clear() {
   if (usage_.get() < 0) return Fail("{}: nothing can be changed there", folder_);
-  const FolderLock lock(usage_.get());
+  BITFETCH_ASSIGN_OR_RETURN(const FolderLock lock, Lock());
   BITFETCH_ASSIGN_OR_RETURN(const std::vector<Record> records, List());
   for (const Record& record : records) BITFETCH_RETURN_IF_ERROR(Remove(record));
   if (!WriteUsage(usage_.get(), 0)) return FailErrno(folder_ + "/usage");

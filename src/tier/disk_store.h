@@ -44,8 +44,9 @@ class DiskStore final : public BlockStore {
   Status Read(std::span<const BlockKey> keys, std::span<std::byte* const> to, size_t block_bytes,
               FunctionRef<bool()> arrived) override;
 
-  // Makes room first. A block that is larger than all the room is not kept. After an error nothing
-  // of it is left.
+  // Makes room first. A block that is larger than all the room is not kept; one whose record was
+  // cut is written again. After an error nothing of it is left. Errors: another process keeps the
+  // folder locked for seconds, too.
   Status Write(const BlockName& name, std::span<const std::byte> block) override;
   void Touch(std::span<const BlockKey> keys) override;
 
@@ -55,7 +56,7 @@ class DiskStore final : public BlockStore {
     int64_t used_ns = 0;    // when it was wanted last, since 1970
     bool is_whole = false;  // not what a writer that was ended left, or one writes just now
   };
-  // All that is in the folder and ours, in no order.
+  // All files in the folder that are ours, in no order.
   Result<std::vector<Record>> List() const;
 
   // Reads a whole record. Errors: what is wrong with it.
@@ -74,17 +75,23 @@ class DiskStore final : public BlockStore {
         usage_(std::move(usage)),
         max_bytes_(max_bytes) {}
 
+  class FolderLock;
+
+  Result<FolderLock> Lock();
   Descriptor OpenRecord(const char* file) const;
+  bool HasRecord(const BlockKey& key, const RecordHeader& header, size_t block_bytes) const;
   // False: it is not there.
   Result<bool> ReadOne(const BlockKey& key, std::span<std::byte> block) const;
   Status MakeRoom(int64_t bytes);
-  Status WriteAside(const BlockName& name, std::span<const std::byte> block) const;
+  Status WriteAside(const BlockKey& key, RecordHeader header,
+                    std::span<const std::byte> block) const;
   Status Remove(const Record& record) const;
 
   std::string folder_;
   Descriptor at_;     // the folder
   Descriptor usage_;  // the file with the count of bytes, whose lock is the folder's; or none
   int64_t max_bytes_;
+  bool is_locked_out_ = false;  // by another process, when it was last wanted
 };
 
 }  // namespace bitfetch

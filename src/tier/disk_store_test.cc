@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -269,6 +271,88 @@ TEST_F(DiskStoreTest, AFolderThatIsGoneOrNotOursIsAnErrorAndNothingElse) {
   DiskStore read_only = DiskStore::Open(dir_.Path("link"), 1 << 20).value();
   EXPECT_THAT(read_only.Write(block.name, block.bytes).error().message,
               HasSubstr("nothing can be written"));
+}
+
+// What now has the folder's name may be for others to read.
+TEST_F(DiskStoreTest, NothingIsWrittenToAnotherFolderOfTheSameName) {
+  const TestBlock block = TestChain(1, kBytes, 7).front();
+  DiskStore store = Open(folder_);
+  std::filesystem::rename(folder_, dir_.Path("moved"));
+  std::filesystem::create_directory(folder_);
+  ASSERT_TRUE(store.Write(block.name, block.bytes));
+  EXPECT_EQ(ReadBlock(store, block), block.bytes);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+  std::filesystem::remove_all(dir_.Path("moved"));
+  EXPECT_THAT(store.Write(block.name, block.bytes).error().message, HasSubstr(folder_));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+}
+
+// As a process does that is stopped while it writes.
+TEST_F(DiskStoreTest, AFolderThatAnotherKeepsLockedIsGivenUpUntilItIsFree) {
+  const std::vector<TestBlock> chain = TestChain(4, kBytes, 7);
+  DiskStore store = Open(folder_);
+  ASSERT_TRUE(store.Write(chain[0].name, chain[0].bytes));
+  const int other = open((folder_ + "/usage").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(flock(other, LOCK_EX), 0);
+  for (const TestBlock& block : std::span(chain).subspan(1)) {
+    EXPECT_THAT(store.Write(block.name, block.bytes).error().message,
+                HasSubstr("another process keeps this folder locked"));
+  }
+  EXPECT_THAT(store.Clear().error().message, HasSubstr("locked"));
+  EXPECT_EQ(ReadBlock(store, chain[0]), chain[0].bytes);
+  close(other);
+  for (const TestBlock& block : chain) {
+    ASSERT_TRUE(store.Write(block.name, block.bytes));
+    EXPECT_EQ(ReadBlock(store, block), block.bytes);
+  }
+}
+
+// As a crash of the system leaves them.
+TEST_F(DiskStoreTest, RecordsThatWereCutAreWrittenAgain) {
+  const std::vector<TestBlock> chain = TestChain(12, kBytes, 11);
+  DiskStore store = Open(folder_);
+  for (const TestBlock& block : chain) ASSERT_TRUE(store.Write(block.name, block.bytes));
+  for (size_t i = 0; i < chain.size(); ++i) {
+    const std::string file = FileOf(store, chain[i]);
+    const auto left = static_cast<std::uintmax_t>(i * kRecordBytes / chain.size());
+    std::filesystem::resize_file(file, left);
+    if (i % 2 == 0) std::filesystem::resize_file(file, kRecordBytes);  // zeros
+  }
+  for (const TestBlock& block : chain) ASSERT_TRUE(store.Write(block.name, block.bytes));
+  for (const auto& record : Records(store)) EXPECT_TRUE(store.Check(record));
+  for (const TestBlock& block : chain) EXPECT_EQ(ReadBlock(store, block), block.bytes);
+}
+
+TEST_F(DiskStoreTest, AFolderInTheFolderIsLeftAloneAndInNobodysWay) {
+  const std::vector<TestBlock> chain = TestChain(9, kBytes, 12);
+  DiskStore store = Open(folder_, 4);
+  const std::string folder = folder_ + "/" + DiskStore::FileName(chain[0].name.key);
+  std::filesystem::create_directory(folder);
+  EXPECT_FALSE(store.Write(chain[0].name, chain[0].bytes));
+  for (const TestBlock& block : std::span(chain).subspan(1)) {
+    ASSERT_TRUE(store.Write(block.name, block.bytes));
+    EXPECT_LE(Held(store), 4 * kRecordOnDisk);
+  }
+  EXPECT_TRUE(store.Clear());
+  EXPECT_EQ(Records(store).size(), 0u);
+  EXPECT_TRUE(std::filesystem::exists(folder));
+}
+
+// A file with holes may be as large as the disk is not, and memory neither.
+TEST_F(DiskStoreTest, ARecordThatIsLargerThanAnyBlockIsNotReadIntoMemory) {
+  const TestBlock block = TestChain(1, kBytes, 13).front();
+  DiskStore store = Open(folder_);
+  ASSERT_TRUE(store.Write(block.name, block.bytes));
+  const std::string path = FileOf(store, block);
+  RecordHeader header;
+  const uint64_t bytes = uint64_t{1} << 40;
+  const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(pread(fd, header.data(), header.size(), kBytes), std::ssize(header));
+  std::memcpy(header.data() + 192, &bytes, sizeof(bytes));
+  const ssize_t written = pwrite(fd, header.data(), header.size(), static_cast<off_t>(bytes));
+  close(fd);
+  if (written < 0) GTEST_SKIP() << "this file system has no files of 1 TB";
+  EXPECT_THAT(store.Check(Records(store).front()).error().message, HasSubstr("larger than any"));
 }
 
 TEST_F(DiskStoreTest, ClearRemovesRecordsAndNothingElse) {

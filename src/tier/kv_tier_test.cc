@@ -251,6 +251,23 @@ TEST_F(KvTierTimesTest, ASlowStoreIsGivenUpAndLeftAlone) {
   EXPECT_EQ(store_->counts, counts);
 }
 
+// Whose answer the next request must not wait for, and which counts as slow once.
+TEST_F(KvTierTimesTest, AStoreThatHangsIsNotWaitedForByWhoStopsFetching) {
+  store_->Hang(true);
+  KvCache cache = KvCache::Open(pool_, 40 * 16).value();
+  StoreCursor cursor;
+  EXPECT_EQ(tier_->Adopt(cache, kRoot, tokens_, cursor), 0);
+  EXPECT_TRUE(tier_->IsComing(cache, kRoot, tokens_));
+  tier_->StopFetching();
+  EXPECT_FALSE(tier_->IsComing(cache, kRoot, tokens_));
+  EXPECT_TRUE(store_->Hangs());
+  store_->Hang(false);
+  tier_->EndFetching();
+  KvCache other = KvCache::Open(pool_, 40 * 16).value();
+  StoreCursor other_cursor;
+  EXPECT_EQ(AdoptAll(other, other_cursor), 30 * 16);
+}
+
 TEST_F(KvTierTimesTest, BlocksComeAlsoWhileNobodyWaitsForThem) {
   KvCache cache = KvCache::Open(pool_, 40 * 16).value();
   StoreCursor cursor;

@@ -22,7 +22,7 @@ struct StoreOptions {
 };
 
 // For blocks of so many bytes; null: no store is asked for. Where both are, the disk is in front.
-// Errors: DiskStore::Open's.
+// Errors: DiskStore::Open's; the folder has no room for a block, or there is room without a folder.
 Result<std::unique_ptr<BlockStore>> OpenStore(const StoreOptions& options, size_t block_bytes);
 
 }  // namespace bitfetch

@@ -52,7 +52,9 @@ Result<RedisAddress> ParseRedisAddress(std::string_view text) {
         "a tunnel (stunnel, WireGuard), or on a network that nobody else is on");
   }
   if (!text.starts_with(kScheme)) {
-    return Fail("a store begins with redis://, as in redis://127.0.0.1:6379/0");
+    return Fail(
+        "each store begins with redis://, as in redis://127.0.0.1:6379/0, and no space stands "
+        "before it");
   }
   text.remove_prefix(kScheme.size());
   RedisAddress address;

@@ -38,7 +38,7 @@ void RedisServer::GiveUp(const Error& error) {
   const std::lock_guard lock(mutex_);
   idle_.clear();  // they are older than the failure, and most likely as dead
   if (breaker_.Failed(NowNs() * 1e-9)) {
-    Warn("{}: {}: KV is computed until it answers", name_, error.message);
+    Warn("{}: {}: KV is computed meanwhile", name_, error.message);
   }
 }
 

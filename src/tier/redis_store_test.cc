@@ -184,7 +184,7 @@ TEST(RedisStore, NeedsTheRightPassword) {
   testing::internal::CaptureStderr();
   EXPECT_FALSE(written("", ""));
   EXPECT_THAT(testing::internal::GetCapturedStderr(),
-              testing::AllOf(HasSubstr("NOAUTH"), HasSubstr("KV is computed until it answers")));
+              testing::AllOf(HasSubstr("NOAUTH"), HasSubstr("KV is computed meanwhile")));
   testing::internal::CaptureStderr();
   EXPECT_FALSE(written("kv", "wrong"));
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("WRONGPASS"));
@@ -207,7 +207,7 @@ TEST(RedisStore, WhenOneOfSeveralDiesItsKeysMoveAlone) {
   b.Kill();
   testing::internal::CaptureStderr();
   ReadChain(store, chain);  // meets it
-  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("KV is computed until it answers"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("KV is computed meanwhile"));
   int64_t there = 0;
   for (const TestBlock& block : chain) there += store.Count({&block.name.key, 1});
   EXPECT_EQ(there, 90 - lost);

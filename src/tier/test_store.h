@@ -19,6 +19,7 @@ class TestStore final : public BlockStore {
  public:
   int64_t Count(std::span<const BlockKey> keys) override {
     ++counts;
+    hangs_.wait(true);
     Sleep(latency_ms);
     const std::lock_guard lock(mutex_);
     return std::ranges::find_if(
@@ -54,6 +55,13 @@ class TestStore final : public BlockStore {
     blocks_.erase(key.digest);
   }
 
+  // Whether it answers no question.
+  void Hang(bool hangs) {
+    hangs_ = hangs;
+    hangs_.notify_all();
+  }
+  bool Hangs() const { return hangs_; }
+
   std::atomic<int> latency_ms = 0;
   std::atomic<int> block_ms = 0;
   std::atomic<int> counts = 0;
@@ -61,6 +69,7 @@ class TestStore final : public BlockStore {
  private:
   static void Sleep(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
+  std::atomic<bool> hangs_ = false;
   std::mutex mutex_;
   std::map<Digest, std::vector<std::byte>> blocks_;
 };
