@@ -54,7 +54,7 @@ Result<std::unique_ptr<RedisConnection>> RedisConnection::Open(const RedisAddres
   return connection;
 }
 
-Status RedisConnection::WaitFor(short events, Deadline deadline) const {
+Status RedisConnection::WaitFor(int16_t events, Deadline deadline) const {
   while (true) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <initializer_list>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -55,7 +56,7 @@ class RedisConnection {
   };
 
   RedisConnection(redisContext* context, size_t max_reply_bytes);
-  Status WaitFor(short events, Deadline deadline) const;
+  Status WaitFor(int16_t events, Deadline deadline) const;
   Status Connect(Deadline deadline) const;
 
   std::unique_ptr<redisContext, FreeContext> context_;

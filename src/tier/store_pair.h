@@ -30,12 +30,12 @@ class StorePair final : public BlockStore {
               FunctionRef<bool()> arrived) override {
     size_t near = 0;
     bool goes_on = true;
-    const Status read = first_->Read(keys, to, block_bytes, [&] {
+    Status read = first_->Read(keys, to, block_bytes, [&] {
       ++near;
       return goes_on = arrived();
     });
     if (near == keys.size() || !goes_on) return read;
-    const Status rest = second_->Read(keys.subspan(near), to.subspan(near), block_bytes, arrived);
+    Status rest = second_->Read(keys.subspan(near), to.subspan(near), block_bytes, arrived);
     return read ? rest : read;
   }
 
