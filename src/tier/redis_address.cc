@@ -33,7 +33,7 @@ std::optional<std::string_view> TakeUpTo(std::string_view* text, size_t mark) {
 Status ParseHost(std::string_view text, RedisAddress* address) {
   const bool is_bracketed = text.starts_with('[');
   const size_t end = is_bracketed ? text.find(']') : std::min(text.find(':'), text.size());
-  if (end == text.npos) return Fail("a ']' is missing behind the host");
+  if (end == std::string_view::npos) return Fail("a ']' is missing behind the host");
   address->host = text.substr(is_bracketed, end - is_bracketed);
   if (address->host.empty()) return Fail("the host is missing");
   text.remove_prefix(end + is_bracketed);
@@ -69,7 +69,7 @@ Result<RedisAddress> ParseRedisAddress(std::string_view text) {
     address.password = *password;
   }
   std::string_view options;
-  if (const size_t mark = text.find('?'); mark != text.npos) {
+  if (const size_t mark = text.find('?'); mark != std::string_view::npos) {
     options = text.substr(mark + 1);
     text = text.substr(0, mark);
     const auto ttl = options.starts_with("ttl=") ? ParseNumber(options.substr(4), 1, kMaxTtlSeconds)
@@ -77,7 +77,7 @@ Result<RedisAddress> ParseRedisAddress(std::string_view text) {
     if (!ttl) return Fail("'{}' is not ttl=SECONDS, from 1 to {}", options, kMaxTtlSeconds);
     address.ttl_seconds = *ttl;
   }
-  if (const size_t mark = text.find('/'); mark != text.npos) {
+  if (const size_t mark = text.find('/'); mark != std::string_view::npos) {
     const std::string_view db = text.substr(mark + 1);
     text = text.substr(0, mark);
     const std::optional<int> number = db.empty() ? 0 : ParseNumber(db, 0, 1 << 20);
