@@ -147,8 +147,9 @@ class DiskStore::FolderLock {
     for (auto pause = std::chrono::milliseconds(1); flock(usage, LOCK_EX | LOCK_NB) != 0;
          pause = std::min(2 * pause, std::chrono::milliseconds(32))) {
       if (errno != EINTR && errno != EWOULDBLOCK) return FailErrno(folder + "/usage");
-      if (Clock::now() >= until)
+      if (Clock::now() >= until) {
         return Fail("{}: another process keeps this folder locked", folder);
+      }
       std::this_thread::sleep_for(pause);
     }
     return FolderLock(usage);
