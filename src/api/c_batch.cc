@@ -11,7 +11,6 @@
 #include "api/guarded.h"
 #include "api/handles.h"
 #include "api/sized_struct.h"
-#include "base/printable.h"
 #include "bitfetch/bitfetch.h"
 
 namespace bitfetch {
@@ -163,7 +162,7 @@ bitfetch_status bitfetch_batch_run(const bitfetch_model* model, bitfetch_piece* 
     messages.clear();
     messages.resize(count);
     for (size_t i = 0; i < count; ++i) {
-      if (!batch[i].status) messages[i] = OneLine(batch[i].status.error().message);
+      if (!batch[i].status) messages[i] = batch[i].status.error().message;
       given.Answer(i, StatusOf(engine, batch[i]), messages[i].c_str());
     }
     return BITFETCH_OK;
