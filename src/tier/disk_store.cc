@@ -267,7 +267,8 @@ Status DiskStore::Write(const BlockName& name, std::span<const std::byte> block)
 
 // Who was kept waiting does not wait again until the folder is free: there may be many records.
 Result<DiskStore::FolderLock> DiskStore::Lock() {
-  auto lock = FolderLock::Take(usage_.get(), kLockPatience * (is_locked_out_ ? 0 : 1), folder_);
+  const auto patience = is_locked_out_ ? std::chrono::seconds(0) : kLockPatience;
+  auto lock = FolderLock::Take(usage_.get(), patience, folder_);
   is_locked_out_ = !lock;
   return lock;
 }
